@@ -1,0 +1,55 @@
+# Every target is documented by its comment; `make help` prints them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+V := .venv/bin
+
+.PHONY: help run check test bench audit docs lock clean
+
+help: ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(V)/.runtime ## start the demo: web, worker, signer and payment sandbox (BXL_PORT, default 8000)
+	@exec $(V)/bxl run
+
+check: $(V)/.development ## lint, types, import rules, templates, spelling
+	@$(V)/ruff check .
+	@$(V)/ruff format --check .
+	@$(V)/mypy
+	@$(V)/lint-imports --no-cache 2>&1 | tail -n 20
+	@$(V)/djlint --lint --quiet frontend/templates
+	@$(V)/codespell
+
+test: $(V)/.development ## install what the tests need (PostgreSQL, Chromium, hledger) and run them all
+	@.ci/provision
+	@$(V)/pytest -n 2 --dist loadfile
+
+bench: $(V)/.development ## measure, print and store docs/benchmarks.md
+	@$(V)/python -m tests.bench
+
+audit: $(V)/.runtime ## audit the rows of the demo book and its published log
+	@$(V)/bxl audit
+
+docs: $(V)/.development ## render the worked books, the glossary tables and the diagrams
+	@$(V)/python -m tests.worked
+
+lock: $(V)/uv ## write both lock files again from pyproject.toml
+	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock
+	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove the environment and every cache, not the books
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(V)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON=python3.11")'
+	@$(PYTHON) -m venv .venv || { echo "The venv module is missing: apt-get install python3-venv"; exit 1; }
+	@$(V)/pip install --quiet --disable-pip-version-check uv
+
+$(V)/.runtime: requirements.lock pyproject.toml | $(V)/uv
+	@test -e $(V)/.development || $(V)/uv pip sync -q -p $(V)/python --require-hashes requirements.lock
+	@test -e $(V)/.development || $(V)/uv pip install -q -p $(V)/python --no-deps -e .
+	@touch $@
+
+$(V)/.development: requirements-dev.lock pyproject.toml | $(V)/uv
+	@$(V)/uv pip sync -q -p $(V)/python --require-hashes requirements-dev.lock
+	@$(V)/uv pip install -q -p $(V)/python --no-deps -e .
+	@touch $@ $(V)/.runtime

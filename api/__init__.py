@@ -1,0 +1,1 @@
+"""Every edge: HTTP, webhooks, worker, command line, provider adapters, wiring and migrations."""

@@ -1,0 +1,79 @@
+"""The command `bxl`.
+
+Exit codes of every command: 0 done or verified, 1 refused or forged, 2 incomplete or unavailable, 3 usage.
+Commands are imported when they are called, so that `bxl --help` answers at once.
+"""
+
+import importlib
+import json
+import sys
+from typing import NoReturn
+
+import click
+from typing_extensions import override
+
+from ledger.errors import Refusal
+
+EXIT_REFUSED, EXIT_INCOMPLETE, EXIT_USAGE = 1, 2, 3
+
+# command -> (module, attribute, one line of help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help lines without importing their modules."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="bxl-invest", prog_name="bxl")
+def bxl() -> None:
+    """BXL Invest: proxi loans and citizen bonds on a ledger that anyone can verify."""
+
+
+def main() -> NoReturn:
+    """Run the command line and turn every ending into the project's exit codes."""
+    try:
+        code = bxl(standalone_mode=False)
+    except click.exceptions.Exit as ending:
+        sys.exit(ending.exit_code)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_INCOMPLETE)
+    except click.Abort:
+        sys.exit(EXIT_INCOMPLETE)
+    except Refusal as refusal:
+        show_refusal(refusal, as_json="--json" in sys.argv)
+        sys.exit(EXIT_REFUSED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def show_refusal(refusal: Refusal, *, as_json: bool) -> None:
+    """With JSON: `{"refusal": {"code", "facts"}}` on standard output; otherwise its sentence on standard error."""
+    if as_json:
+        click.echo(json.dumps({"refusal": {"code": refusal.code, "facts": dict(refusal.facts)}}))
+        return
+    from api.refusals import sentence  # noqa: PLC0415 -- only the unhappy path needs the catalogue
+
+    click.echo(sentence(refusal, "en"), err=True)

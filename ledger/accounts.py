@@ -1,0 +1,126 @@
+"""The chart of accounts and how an account is named.
+
+An account is one (code, owner, asset). Its text is `489100:c17`, code and owner; the same text with another asset is
+another account. An owner is an opaque token (`c…` citizen, `e…` enterprise, `o…` offer, `l…` loan) and never a name.
+The chart, `chart.toml`, is in Belgian minimum-chart style (royal decree of 21 October 2018, annex 4); its rows are found
+by the longest prefix of a code.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+
+from ledger.errors import Refusal
+
+_CODE = re.compile(r"[0-9]{6}")
+_OWNER = re.compile(r"[a-z][a-z0-9]{0,31}")
+
+
+class Kind(StrEnum):
+    """What an account stands for; `MEMO` accounts (class 0) come in pairs and stand outside the balance sheet."""
+
+    ASSET = "asset"
+    LIABILITY = "liability"
+    INCOME = "income"
+    EXPENSE = "expense"
+    MEMO = "memo"
+
+
+class Side(StrEnum):
+    """The side on which an account's balance normally stands."""
+
+    DEBIT = "debit"
+    CREDIT = "credit"
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRow:
+    """One row of the chart: `names` by language; `floor` and `ceiling` are declared on the normal side, in minor units.
+
+    `personal`: the owner is a person or an enterprise, so its lines are committed under that owner's own key.
+    """
+
+    prefix: str
+    names: Mapping[str, str]
+    kind: Kind
+    normal_side: Side
+    personal: bool
+    floor: int | None
+    ceiling: int | None
+
+    @property
+    def minimum(self) -> int | None:
+        """Smallest allowed signed balance (debit minus credit), if any."""
+        return self.floor if self.normal_side is Side.DEBIT else _negated(self.ceiling)
+
+    @property
+    def maximum(self) -> int | None:
+        """Largest allowed signed balance (debit minus credit), if any."""
+        return self.ceiling if self.normal_side is Side.DEBIT else _negated(self.floor)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AccountRef:
+    """The identity of an account.
+
+    >>> AccountRef.parse("489100:c17", "EUR")
+    AccountRef(code='489100', owner='c17', asset='EUR')
+    >>> str(AccountRef("550100"))
+    '550100'
+    """
+
+    code: str
+    owner: str = ""
+    asset: str = "EUR"
+
+    def __post_init__(self) -> None:
+        if not _CODE.fullmatch(self.code) or not (self.owner == "" or _OWNER.fullmatch(self.owner)):
+            raise Refusal("account-malformed", account=str(self))
+
+    def __str__(self) -> str:
+        return f"{self.code}:{self.owner}" if self.owner else self.code
+
+    @classmethod
+    def parse(cls, text: str, asset: str = "EUR") -> "AccountRef":
+        """The account written `text`; refuses `account-malformed`."""
+        code, separator, owner = text.partition(":")
+        if separator and not owner:
+            raise Refusal("account-malformed", account=text)
+        return cls(code, owner, asset)
+
+
+def chart_row(code: str) -> ChartRow:
+    """The chart's row for an account `code`, by longest prefix; refuses `account-not-in-chart`."""
+    rows = chart()
+    for length in range(len(code), 0, -1):
+        if code[:length] in rows:
+            return rows[code[:length]]
+    raise Refusal("account-not-in-chart", account=code)
+
+
+@cache
+def chart() -> Mapping[str, ChartRow]:
+    """The chart by prefix, in the order of the file."""
+    table = tomllib.loads(files("ledger").joinpath("chart.toml").read_text("utf-8"))
+    return {prefix: _row(prefix, row) for prefix, row in table.items()}
+
+
+def _row(prefix: str, row: Mapping[str, str | int | bool]) -> ChartRow:
+    floor, ceiling = row.get("floor"), row.get("ceiling")
+    return ChartRow(
+        prefix=prefix,
+        names={language: str(row[language]) for language in ("fr", "nl", "en")},
+        kind=Kind(row["kind"]),
+        normal_side=Side(row["side"]),
+        personal=bool(row.get("personal", False)),
+        floor=None if floor is None else int(floor),
+        ceiling=None if ceiling is None else int(ceiling),
+    )
+
+
+def _negated(value: int | None) -> int | None:
+    return None if value is None else -value

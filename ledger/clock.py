@@ -1,0 +1,71 @@
+"""Time comes from a `Clock` that is passed in; nothing else in the project asks the machine for it.
+
+Instants are aware datetimes in UTC. Dates are Europe/Brussels calendar dates: the *business date*, which a sandbox
+may move forward and which is the machine's date everywhere else.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+BRUSSELS = ZoneInfo("Europe/Brussels")
+
+
+class Clock(Protocol):
+    """The two questions about time that the project asks."""
+
+    def now(self) -> datetime:
+        """The instant, in UTC, to the microsecond."""
+        ...
+
+    def today(self) -> date:
+        """The business date, a Brussels calendar date."""
+        ...
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def today(self) -> date:
+        return brussels_date(self.now())
+
+
+@dataclass
+class FixedClock:
+    """A clock that stands still until it is told to move; for tests."""
+
+    instant: datetime
+    business_date: date | None = None
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def today(self) -> date:
+        return self.business_date or brussels_date(self.instant)
+
+
+@dataclass(frozen=True)
+class BusinessClock:
+    """The machine's instants with a business date read from elsewhere (a row that a sandbox moves forward)."""
+
+    business_date: Callable[[], date | None]
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def today(self) -> date:
+        return self.business_date() or brussels_date(self.now())
+
+
+def brussels_date(instant: datetime) -> date:
+    """The Brussels calendar date of an aware `instant`.
+
+    >>> brussels_date(datetime(2026, 3, 1, 23, 30, tzinfo=UTC))
+    datetime.date(2026, 3, 2)
+    """
+    return instant.astimezone(BRUSSELS).date()
