@@ -15,7 +15,7 @@ check: $(V)/.development ## lint, types, import rules, templates, spelling
 	@$(V)/ruff check .
 	@$(V)/ruff format --check .
 	@$(V)/mypy
-	@$(V)/lint-imports --no-cache 2>&1 | tail -n 20
+	@$(V)/lint-imports --no-logo 2>&1
 	@$(V)/djlint --lint --quiet frontend/templates
 	@$(V)/codespell
 
