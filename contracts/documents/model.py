@@ -1,0 +1,180 @@
+"""What each paper says, as frozen values: the renderers take these and nothing else.
+
+The caller reads the figures from its own queries and freezes them here; a document never looks anything up. Amounts are
+integer cents, dates are Brussels calendar dates. A paper is issued once: a later one supersedes it, none is edited.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from contracts.terms.schedule import Schedule, Terms
+
+Language = Literal["fr", "nl", "en"]
+LANGUAGES: tuple[Language, ...] = ("fr", "nl", "en")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressee:
+    """A natural person on a paper: opaque `party` token, `name`, and the lines of the postal address."""
+
+    party: str
+    name: str
+    address: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enterprise:
+    """A borrower on a paper. `enterprise_number` is written as the register does: `0123.456.749`."""
+
+    party: str
+    name: str
+    enterprise_number: str
+    address: tuple[str, ...]
+    represented_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxCreditNote:
+    """The tax credit as the rules stood on the day of the agreement; `provisional` rows are said to be so."""
+
+    first_rate: Decimal
+    first_periods: int
+    later_rate: Decimal
+    loss_rate: Decimal
+    source: str
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementData:
+    """One lender's agreement with one borrower: a proxi loan, subordinated, of `terms.principal_cents`.
+
+    `terms` and `schedule` are this lender's own part; `loan_total_cents` is the whole loan it is a part of.
+    `allocation_order` names the components a payment settles, first one first. `rules` are the ids of the dated rows that
+    were applied. `risk_acknowledged_on` is the day on which the lender acknowledged the risk warnings.
+    """
+
+    agreement_id: str
+    loan_id: str
+    agreed_on: date
+    purpose: str
+    lender: Addressee
+    borrower: Enterprise
+    terms: Terms
+    schedule: Schedule
+    term_years: int
+    loan_total_cents: int
+    effective_rate: Decimal
+    scheme: str
+    rules: tuple[str, ...]
+    withheld_by: Literal["operator", "debtor"]
+    withholding_rate: Decimal
+    withholding_provisional: bool
+    tax_credit: TaxCreditNote
+    pledged_on: date
+    reflection_ended_on: date
+    risk_acknowledged_on: date
+    licence_holder: str
+    verify_address: str
+    sandbox: bool
+    early_repayment_allowed: bool = True
+    allocation_order: tuple[Literal["interest", "principal"], ...] = ("interest", "principal")
+    policy_sha256: str | None = None
+
+    @property
+    def principal_cents(self) -> int:
+        """What this lender lends."""
+        return self.terms.principal_cents
+
+    @property
+    def rate_annual(self) -> Decimal:
+        """The nominal yearly rate as a fraction (0.025 is 2.5 %)."""
+        return self.terms.rate_annual
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementClaim:
+    """One claim of the holder at the beginning and the end of the period; `state_label` is in the paper's language."""
+
+    loan_id: str
+    title: str
+    principal_cents: int
+    opening_cents: int
+    closing_cents: int
+    overdue_cents: int
+    lost_cents: int
+    state_label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementFlow:
+    """One due date of one claim in the period: what was expected, and what came, gross, withheld and net.
+
+    `received_on` is None when nothing came; `net_cents` = `principal_cents` + `interest_gross_cents` − `withholding_cents`.
+    `entry` is the number of the journal entry that paid it out.
+    """
+
+    due_on: date
+    loan_id: str
+    title: str
+    expected_cents: int
+    received_on: date | None
+    principal_cents: int
+    interest_gross_cents: int
+    withholding_cents: int
+    net_cents: int
+    entry: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementBalance:
+    """Money held for the holder in one account at the end of the period; `label` is in the paper's language."""
+
+    label: str
+    account: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementData:
+    """A holder's statement over `starts_on`..`ends_on` (both included), as the books stood after entry `known_at_entry`."""
+
+    statement_id: str
+    holder: Addressee
+    starts_on: date
+    ends_on: date
+    issued_on: date
+    known_at_entry: int
+    claims: tuple[StatementClaim, ...]
+    flows: tuple[StatementFlow, ...]
+    balances: tuple[StatementBalance, ...]
+    licence_holder: str
+    verify_address: str
+    sandbox: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptData:
+    """A receipt for the holder's line of one journal entry; `happened` says in the paper's language what it was.
+
+    `amount_cents` counts the smallest unit of `asset`; `side` is where the line stands on the holder's account.
+    """
+
+    receipt_id: str
+    holder: Addressee
+    happened: str
+    entry_number: int
+    effective_on: date
+    booked_at: datetime
+    account: str
+    asset: str
+    side: Literal["debit", "credit"]
+    amount_cents: int
+    origin: str
+    checkpoint_size: int
+    policy_sha256: str
+    licence_holder: str
+    verify_address: str
+    sandbox: bool
