@@ -1,0 +1,132 @@
+"""The bytes of a log entry: canonical JSON, line commitments, and the public entry that binds them.
+
+    line JSON ──┐
+    nonce (32) ─┴ SHA-256 ─> commitment ──┐
+                             commitment ──┴ RFC 6962 root ─> public entry bytes ─> leaf of the log
+
+Canonical JSON is RFC 8785 restricted to ASCII keys, NFC strings, integers below 2^53 and no floats or nulls; in that
+profile it equals compact `json.dumps` with sorted keys. Line 0 is the entry's header, lines 1... are its postings.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from ledger.errors import Refusal
+from ledger.log.merkle import leaf_hash, root
+
+JSON = str | int | bool | Sequence["JSON"] | Mapping[str, "JSON"]
+
+NONCE_SIZE = 32
+_INTEGER_LIMIT = 2**53
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
+
+
+def canonical_json(value: JSON) -> bytes:
+    """The one encoding of `value`; refuses `value-not-canonical` for what the profile has no form for.
+
+    >>> canonical_json({"b": [1, True], "a": "é"}).decode()
+    '{"a":"é","b":[1,true]}'
+    """
+    _check(value)
+    return _encoder.encode(value).encode()
+
+
+def parse_canonical(encoded: bytes) -> JSON:
+    """The value of canonical bytes; refuses `bytes-not-canonical` when encoding the value again gives other bytes."""
+    try:
+        value: JSON = json.loads(encoded, parse_float=_refuse_number, parse_constant=_refuse_number)
+        again = canonical_json(value)
+    except (ValueError, RecursionError, Refusal) as error:
+        raise Refusal("bytes-not-canonical", reason=str(error)) from error
+    if again != encoded:
+        raise Refusal("bytes-not-canonical", reason="another encoding of the same value")
+    return value
+
+
+def nonce(subject_key: bytes, book_id: str, n: int, line: int) -> bytes:
+    """The 32 bytes that hide line `line` of entry `n`: only the holder of the subject's key can derive them."""
+    message = book_id.encode() + b"\x00" + n.to_bytes(8, "big") + line.to_bytes(4, "big")
+    return hmac.digest(subject_key, message, "sha256")
+
+
+def commit_line(line_nonce: bytes, line: Mapping[str, JSON]) -> bytes:
+    """SHA-256(nonce || canonical line JSON); `cat nonce line | sha256sum` gives the same."""
+    return hashlib.sha256(line_nonce + canonical_json(dict(line))).digest()
+
+
+def lines_root(commitments: Sequence[bytes]) -> bytes:
+    """The RFC 6962 root over an entry's line commitments, header first."""
+    return root(leaf_hash(commitment) for commitment in commitments)
+
+
+def entry_bytes(n: int, entry_type: str, instant: datetime, commitments: Sequence[bytes]) -> bytes:
+    """The public bytes of entry `n`: count and root of its lines, its number, type, and instant cut to the minute."""
+    if not commitments or any(len(commitment) != hashlib.sha256().digest_size for commitment in commitments):
+        raise Refusal("value-not-canonical", reason="an entry has at least one commitment of 32 bytes")
+    return canonical_json(
+        {
+            "l": {"n": len(commitments), "root": b64(lines_root(commitments))},
+            "n": n,
+            "t": entry_type,
+            "ts": instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z"),
+        }
+    )
+
+
+def b64(raw: bytes) -> str:
+    """Standard base64 with padding."""
+    return base64.b64encode(raw).decode()
+
+
+def from_b64(text: str) -> bytes:
+    """The bytes of standard base64; refuses `base64-malformed` for anything but the one encoding of those bytes."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Refusal("base64-malformed", text=text[:80]) from error
+    if b64(raw) != text:
+        raise Refusal("base64-malformed", text=text[:80])
+    return raw
+
+
+def _check(value: object) -> None:
+    match value:
+        case str():
+            if not value.isascii():
+                _check_text(value)
+        case bool():
+            pass
+        case int():
+            if not -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
+                raise Refusal("value-not-canonical", reason="an integer of 2^53 or more")
+        case dict():
+            _check_keys(value)
+            for member in value.values():
+                _check(member)
+        case list() | tuple():
+            for member in value:
+                _check(member)
+        case _:
+            raise Refusal("value-not-canonical", reason=f"a value of type {type(value).__name__}")
+
+
+def _check_keys(value: dict[object, object]) -> None:
+    if not all(isinstance(key, str) and key.isascii() for key in value):
+        raise Refusal("value-not-canonical", reason="a key that is not ASCII text")
+
+
+def _check_text(value: str) -> None:
+    if not unicodedata.is_normalized("NFC", value):
+        raise Refusal("value-not-canonical", reason="text that is not in Unicode normal form C")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise Refusal("value-not-canonical", reason="text with a lone surrogate")
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise ValueError(f"the number {text[:40]} is not an integer")
