@@ -1,0 +1,155 @@
+"""Settings, read once from the environment; everything that is wrong with them is reported together.
+
+| variable | meaning | fallback |
+|---|---|---|
+| BXL_DATA | folder of the embedded database, keys, published log | `data` |
+| BXL_DATABASE | SQLAlchemy URL | the SQLite file in BXL_DATA |
+| BXL_BOOK | the book that this installation serves | `main` |
+| BXL_PORT, BXL_HOST | where the pages are served | 8000 on 127.0.0.1 |
+| BXL_ORIGIN | the public address, as browsers send it in `Origin` | http://127.0.0.1:<port> |
+| BXL_OPERATOR | name of the authorised institution that operates the programme, shown in the terms | a fictional one |
+| BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
+| BXL_SANDBOX | address of the running payment sandbox | none |
+| BXL_SMTP_URL, BXL_MAIL_FROM | where mail is delivered, `smtp://user:secret@host:587`; without it mail stays in the mailbox | none |
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+MOLLIE_ENDPOINT = "https://api.mollie.com"
+SANDBOX_KEY = "test_" + "sandbox" * 5
+_BOOK = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_MOLLIE_KEY = re.compile(r"(test|live)_[A-Za-z0-9]{30,}")
+_SMTP = re.compile(r"smtps?://.+")
+_LAST_PORT = 65_535
+
+
+class SettingsError(Exception):
+    """One or more settings can't be used; `faults` has a sentence for each."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment decides, checked. Secrets are kept out of the text form."""
+
+    data: Path
+    database_url: str = field(repr=False)
+    book_id: str
+    host: str
+    port: int
+    origin: str
+    operator: str
+    mollie_key: str = field(repr=False)
+    mollie_endpoint: str
+    sandbox_url: str | None
+    smtp_url: str | None = field(repr=False)
+    mail_from: str
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether no real money can move: the mailbox is shown as a page and the business date may be moved."""
+        return not self.mollie_key.startswith("live_")
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach the pages by TLS; then cookies are `Secure`."""
+        return self.origin.startswith("https://")
+
+    @property
+    def log_folder(self) -> Path:
+        """Where the transparency log is published: `<data>/log`."""
+        return self.data / "log"
+
+    @property
+    def webhook_url(self) -> str:
+        """Where the payment provider knocks."""
+        return f"{self.origin}/webhooks/mollie"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of an `environment`; raises `SettingsError` with every fault at once."""
+    reader = _Reader(environment)
+    data = Path(reader.text("BXL_DATA", "data")).absolute()
+    host = reader.text("BXL_HOST", "127.0.0.1")
+    port = reader.port("BXL_PORT", 8000)
+    origin = reader.url("BXL_ORIGIN", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")  # noqa: S104 -- only compared
+    sandbox_url = reader.url("BXL_SANDBOX", "") or None
+    key = reader.checked("BXL_MOLLIE_KEY", SANDBOX_KEY, _MOLLIE_KEY, "is no Mollie key: test_ or live_ and at least 30 letters")
+    endpoint = reader.url("BXL_MOLLIE_ENDPOINT", MOLLIE_ENDPOINT if key != SANDBOX_KEY else sandbox_url or "http://127.0.0.1")
+    settings = Settings(
+        data=data,
+        database_url=reader.text("BXL_DATABASE", f"sqlite:///{data / 'bxl.sqlite3'}"),
+        book_id=reader.checked("BXL_BOOK", "main", _BOOK, "is no book name: a letter, then letters, digits and hyphens"),
+        host=host,
+        port=port,
+        origin=origin.rstrip("/"),
+        operator=reader.text("BXL_OPERATOR", "BXL Invest SC (opérateur fictif · fictieve operator · fictional operator)"),
+        mollie_key=key,
+        mollie_endpoint=endpoint.rstrip("/"),
+        sandbox_url=sandbox_url.rstrip("/") if sandbox_url else None,
+        smtp_url=reader.checked("BXL_SMTP_URL", "", _SMTP, "is no mail address: smtp://user:secret@host:587") or None,
+        mail_from=reader.text("BXL_MAIL_FROM", "BXL Invest <no-reply@bxl-invest.example>"),
+    )
+    faults = (*reader.faults, *_contradictions(settings))
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """Settings that are fine alone and dangerous together."""
+    if settings.is_sandbox:
+        return []
+    faults = []
+    if settings.sandbox_url:
+        faults.append("BXL_MOLLIE_KEY is a live key while BXL_SANDBOX is set: real payments never go through a sandbox; unset one")
+    endpoint = urlsplit(settings.mollie_endpoint)
+    if endpoint.scheme != "https":
+        faults.append("BXL_MOLLIE_ENDPOINT is not https while BXL_MOLLIE_KEY is a live key: a live key is never sent in clear")
+    if endpoint.hostname in LOCAL_HOSTS:
+        faults.append("BXL_MOLLIE_ENDPOINT is this machine while BXL_MOLLIE_KEY is a live key: it is never sent to a sandbox")
+    if not settings.is_https:
+        faults.append("BXL_ORIGIN is not https while BXL_MOLLIE_KEY is a live key: sessions would travel in clear")
+    return faults
+
+
+class _Reader:
+    """Reads variables and collects what is wrong instead of stopping at the first fault."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.faults: list[str] = []
+
+    def text(self, name: str, fallback: str) -> str:
+        return self.environment.get(name, "").strip() or fallback
+
+    def checked(self, name: str, fallback: str, pattern: re.Pattern[str], fault: str) -> str:
+        return self._tested(name, fallback, lambda value: bool(pattern.fullmatch(value)), fault, shown=False)
+
+    def url(self, name: str, fallback: str) -> str:
+        return self._tested(name, fallback, _is_web_address, "is no web address: http(s)://host:port")
+
+    def port(self, name: str, fallback: int) -> int:
+        fault = "is no port: a number from 1 to 65535"
+        return int(self._tested(name, str(fallback), lambda v: v.isdecimal() and 1 <= int(v) <= _LAST_PORT, fault))
+
+    def _tested(self, name: str, fallback: str, test: Callable[[str], bool], fault: str, *, shown: bool = True) -> str:
+        value = self.text(name, fallback)
+        if value == fallback or test(value):
+            return value
+        self.faults.append(f"{name}={value} {fault}" if shown else f"{name} {fault}")
+        return fallback
+
+
+def _is_web_address(value: str) -> bool:
+    parts = urlsplit(value)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
