@@ -1,0 +1,75 @@
+"""The request bodies that are frozen with a call, and the one place where cents become the provider's text and back.
+
+The wire form of the port is the JSON of Mollie's API v2; an adapter of another provider would translate it. The bytes
+are what `json.dumps` gives by default, because that is what the client library sends: frozen and sent bytes agree.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+
+from ledger.errors import InvariantError
+
+_VALUE = re.compile(r"(0|[1-9][0-9]{0,12})\.([0-9]{2})")
+_LOCALES = {"fr": "fr_BE", "nl": "nl_BE", "en": "en_GB"}
+_DESCRIPTION_LENGTH = 140
+
+
+def euro_text(cents: int) -> str:
+    """The provider's spelling of an amount.
+
+    >>> euro_text(50_000), euro_text(5)
+    ('500.00', '0.05')
+    """
+    if isinstance(cents, bool) or not isinstance(cents, int) or cents < 0:
+        raise InvariantError("an amount at the provider is a non-negative number of cents")
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def cents_of(value: str) -> int:
+    """The cents of a provider's amount, exactly; anything but two decimals is a `ValueError`.
+
+    >>> cents_of("500.00")
+    50000
+    """
+    match = _VALUE.fullmatch(value)
+    if match is None:
+        raise ValueError(f"not an amount with two decimals: {value[:20]!r}")
+    return int(match[1]) * 100 + int(match[2])
+
+
+def payment_body(
+    *,
+    amount_cents: int,
+    description: str,
+    redirect_url: str,
+    webhook_url: str,
+    language: str,
+    metadata: Mapping[str, str],
+) -> bytes:
+    """The body that creates a payment."""
+    return _frozen(
+        {
+            "amount": {"currency": "EUR", "value": euro_text(amount_cents)},
+            "description": description[:_DESCRIPTION_LENGTH],
+            "redirectUrl": redirect_url,
+            "webhookUrl": webhook_url,
+            "locale": _LOCALES[language],
+            "metadata": dict(metadata),
+        }
+    )
+
+
+def refund_body(*, amount_cents: int, description: str, metadata: Mapping[str, str]) -> bytes:
+    """The body that creates a refund."""
+    return _frozen(
+        {
+            "amount": {"currency": "EUR", "value": euro_text(amount_cents)},
+            "description": description[:_DESCRIPTION_LENGTH],
+            "metadata": dict(metadata),
+        }
+    )
+
+
+def _frozen(body: Mapping[str, object]) -> bytes:
+    return json.dumps(body).encode("ascii")

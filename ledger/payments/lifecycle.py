@@ -1,0 +1,53 @@
+"""Life cycles of payments, refunds, provider calls and transfer orders.
+
+Money is the stronger fact: `paid` is reachable from every other state of a payment, because a provider that reports
+money after `expired` has the money.
+"""
+
+from ledger.payments.model import CallState, PaymentState, RefundState, TransferState
+from ledger.statemachine import Machine, Transition
+
+_P, _R, _C, _T = PaymentState, RefundState, CallState, TransferState
+_UNPAID = (_P.REQUESTED, _P.OPEN, _P.FAILED, _P.CANCELED, _P.EXPIRED, _P.REJECTED)
+_ENDINGS = {"failed": _P.FAILED, "canceled": _P.CANCELED, "expired": _P.EXPIRED}
+
+PAYMENT = Machine(
+    "payment",
+    PaymentState,
+    _P.REQUESTED,
+    [
+        Transition(_P.REQUESTED, "opened", _P.OPEN),
+        Transition(_P.REJECTED, "opened", _P.OPEN),
+        Transition(_P.REQUESTED, "rejected", _P.REJECTED),
+        *(Transition(source, event, target) for source in _UNPAID[:2] for event, target in _ENDINGS.items()),
+        *(Transition(source, "paid", _P.PAID) for source in _UNPAID),
+    ],
+)
+
+REFUND = Machine(
+    "refund",
+    RefundState,
+    _R.REQUESTED,
+    [
+        Transition(_R.REQUESTED, "queued", _R.QUEUED),
+        Transition(_R.REQUESTED, "rejected", _R.REJECTED),
+        *(Transition(source, "sent", _R.SENT) for source in (_R.REQUESTED, _R.QUEUED, _R.REJECTED)),
+        Transition(_R.SENT, "refunded", _R.REFUNDED),
+        *(Transition(source, "failed", _R.FAILED) for source in (_R.REQUESTED, _R.QUEUED, _R.SENT, _R.REFUNDED)),
+    ],
+)
+
+CALL = Machine(
+    "provider-call",
+    CallState,
+    _C.PLANNED,
+    [
+        *(Transition(source, "sent", _C.SENT) for source in (_C.PLANNED, _C.SENT, _C.UNKNOWN)),
+        Transition(_C.SENT, "unknown", _C.UNKNOWN),
+        Transition(_C.SENT, "postponed", _C.PLANNED),
+        Transition(_C.SENT, "done", _C.DONE),
+        Transition(_C.SENT, "rejected", _C.REJECTED),
+    ],
+)
+
+TRANSFER = Machine("transfer", TransferState, _T.ORDERED, [Transition(_T.ORDERED, "booked", _T.BOOKED)])

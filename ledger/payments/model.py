@@ -1,0 +1,175 @@
+"""What a payment, a refund, a provider call, a case and a transfer order are: states and frozen values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from ledger.accounts import AccountRef
+from ledger.errors import Fact, Refusal
+
+PROVIDER_BALANCE = AccountRef("580100")
+"""The balance at the payment provider."""
+CLIENT_BANK = AccountRef("550100")
+"""The client account at the bank."""
+TRANSFERS_OUT = AccountRef("580400")
+"""Transfer orders sent to the bank and not booked yet."""
+UNKNOWN_MOVEMENTS = AccountRef("499200")
+"""Movements at the provider that nobody ordered here."""
+REFUNDS_DUE = "489400"
+"""Code of the account of money that goes back to its payer."""
+
+
+class Mode(StrEnum):
+    """Whether the provider moves real money."""
+
+    TEST = "test"
+    LIVE = "live"
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands; `REQUESTED` has no answer of the provider yet."""
+
+    REQUESTED = "requested"
+    OPEN = "open"
+    PAID = "paid"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+class RefundState(StrEnum):
+    """Where a refund stands; money has left the provider's balance in `SENT` and `REFUNDED` only."""
+
+    REQUESTED = "requested"
+    QUEUED = "queued"
+    SENT = "sent"
+    REFUNDED = "refunded"
+    FAILED = "failed"
+    REJECTED = "rejected"
+
+
+class CallState(StrEnum):
+    """Where a call to the provider stands; `SENT` and `UNKNOWN` may or may not have taken effect there."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    DONE = "done"
+    REJECTED = "rejected"
+
+
+class CallKind(StrEnum):
+    """What a call asks of the provider."""
+
+    CREATE_PAYMENT = "create-payment"
+    CREATE_REFUND = "create-refund"
+
+
+class TransferState(StrEnum):
+    """Where a transfer order stands; `BOOKED` means seen on the bank statement."""
+
+    ORDERED = "ordered"
+    BOOKED = "booked"
+
+
+class TransferKind(StrEnum):
+    """What the money of a transfer is: proceeds to a borrower, or a lender's money to the lender's own account."""
+
+    DISBURSEMENT = "disbursement"
+    PAYOUT = "payout"
+
+
+@dataclass(frozen=True, slots=True)
+class PaidPayment:
+    """A payment the provider reports paid, as handed to the hook that says which account it belongs to now."""
+
+    book_id: str
+    payment_id: str
+    reference: str
+    payer: str
+    amount_cents: int
+    paid_on: date
+    credit: AccountRef
+
+
+ResolveCredit = Callable[[sa.Connection, PaidPayment], AccountRef]
+"""Which account a received payment is credited to; anything but its own credit account means `unexpected`."""
+
+
+def own_credit(_connection: sa.Connection, payment: PaidPayment) -> AccountRef:
+    """The hook that always answers with the account the payment was asked for."""
+    return payment.credit
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """A payment as pages and products see it."""
+
+    payment_id: str
+    reference: str
+    amount_cents: int
+    state: PaymentState
+    checkout_url: str | None
+    paid_on: date | None
+    provider_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    """A refund as pages and products see it; `sent_on` is the day the money left."""
+
+    refund_id: str
+    payment_id: str
+    reference: str
+    amount_cents: int
+    state: RefundState
+    sent_on: date | None
+    provider_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Something at the provider that a person must look at; its `code` has a sentence in the refusal catalogue."""
+
+    subject: str
+    code: str
+    payment_id: str | None
+    facts: Mapping[str, Fact]
+    opened_at: datetime
+
+    @property
+    def refusal(self) -> Refusal:
+        """The case in the form that the catalogue turns into a sentence."""
+        return Refusal(self.code, **self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferDraft:
+    """One transfer to be ordered: the product's `reference`, the `payee`'s token, and `debit`, whose money it is."""
+
+    reference: str
+    payee: str
+    amount_cents: int
+    debit: AccountRef
+    kind: TransferKind = TransferKind.DISBURSEMENT
+    iban_last4: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOrder:
+    """A transfer that staff executes in the bank's own application."""
+
+    order_id: str
+    reference: str
+    payee: str
+    amount_cents: int
+    iban_last4: str | None
+    kind: TransferKind
+    state: TransferState
+    ordered_on: date
+    booked_on: date | None
+    statement_reference: str | None

@@ -1,0 +1,75 @@
+"""Moves: the history of every payment, refund, call and transfer, written with the state it leads to."""
+
+import sqlalchemy as sa
+
+from ledger.book import UnitOfWork
+from ledger.payments import tables as t
+from ledger.payments.lifecycle import PAYMENT, REFUND, TRANSFER
+from ledger.payments.model import CallState, PaymentState, RefundState, TransferState
+from ledger.statemachine import Machine
+
+AnyMachine = Machine[PaymentState] | Machine[RefundState] | Machine[CallState] | Machine[TransferState]
+
+_COLUMNS: dict[str, tuple[sa.Table, sa.Column[str]]] = {
+    PAYMENT.name: (t.payment, t.payment.c.payment_id),
+    REFUND.name: (t.refund, t.refund.c.refund_id),
+    TRANSFER.name: (t.transfer_order, t.transfer_order.c.order_id),
+}
+
+
+def record_birth(uow: UnitOfWork, machine: AnyMachine, object_id: str, *, fact_key: str | None = None) -> None:
+    """The first move: the object stands in its machine's first state."""
+    _insert(uow, machine.name, object_id, 0, None, machine.initial.value, "requested", fact_key)
+
+
+def move(
+    uow: UnitOfWork,
+    machine: AnyMachine,
+    object_id: str,
+    *,
+    state: str,
+    event: str,
+    fact_key: str | None = None,
+    **columns: object,
+) -> None:
+    """Move an object that stands in `state`; `columns` are further values of its row. Refuses `move-not-allowed`."""
+    target = machine.after(machine.states(state), event)  # type: ignore[arg-type]  # the union's members agree pairwise
+    table, key = _COLUMNS[machine.name]
+    latest = uow.connection.execute(
+        sa.select(sa.func.max(t.payment_move.c.sequence)).where(
+            t.payment_move.c.book_id == uow.book_id, t.payment_move.c.object_id == object_id
+        )
+    ).scalar_one()
+    _insert(uow, machine.name, object_id, latest + 1, state, target.value, event, fact_key)
+    moved = uow.connection.execute(
+        table.update()
+        .where(table.c.book_id == uow.book_id, key == object_id, table.c.state == state)
+        .values(state=target.value, **columns)
+    )
+    assert moved.rowcount == 1, f"{machine.name} {object_id} was moved by somebody else"
+
+
+def _insert(
+    uow: UnitOfWork,
+    machine: str,
+    object_id: str,
+    sequence: int,
+    source: str | None,
+    target: str,
+    event: str,
+    fact_key: str | None,
+) -> None:
+    uow.connection.execute(
+        t.payment_move.insert().values(
+            book_id=uow.book_id,
+            object_id=object_id,
+            sequence=sequence,
+            machine=machine,
+            from_state=source,
+            to_state=target,
+            event=event,
+            actor=uow.actor,
+            moved_at=uow.now(),
+            fact_key=fact_key,
+        )
+    )

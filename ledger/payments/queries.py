@@ -1,0 +1,116 @@
+"""Read models of payments, for products, pages and the API."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger.payments import tables as t
+from ledger.payments.model import (
+    Case,
+    PaymentState,
+    PaymentView,
+    RefundState,
+    RefundView,
+    TransferKind,
+    TransferOrder,
+    TransferState,
+)
+
+
+def payment(connection: sa.Connection, book_id: str, payment_id: str) -> PaymentView | None:
+    """One payment, or nothing."""
+    views = _payments(connection, book_id, t.payment.c.payment_id == payment_id)
+    return views[0] if views else None
+
+
+def payments_for(connection: sa.Connection, book_id: str, reference: str) -> list[PaymentView]:
+    """Every payment of a reference, oldest first."""
+    return _payments(connection, book_id, t.payment.c.reference == reference)
+
+
+def refunds_for(connection: sa.Connection, book_id: str, reference: str) -> list[RefundView]:
+    """Every refund of a reference, oldest first."""
+    return _refunds(connection, book_id, t.refund.c.reference == reference)
+
+
+def refunds_of_payment(connection: sa.Connection, book_id: str, payment_id: str) -> list[RefundView]:
+    """Every refund of a payment, oldest first."""
+    return _refunds(connection, book_id, t.refund.c.payment_id == payment_id)
+
+
+def open_cases(connection: sa.Connection, book_id: str) -> list[Case]:
+    """What a person must look at, oldest first; `case.refusal` has a sentence in the catalogue."""
+    c = t.payment_case.c
+    rows = connection.execute(
+        sa.select(t.payment_case)
+        .where(c.book_id == book_id, c.closed_at.is_(None))
+        .order_by(c.opened_at, c.subject, c.code)
+    )
+    return [Case(r.subject, r.code, r.payment_id, r.facts, r.opened_at) for r in rows]
+
+
+def transfer_orders(
+    connection: sa.Connection, book_id: str, *, state: TransferState | None = None, reference: str | None = None
+) -> list[TransferOrder]:
+    """Transfer orders, newest first; of one `state` or one `reference` if given."""
+    c = t.transfer_order.c
+    chosen = sa.select(t.transfer_order).where(c.book_id == book_id)
+    if state is not None:
+        chosen = chosen.where(c.state == state.value)
+    if reference is not None:
+        chosen = chosen.where(c.reference == reference)
+    rows = connection.execute(chosen.order_by(c.ordered_on.desc(), c.order_id))
+    return [_transfer_order(row) for row in rows]
+
+
+def transfer_order(connection: sa.Connection, book_id: str, order_id: str) -> TransferOrder | None:
+    """One transfer order, or nothing."""
+    c = t.transfer_order.c
+    row = connection.execute(
+        sa.select(t.transfer_order).where(c.book_id == book_id, c.order_id == order_id)
+    ).one_or_none()
+    return None if row is None else _transfer_order(row)
+
+
+def _payments(connection: sa.Connection, book_id: str, condition: sa.ColumnElement[bool]) -> list[PaymentView]:
+    rows = connection.execute(
+        sa.select(t.payment)
+        .where(t.payment.c.book_id == book_id, condition)
+        .order_by(t.payment.c.requested_at, t.payment.c.payment_id)
+    )
+    return [
+        PaymentView(
+            r.payment_id, r.reference, r.amount_cents, PaymentState(r.state), r.checkout_url, r.paid_on, r.provider_id
+        )
+        for r in rows
+    ]
+
+
+def _refunds(connection: sa.Connection, book_id: str, condition: sa.ColumnElement[bool]) -> list[RefundView]:
+    rows: Sequence[sa.Row[Any]] = connection.execute(
+        sa.select(t.refund)
+        .where(t.refund.c.book_id == book_id, condition)
+        .order_by(t.refund.c.requested_at, t.refund.c.refund_id)
+    ).all()
+    return [
+        RefundView(
+            r.refund_id, r.payment_id, r.reference, r.amount_cents, RefundState(r.state), r.sent_on, r.provider_id
+        )
+        for r in rows
+    ]
+
+
+def _transfer_order(row: sa.Row[Any]) -> TransferOrder:
+    return TransferOrder(
+        order_id=row.order_id,
+        reference=row.reference,
+        payee=row.payee,
+        amount_cents=row.amount_cents,
+        iban_last4=row.iban_last4,
+        kind=TransferKind(row.kind),
+        state=TransferState(row.state),
+        ordered_on=row.ordered_on,
+        booked_on=row.booked_on,
+        statement_reference=row.statement_reference,
+    )

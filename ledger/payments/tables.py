@@ -1,0 +1,147 @@
+"""Rows of payments. Moves and evidence are records (insert-only); the rest is operational and may change.
+
+`payment`, `refund` and `transfer_order` keep the state for queries; `payment_move` is its history and the guard against
+two writers: (object, sequence) is unique.
+"""
+
+import sqlalchemy as sa
+
+from ledger.storage.base import Blob, Cents, Day, Instant, Json, Text, operational_table, record_table
+
+payment_terms = operational_table(
+    "payment_terms",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("public_url", Text, nullable=False),
+    sa.Column("webhook_url", Text, nullable=False),
+    sa.Column("mode", Text, nullable=False),
+)
+
+payment = operational_table(
+    "payment",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("payment_id", Text, primary_key=True),
+    sa.Column("reference", Text, nullable=False),
+    sa.Column("payer", Text, nullable=False),
+    sa.Column("amount_cents", Cents, nullable=False),
+    sa.Column("credit", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
+    sa.Column("requested_on", Day, nullable=False),
+    sa.Column("provider_id", Text),
+    sa.Column("checkout_url", Text),
+    sa.Column("paid_on", Day),
+    sa.UniqueConstraint("book_id", "provider_id", name="payment_provider_id"),
+    sa.Index("payment_reference", "book_id", "reference"),
+    sa.Index("payment_state", "book_id", "state"),
+)
+
+refund = operational_table(
+    "refund",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("refund_id", Text, primary_key=True),
+    sa.Column("payment_id", Text, nullable=False),
+    sa.Column("reference", Text, nullable=False),
+    sa.Column("amount_cents", Cents, nullable=False),
+    sa.Column("debit", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
+    sa.Column("requested_on", Day, nullable=False),
+    sa.Column("provider_id", Text),
+    sa.Column("sent_on", Day),
+    sa.UniqueConstraint("book_id", "provider_id", name="refund_provider_id"),
+    sa.Index("refund_payment", "book_id", "payment_id"),
+    sa.Index("refund_reference", "book_id", "reference"),
+    sa.Index("refund_state", "book_id", "state"),
+)
+
+provider_call = operational_table(
+    "provider_call",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("call_id", Text, primary_key=True),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("idempotency_key", Text, nullable=False),
+    sa.Column("body", Blob, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("first_sent_at", Instant),
+    sa.Column("next_at", Instant),
+    sa.Column("outcome", Text),
+    sa.Index("provider_call_due", "book_id", "next_at"),
+)
+"""A call's id is the id of the payment or refund it is about. `next_at` is null once nothing more is to be done."""
+
+payment_inbox = operational_table(
+    "payment_inbox",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("provider_id", Text, primary_key=True),
+    sa.Column("seen", sa.BigInteger, nullable=False),
+    sa.Column("dirty", sa.Integer, nullable=False),
+    sa.Column("misses", sa.Integer, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("last_seen_at", Instant, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.Index("payment_inbox_due", "book_id", "dirty", "next_at"),
+)
+
+payment_case = operational_table(
+    "payment_case",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("subject", Text, primary_key=True),
+    sa.Column("code", Text, primary_key=True),
+    sa.Column("payment_id", Text),
+    sa.Column("facts", Json, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("closed_at", Instant),
+    sa.Column("closed_by", Text),
+    sa.Column("closing_reason", Text),
+)
+
+payment_move = record_table(
+    "payment_move",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("object_id", Text, primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("machine", Text, nullable=False),
+    sa.Column("from_state", Text),
+    sa.Column("to_state", Text, nullable=False),
+    sa.Column("event", Text, nullable=False),
+    sa.Column("actor", Text, nullable=False),
+    sa.Column("moved_at", Instant, nullable=False),
+    sa.Column("fact_key", Text),
+)
+
+payment_evidence = record_table(
+    "payment_evidence",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("fact_key", Text, primary_key=True),
+    sa.Column("body", Blob, nullable=False),
+    sa.Column("sha256", Text, nullable=False),
+    sa.Column("kept_at", Instant, nullable=False),
+)
+"""What the provider stated, in canonical JSON, for each posted fact; the entry's header holds its hash."""
+
+transfer_order = operational_table(
+    "transfer_order",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("order_id", Text, primary_key=True),
+    sa.Column("reference", Text, nullable=False),
+    sa.Column("payee", Text, nullable=False),
+    sa.Column("amount_cents", Cents, nullable=False),
+    sa.Column("iban_last4", Text),
+    sa.Column("debit", Text, nullable=False),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("approval_id", Text, nullable=False),
+    sa.Column("ordered_on", Day, nullable=False),
+    sa.Column("booked_on", Day),
+    sa.Column("statement_reference", Text),
+    sa.UniqueConstraint("book_id", "reference", name="transfer_order_reference"),
+    sa.Index("transfer_order_state", "book_id", "state"),
+)
+
+transfer_gate = operational_table(
+    "transfer_gate",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("passed", sa.BigInteger, nullable=False),
+)
+"""One row a book, counted up by whoever reads or spends the client account: its lock makes the cash rule hold."""

@@ -1,0 +1,195 @@
+"""Money out of the client account by transfers that staff executes in the bank's own application, and money in from the
+provider's settlements, both confirmed from the bank statement.
+
+Cash rule: an order is released only while the booked client account covers every open order and the new one; money that
+still stands at the provider never counts. Orders are released under four eyes.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ledger import approvals, balances
+from ledger.accounts import AccountRef
+from ledger.book import UnitOfWork
+from ledger.errors import Fact, Refusal
+from ledger.payments import postings
+from ledger.payments import tables as t
+from ledger.payments.lifecycle import TRANSFER
+from ledger.payments.model import (
+    CLIENT_BANK,
+    PROVIDER_BALANCE,
+    TransferDraft,
+    TransferKind,
+    TransferState,
+)
+from ledger.payments.moves import move, record_birth
+
+APPROVAL_ACTION = "order-transfers"
+"""The action that an approval of transfers must name; its body is `approval_body(drafts)`."""
+
+
+def approval_body(drafts: Sequence[TransferDraft]) -> dict[str, object]:
+    """What two people approve: every reference, payee, amount and source of the transfers."""
+    return {
+        "transfers": [
+            {"reference": d.reference, "payee": d.payee, "amount_cents": d.amount_cents, "debit": str(d.debit)}
+            for d in drafts
+        ]
+    }
+
+
+def order_transfer(  # noqa: PLR0913 -- one argument a fact of the order
+    uow: UnitOfWork,
+    *,
+    reference: str,
+    payee: str,
+    amount_cents: int,
+    debit: AccountRef,
+    approval_id: str,
+    iban_last4: str | None = None,
+    kind: TransferKind = TransferKind.DISBURSEMENT,
+    on: date | None = None,
+) -> str:
+    """Release one transfer; see `order_transfers`."""
+    draft = TransferDraft(reference, payee, amount_cents, debit, kind, iban_last4)
+    return order_transfers(uow, [draft], approval_id=approval_id, on=on)[0]
+
+
+def order_transfers(
+    uow: UnitOfWork, drafts: Sequence[TransferDraft], *, approval_id: str, on: date | None = None
+) -> list[str]:
+    """Release transfers under one approval of `APPROVAL_ACTION` over `approval_body(drafts)`; gives their order ids.
+
+    Refuses what `ledger.approvals` refuses, `transfer-already-ordered`, and `cash-rule-not-met` with what is missing.
+    """
+    approvals.require(uow, approval_id, APPROVAL_ACTION, approval_body(drafts))
+    _pass_gate(uow)
+    for draft in drafts:
+        _refuse_unfit(uow, draft)
+    _refuse_uncovered(uow, sum(d.amount_cents for d in drafts))
+    return [_order(uow, draft, approval_id, on or uow.today()) for draft in drafts]
+
+
+def confirm_booked(uow: UnitOfWork, order_id: str, *, statement_reference: str, evidence: str, on: date) -> None:
+    """The bank statement, whose SHA-256 is `evidence`, shows the transfer. Confirming twice changes nothing.
+
+    Refuses `transfer-not-known`, and `transfer-already-booked` under another statement reference.
+    """
+    row = uow.connection.execute(
+        sa.select(t.transfer_order)
+        .where(t.transfer_order.c.book_id == uow.book_id, t.transfer_order.c.order_id == order_id)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise Refusal("transfer-not-known", order_id=order_id)
+    if row.state == TransferState.BOOKED:
+        if row.statement_reference == statement_reference:
+            return
+        raise Refusal("transfer-already-booked", order_id=order_id, statement_reference=row.statement_reference)
+    entry = postings.transfer_booked(
+        order_id,
+        kind=TransferKind(row.kind),
+        amount_cents=row.amount_cents,
+        on=on,
+        actor=uow.actor,
+        evidence=evidence,
+    )
+    uow.post(entry)
+    move(
+        uow,
+        TRANSFER,
+        order_id,
+        state=row.state,
+        event="booked",
+        fact_key=entry.key,
+        booked_on=on,
+        statement_reference=statement_reference,
+    )
+
+
+def record_settlement(uow: UnitOfWork, *, reference: str, amount_cents: int, evidence: str, on: date) -> None:
+    """The bank statement shows money paid out by the provider under its own `reference`.
+
+    Refuses `settlement-exceeds-provider-balance`; the same settlement recorded twice is posted once.
+    """
+    if amount_cents <= 0:
+        raise Refusal("payment-amount-not-positive", amount_cents=amount_cents)
+    _pass_gate(uow)
+    if balances.entry_by_key(uow.connection, uow.book_id, postings.settlement_key(reference)) is None:
+        standing_cents = balances.balance(uow.connection, uow.book_id, PROVIDER_BALANCE)
+        if amount_cents > standing_cents:
+            raise Refusal(
+                "settlement-exceeds-provider-balance", amount_cents=amount_cents, standing_cents=standing_cents
+            )
+    uow.post(
+        postings.provider_settlement(reference, amount_cents=amount_cents, on=on, actor=uow.actor, evidence=evidence)
+    )
+
+
+def _refuse_unfit(uow: UnitOfWork, draft: TransferDraft) -> None:
+    if draft.amount_cents <= 0:
+        raise Refusal("payment-amount-not-positive", amount_cents=draft.amount_cents)
+    known = uow.connection.execute(
+        sa.select(t.transfer_order.c.order_id).where(
+            t.transfer_order.c.book_id == uow.book_id, t.transfer_order.c.reference == draft.reference
+        )
+    ).scalar_one_or_none()
+    if known is not None:
+        raise Refusal("transfer-already-ordered", reference=draft.reference, order_id=known)
+
+
+def _refuse_uncovered(uow: UnitOfWork, amount_cents: int) -> None:
+    booked_cents = balances.balance(uow.connection, uow.book_id, CLIENT_BANK)
+    open_cents = uow.connection.execute(
+        sa.select(sa.func.coalesce(sa.func.sum(t.transfer_order.c.amount_cents), 0)).where(
+            t.transfer_order.c.book_id == uow.book_id, t.transfer_order.c.state == TransferState.ORDERED.value
+        )
+    ).scalar_one()
+    missing_cents = amount_cents + int(open_cents) - booked_cents
+    if missing_cents > 0:
+        facts: dict[str, Fact] = {"amount_cents": amount_cents, "missing_cents": missing_cents}
+        raise Refusal("cash-rule-not-met", **facts)
+
+
+def _order(uow: UnitOfWork, draft: TransferDraft, approval_id: str, on: date) -> str:
+    order_id = uow.new_id("t")
+    entry = postings.transfer_ordered(
+        order_id,
+        kind=draft.kind,
+        amount_cents=draft.amount_cents,
+        debit=draft.debit,
+        on=on,
+        actor=uow.actor,
+        approval_id=approval_id,
+    )
+    uow.connection.execute(
+        t.transfer_order.insert().values(
+            book_id=uow.book_id,
+            order_id=order_id,
+            reference=draft.reference,
+            payee=draft.payee,
+            amount_cents=draft.amount_cents,
+            iban_last4=draft.iban_last4,
+            debit=str(draft.debit),
+            kind=draft.kind.value,
+            state=TransferState.ORDERED.value,
+            approval_id=approval_id,
+            ordered_on=on,
+        )
+    )
+    record_birth(uow, TRANSFER, order_id, fact_key=entry.key)
+    uow.post(entry)
+    return order_id
+
+
+def _pass_gate(uow: UnitOfWork) -> None:
+    """Hold the book's gate row until commit, so that nobody else spends the same balance meanwhile."""
+    insert = postgresql.insert if uow.connection.dialect.name == "postgresql" else sqlite.insert
+    uow.connection.execute(
+        insert(t.transfer_gate)
+        .values(book_id=uow.book_id, passed=1)
+        .on_conflict_do_update(index_elements=["book_id"], set_={"passed": t.transfer_gate.c.passed + 1})
+    )
