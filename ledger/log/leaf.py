@@ -8,21 +8,22 @@ Canonical JSON is RFC 8785 restricted to ASCII keys, NFC strings, integers below
 profile it equals compact `json.dumps` with sorted keys. Line 0 is the entry's header, lines 1... are its postings.
 """
 
-import base64
 import hashlib
 import hmac
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
 from ledger.errors import Refusal
-from ledger.log.merkle import leaf_hash, root
+from ledger.log.encoding import b64
+from ledger.log.merkle import leaf_hash, node_hash, root, split
 
 JSON = str | int | bool | Sequence["JSON"] | Mapping[str, "JSON"]
 
 NONCE_SIZE = 32
+GENESIS, ACCOUNTS, POSTING = "genesis/1", "accounts/1", "posting/1"
 _INTEGER_LIMIT = 2**53
 _encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
@@ -74,25 +75,70 @@ def entry_bytes(n: int, entry_type: str, instant: datetime, commitments: Sequenc
             "l": {"n": len(commitments), "root": b64(lines_root(commitments))},
             "n": n,
             "t": entry_type,
-            "ts": instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z"),
+            "ts": minute(instant),
         }
     )
 
 
-def b64(raw: bytes) -> str:
-    """Standard base64 with padding."""
-    return base64.b64encode(raw).decode()
+def genesis_bytes(*, book_id: str, origin: str, policy_sha256: bytes, code: str, instant: datetime) -> bytes:
+    """The public bytes of entry 0: which book and log this is, the hash of its policy file, the software that began it.
+
+    It has no lines and hides nothing. The book's first asset, the euro with two decimals, comes with it.
+    """
+    return canonical_json(
+        {
+            "assets": {"EUR": 2},
+            "book": book_id,
+            "code": code,
+            "n": 0,
+            "origin": origin,
+            "policy": b64(policy_sha256),
+            "t": GENESIS,
+            "ts": minute(instant),
+        }
+    )
 
 
-def from_b64(text: str) -> bytes:
-    """The bytes of standard base64; refuses `base64-malformed` for anything but the one encoding of those bytes."""
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except ValueError as error:
-        raise Refusal("base64-malformed", text=text[:80]) from error
-    if b64(raw) != text:
-        raise Refusal("base64-malformed", text=text[:80])
-    return raw
+def minute(instant: datetime) -> str:
+    """The instant in UTC, cut to the minute, as public entries show it."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z")
+
+
+def lines_path(commitments: Sequence[bytes], opened: Collection[int]) -> list[bytes]:
+    """What a verifier needs beside the `opened` lines to compute `lines_root`: the roots of the largest subtrees of
+    RFC 6962 that hold no opened line, from left to right.
+    """
+    path: list[bytes] = []
+
+    def walk(start: int, end: int) -> None:
+        if not any(start <= line < end for line in opened):
+            path.append(lines_root(commitments[start:end]))
+        elif end - start > 1:
+            middle = start + split(end - start)
+            walk(start, middle)
+            walk(middle, end)
+
+    walk(0, len(commitments))
+    return path
+
+
+def root_from_lines(count: int, opened: Mapping[int, bytes], path: Sequence[bytes]) -> bytes | None:
+    """The root that `lines_path` and the commitments of the opened lines lead to, or None where the path can't fit."""
+    if not opened or not all(0 <= line < count for line in opened):
+        return None
+    steps = list(reversed(path))
+
+    def walk(start: int, end: int) -> bytes | None:
+        if not any(start <= line < end for line in opened):
+            return steps.pop() if steps else None
+        if end - start == 1:
+            return leaf_hash(opened[start])
+        middle = start + split(end - start)
+        left, right = walk(start, middle), walk(middle, end)
+        return node_hash(left, right) if left is not None and right is not None else None
+
+    result = walk(0, count)
+    return result if not steps else None
 
 
 def _check(value: object) -> None:

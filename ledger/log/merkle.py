@@ -82,7 +82,7 @@ def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
     ranges: list[tuple[int, int]] = []
     start, end = 0, size
     while end - start > 1:
-        middle = start + _split(end - start)
+        middle = start + split(end - start)
         if index < middle:
             ranges.append((middle, end))
             end = middle
@@ -99,7 +99,7 @@ def consistency_ranges(old_size: int, new_size: int) -> list[tuple[int, int]]:
     ranges: list[tuple[int, int]] = []
     start, end, whole = 0, new_size, True
     while old_size != end:
-        middle = start + _split(end - start)
+        middle = start + split(end - start)
         if old_size <= middle:
             ranges.append((middle, end))
             end = middle
@@ -179,6 +179,6 @@ def verify_consistency(
     return last == 0 and (old, new) == (old_root, new_root)
 
 
-def _split(size: int) -> int:
+def split(size: int) -> int:
     """The largest power of two smaller than `size`."""
     return 1 << (size - 1).bit_length() - 1
