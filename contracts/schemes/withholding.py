@@ -1,0 +1,55 @@
+"""Withholding tax on interest (précompte mobilier, roerende voorheffing), kept from each payment by dated rates."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from contracts.schemes.rules import Rule, rule
+from contracts.terms.exact import half_up
+
+
+class HolderKind(StrEnum):
+    """The tax status of who receives interest; the rate of each is a dated rule, and a kind without one is refused."""
+
+    RESIDENT_INDIVIDUAL = "resident-individual"
+    NON_RESIDENT_INDIVIDUAL = "non-resident-individual"
+    LEGAL_PERSON = "legal-person"
+    EXEMPT = "exempt"
+
+
+@dataclass(frozen=True, slots=True)
+class Withholding:
+    """Interest of one holder: gross = tax + net, and the rule the tax follows from."""
+
+    gross_cents: int
+    tax_cents: int
+    net_cents: int
+    rule: Rule
+
+
+def withholding(interest_cents: int, holder_kind: HolderKind, on: date) -> Withholding:
+    """The tax on interest attributed on a date, rounded half up to the cent; refuses `no-rule-for-date`.
+
+    >>> kept = withholding(1_045, HolderKind.RESIDENT_INDIVIDUAL, date(2026, 6, 2))
+    >>> kept.gross_cents, kept.tax_cents, kept.net_cents
+    (1045, 314, 731)
+    """
+    row = _rule(holder_kind, on)
+    tax = half_up(interest_cents * Fraction(row.decimal()))
+    return Withholding(interest_cents, tax, interest_cents - tax, row)
+
+
+def net_rate_annual(rate_annual: Decimal, holder_kind: HolderKind, on: date) -> tuple[Decimal, Rule]:
+    """The nominal rate after withholding tax, as it stands on a date, with the rule it follows from.
+
+    >>> net_rate_annual(Decimal("0.0350"), HolderKind.RESIDENT_INDIVIDUAL, date(2026, 3, 2))[0]
+    Decimal('0.024500')
+    """
+    row = _rule(holder_kind, on)
+    return rate_annual * (1 - row.decimal()), row
+
+
+def _rule(holder_kind: HolderKind, on: date) -> Rule:
+    return rule("BE", f"withholding_{holder_kind.value.replace('-', '_')}", on)
