@@ -1,0 +1,77 @@
+"""What people type, read with patience: amounts and dates in any usual writing, and errors beside the field they concern."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from urllib.parse import urlsplit
+
+from frontend.i18n import LANGUAGES
+
+_AMOUNT = re.compile(r"(?P<whole>\d{1,3}(?:[.,]\d{3})*|\d+)(?:[.,](?P<cents>\d{1,2}))?")
+_SPACES = re.compile(r"[\s\u00a0\u202f'’€]")  # noqa: RUF001 -- the apostrophes people group thousands with
+_MOST_DIGITS = 12
+
+
+@dataclass
+class Form:
+    """A form on its way back to its page: what was typed, and what is wrong with it, in the order of the fields."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    general: list[str] = field(default_factory=list)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether the page must show its error summary."""
+        return bool(self.errors or self.general)
+
+    def value(self, name: str) -> str:
+        """What was typed into `name`."""
+        return self.values.get(name, "")
+
+
+def cents_of(text: str) -> int | None:
+    """An amount in euro as cents, or None: Belgian and English separators are both understood.
+
+    >>> [cents_of(t) for t in ("500", "€ 1.000", "1,000.50", "1 000,5", "0,05", "12,345")]
+    [50000, 100000, 100050, 100050, 5, 1234500]
+    >>> cents_of("-5"), cents_of("1.00.0"), cents_of("")
+    (None, None, None)
+    """
+    found = _AMOUNT.fullmatch(_SPACES.sub("", text))
+    if found is None or len(found["whole"]) > _MOST_DIGITS or not found[0].isascii():
+        return None
+    whole = re.sub(r"[.,]", "", found["whole"])
+    return int(whole) * 100 + int((found["cents"] or "0").ljust(2, "0"))
+
+
+def date_of(text: str) -> date | None:
+    """A date from a date field (2026-03-02) or typed in the Belgian way (2/3/2026), or None.
+
+    >>> date_of("2026-03-02") == date_of(" 2/3/2026 "), date_of("31/2/2026")
+    (True, None)
+    """
+    text = text.strip()
+    found = re.fullmatch(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})", text)
+    try:
+        return date(int(found[3]), int(found[2]), int(found[1])) if found else date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def own_path(target: str, fallback: str) -> str:
+    """`target` when it is a path of our own pages, else `fallback`: a log-in never sends anybody elsewhere.
+
+    >>> own_path("/fr/portfolio", "/fr/"), own_path("//evil.example/fr/", "/fr/"), own_path("/api/v1/offers", "/fr/")
+    ('/fr/portfolio', '/fr/', '/fr/')
+    """
+    parts = urlsplit(target)
+    if (
+        parts.scheme
+        or parts.netloc
+        or "\\" in target
+        or not parts.path.startswith(tuple(f"/{code}/" for code in LANGUAGES))
+    ):
+        return fallback
+    return target

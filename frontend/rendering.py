@@ -1,0 +1,126 @@
+"""From a template and figures to a page: one Jinja environment, strict about every name and key.
+
+Undefined names raise, text is escaped, and the only markup that passes unescaped is drawn by `frontend.charts`. What every
+page needs (language, words, menu, session, business date) is added here, so that a route passes its own figures alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from api.deps import current_session, get_wiring
+from api.identity.model import Role, Session
+from frontend import charts
+from frontend.forms import Form
+from frontend.i18n import LANGUAGES, tongue
+
+SHEETS = ("tokens", "base", "layout", "components", "tables", "forms", "charts", "print")
+
+_HOME_OF_ROLE: Mapping[Role, tuple[str, str]] = {
+    Role.CITIZEN: ("portfolio", "site.menu-portfolio"),
+    Role.ENTREPRENEUR: ("enterprise", "site.menu-enterprise"),
+    Role.AUDITOR: ("audit", "site.menu-audit"),
+    Role.OPERATOR: ("operations", "site.menu-operations"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One entry of the main menu; `current` is an `aria-current` value or empty."""
+
+    href: str
+    key: str
+    current: str
+
+
+@cache
+def environment() -> Environment:
+    """The Jinja environment of all pages."""
+    env = Environment(
+        loader=PackageLoader("frontend"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.globals.update(charts=charts, languages=LANGUAGES, stylesheet=stylesheet_path())
+    return env
+
+
+@cache
+def stylesheet() -> str:
+    """All sheets as one, in the order of `SHEETS`."""
+    folder = files("frontend") / "static" / "css"
+    return "\n".join((folder / f"{name}.css").read_text("utf-8") for name in SHEETS)
+
+
+def stylesheet_path() -> str:
+    """The stylesheet's address, which changes with its content so that browsers may keep it for good."""
+    return f"/static/site-{sha256(stylesheet().encode()).hexdigest()[:12]}.css"
+
+
+def page_language(request: Request) -> str:
+    """The language in the path of a page, French where there is none."""
+    first = request.url.path.strip("/").partition("/")[0]
+    return first if first in LANGUAGES else "fr"
+
+
+def render(request: Request, template: str, *, status: int = 200, **figures: object) -> HTMLResponse:
+    """The page `template` with its `figures`, in the language of the request's path."""
+    return HTMLResponse(page_text(request, template, **figures), status, {"Content-Language": page_language(request)})
+
+
+def page_text(request: Request, template: str, **figures: object) -> str:
+    """The page as text; see `render`."""
+    language = page_language(request)
+    session = current_session(request)
+    wiring = get_wiring(request)
+    frame: dict[str, object] = {
+        "lang": language,
+        "l": tongue(language),
+        "t": tongue(language).text,
+        "session": session,
+        "menu": menu(language, request.url.path, session),
+        "path_in": lambda code: path_in(request, code),
+        "sandbox": wiring.settings.is_sandbox,
+        "today": wiring.book.clock.today(),
+        "operator_name": wiring.settings.operator,
+        "form": Form(),
+    }
+    return environment().get_template(template).render(frame | figures)
+
+
+def path_in(request: Request, language: str) -> str:
+    """The same page in another language; a page that answered a form post is asked for again by its address."""
+    first, _, rest = request.url.path.strip("/").partition("/")
+    rest = rest if first in LANGUAGES else ""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"/{language}/{rest}{query}"
+
+
+def see_other(path: str) -> RedirectResponse:
+    """Answer a form post by sending the browser to a page of our own (303)."""
+    return RedirectResponse(path, 303)
+
+
+def menu(language: str, path: str, session: Session | None) -> list[MenuItem]:
+    """The main menu: what is public, then the page of the person's role or the way to log in."""
+    entries = [("offers", "site.menu-offers"), ("how", "site.menu-how")]
+    entries.append(_HOME_OF_ROLE[session.role] if session else ("login", "site.log-in"))
+    return [_item(f"/{language}/{slug}", key, path) for slug, key in entries]
+
+
+def home_of(session: Session, language: str) -> str:
+    """Where a person lands after logging in."""
+    return f"/{language}/{_HOME_OF_ROLE[session.role][0]}"
+
+
+def _item(href: str, key: str, path: str) -> MenuItem:
+    current = "page" if path == href else "true" if path.startswith(f"{href}/") else ""
+    return MenuItem(href, key, current)
