@@ -16,8 +16,8 @@ from importlib.resources import files
 
 from ledger.errors import Refusal
 
-_CODE = re.compile(r"[0-9]{6}")
-_OWNER = re.compile(r"[a-z][a-z0-9]{0,31}")
+_CODE = re.compile(r"[0-9]{2,10}")
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Kind(StrEnum):

@@ -7,6 +7,7 @@ exactly-once, the actor, and the hash of its evidence. It has no number and no i
 import hashlib
 import json
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
@@ -16,8 +17,7 @@ from ledger.errors import Refusal
 from ledger.money import MAX_MINOR
 
 MAX_POSTINGS = 1_000
-_KEY = re.compile(r"[!-~]{1,200}")
-_PURPOSE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+MAX_TEXT = 200
 _ACTOR = re.compile(r"[a-z0-9][a-z0-9.:-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
@@ -68,10 +68,10 @@ class JournalEntry:
     approvals: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _KEY.fullmatch(self.key):
-            raise Refusal("key-malformed", key=self.key[:200])
-        if not _PURPOSE.fullmatch(self.purpose):
-            raise Refusal("purpose-malformed", purpose=self.purpose[:64])
+        if not is_plain_text(self.key):
+            raise Refusal("key-malformed", key=repr(self.key[:MAX_TEXT]))
+        if not is_plain_text(self.purpose):
+            raise Refusal("purpose-malformed", key=self.key, purpose=repr(self.purpose[:MAX_TEXT]))
         if not _ACTOR.fullmatch(self.actor):
             raise Refusal("actor-malformed", actor=self.actor[:64])
         if self.evidence is not None and not _SHA256.fullmatch(self.evidence):
@@ -105,3 +105,18 @@ class JournalEntry:
             [[str(p.account), p.account.asset, p.debit, p.credit] for p in self.postings],
         ]
         return hashlib.sha256(json.dumps(body, separators=(",", ":")).encode()).hexdigest()
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether `text` is 1 to 200 characters that read the same everywhere: NFC, beginning with a letter or a digit (so
+    that no spreadsheet takes it for a formula), without control, format (bidirectional) or unassigned characters.
+
+    >>> is_plain_text("Interest, March"), is_plain_text("=SUM(A1)"), is_plain_text("a\\u202eb")
+    (True, False, False)
+    """
+    return (
+        0 < len(text) <= MAX_TEXT
+        and text[0].isalnum()
+        and unicodedata.is_normalized("NFC", text)
+        and all(character.isprintable() for character in text)
+    )

@@ -13,7 +13,7 @@ from ledger.errors import InvariantError, Refusal
 MAX_MINOR = 2**53 - 1
 """Largest debit or credit of one posting: the largest integer that RFC 8785 (JSON canonicalization) carries exactly."""
 
-_ASSET_CODE = re.compile(r"[A-Z][A-Z0-9-]{0,23}")
+_ASSET_CODE = re.compile(r"[A-Z]([A-Z0-9-]{0,22}[A-Z0-9])?")
 _MAX_SCALE = 9
 
 
