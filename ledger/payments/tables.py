@@ -6,7 +6,7 @@ two writers: (object, sequence) is unique.
 
 import sqlalchemy as sa
 
-from ledger.storage.base import Blob, Cents, Day, Instant, Json, Text, operational_table, record_table
+from ledger.storage.base import Blob, Cents, Count, Day, Flag, Instant, Json, Text, operational_table, record_table
 
 payment_terms = operational_table(
     "payment_terms",
@@ -74,14 +74,16 @@ payment_inbox = operational_table(
     "payment_inbox",
     sa.Column("book_id", Text, primary_key=True),
     sa.Column("provider_id", Text, primary_key=True),
-    sa.Column("seen", sa.BigInteger, nullable=False),
-    sa.Column("dirty", sa.Integer, nullable=False),
+    sa.Column("seen", Count, nullable=False),
+    sa.Column("dirty", Flag, nullable=False),
+    sa.Column("listed", Flag, nullable=False),
     sa.Column("misses", sa.Integer, nullable=False),
     sa.Column("first_seen_at", Instant, nullable=False),
     sa.Column("last_seen_at", Instant, nullable=False),
     sa.Column("next_at", Instant, nullable=False),
     sa.Index("payment_inbox_due", "book_id", "dirty", "next_at"),
 )
+"""`listed`: the provider's own list named the id, so it is worth fetching although no payment here knows it yet."""
 
 payment_case = operational_table(
     "payment_case",
@@ -142,6 +144,6 @@ transfer_order = operational_table(
 transfer_gate = operational_table(
     "transfer_gate",
     sa.Column("book_id", Text, primary_key=True),
-    sa.Column("passed", sa.BigInteger, nullable=False),
+    sa.Column("passed", Count, nullable=False),
 )
 """One row a book, counted up by whoever reads or spends the client account: its lock makes the cash rule hold."""

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import date
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger import approvals, balances
 from ledger.accounts import AccountRef
@@ -26,6 +25,7 @@ from ledger.payments.model import (
     TransferState,
 )
 from ledger.payments.moves import move, record_birth
+from ledger.payments.rows import upsert
 
 APPROVAL_ACTION = "order-transfers"
 """The action that an approval of transfers must name; its body is `approval_body(drafts)`."""
@@ -187,9 +187,8 @@ def _order(uow: UnitOfWork, draft: TransferDraft, approval_id: str, on: date) ->
 
 def _pass_gate(uow: UnitOfWork) -> None:
     """Hold the book's gate row until commit, so that nobody else spends the same balance meanwhile."""
-    insert = postgresql.insert if uow.connection.dialect.name == "postgresql" else sqlite.insert
     uow.connection.execute(
-        insert(t.transfer_gate)
+        upsert(uow.connection, t.transfer_gate)
         .values(book_id=uow.book_id, passed=1)
         .on_conflict_do_update(index_elements=["book_id"], set_={"passed": t.transfer_gate.c.passed + 1})
     )

@@ -1,0 +1,45 @@
+"""Rows that several modules write: upserts in the dialect at hand, cases, and the evidence of a fact."""
+
+import hashlib
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ledger.book import UnitOfWork
+from ledger.errors import Refusal
+from ledger.payments import tables as t
+from ledger.storage.base import JSON, json_text
+
+
+def upsert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def open_case(uow: UnitOfWork, subject: str, refusal: Refusal, *, payment_id: str | None) -> None:
+    """Show `refusal` to the operators once per `subject` (a provider's id); the same case again changes nothing."""
+    uow.connection.execute(
+        upsert(uow.connection, t.payment_case)
+        .values(
+            book_id=uow.book_id,
+            subject=subject,
+            code=refusal.code,
+            payment_id=payment_id,
+            facts=dict(refusal.facts),
+            opened_at=uow.now(),
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def keep_evidence(uow: UnitOfWork, fact_key: str, statement: Mapping[str, JSON]) -> str:
+    """Keep what the provider stated beside the fact; gives the SHA-256 that the entry's header holds."""
+    body = json_text(statement).encode()
+    sha256 = hashlib.sha256(body).hexdigest()
+    uow.connection.execute(
+        t.payment_evidence.insert().values(
+            book_id=uow.book_id, fact_key=fact_key, body=body, sha256=sha256, kept_at=uow.now()
+        )
+    )
+    return sha256
