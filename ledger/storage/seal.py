@@ -1,0 +1,5 @@
+"""The seal in the database itself."""
+
+
+def statements(dialect: str) -> list[str]:
+    return []

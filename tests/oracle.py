@@ -1,0 +1,170 @@
+"""The one oracle, run after every scenario: is the book, as it stands, right in every respect that can be derived?"""
+
+import hashlib
+from collections import defaultdict
+
+import sqlalchemy as sa
+
+from ledger.accounts import AccountRef
+from ledger.book import Book
+from ledger.decide import (
+    ACCOUNTS,
+    GENESIS,
+    POSTING,
+    ZERO_HASH,
+    account_line,
+    asset_line,
+    genesis_bytes,
+    header_line,
+    posting_line,
+    seal_block,
+)
+from ledger.log.leaf import commit_line, entry_bytes, nonce
+from ledger.log.merkle import leaf_hash
+from ledger.storage import tables as t
+
+
+def check_everything(book: Book) -> None:
+    """Re-derive every number, balance, commitment, leaf and block hash of `book` and compare with what is stored."""
+    with book.read() as connection:
+        rows = {
+            table.name: _rows(connection, table, book.book_id)
+            for table in (t.book, t.asset, t.account, t.account_rule, t.balance, t.head, t.block, t.entry, t.posting)
+        }
+        keys = {k.owner: book.keys.key_for(connection, k.owner) for k in _rows(connection, t.subject_key, book.book_id)}
+    commitments = _check_lines(book.book_id, rows, keys)
+    _check_entries(rows, commitments)
+    _check_blocks(book.book_id, rows)
+    _check_balances(rows)
+
+
+def _rows(connection, table, book_id):
+    order = list(table.primary_key.columns)
+    return connection.execute(sa.select(table).where(table.c.book_id == book_id).order_by(*order)).all()
+
+
+def _check_lines(book_id, rows, keys):
+    """Every stored commitment opens to its line; returns the commitments of each entry in line order."""
+    accounts = {a.account_id: a for a in rows["account"]}
+    limits = {r.account_id: r for r in rows["account_rule"] if r.version == 1}
+    numbers = {e.n: e for e in rows["entry"]}
+    found = defaultdict(dict)
+
+    def check(owner, n, line, stated, commitment):
+        assert commit_line(nonce(keys[owner], book_id, n, line), stated) == commitment, (n, line)
+        assert line not in found[n]
+        found[n][line] = commitment
+
+    for e in rows["entry"]:
+        if e.type == GENESIS:
+            assert e.header_commitment is None
+            continue
+        evidence = e.evidence.hex() if e.evidence else None
+        header = header_line(
+            actor=e.actor,
+            at=e.booked_at,
+            key=e.fact_key,
+            on=e.effective_on,
+            purpose=e.purpose,
+            evidence=evidence,
+            reverses=e.reverses,
+            approvals=e.approvals or (),
+        )
+        check("", e.n, 0, header, e.header_commitment)
+    for a in rows["asset"]:
+        if a.line is not None:
+            check("", a.opened_n, a.line, asset_line(a.asset, a.scale), a.commitment)
+    for a in rows["account"]:
+        ref, rule = AccountRef(a.code, a.owner, a.asset), limits[a.account_id]
+        assert rule.from_n <= a.opened_n
+        check(
+            a.owner if a.personal else "",
+            a.opened_n,
+            a.line,
+            account_line(ref, rule.minimum, rule.maximum),
+            a.commitment,
+        )
+    previous = {}
+    for p in rows["posting"]:
+        a = accounts[p.account_id]
+        seq, prev = (p.seq, previous.get(p.account_id)) if a.personal else (None, None)
+        stated = posting_line(AccountRef(a.code, a.owner, a.asset), p.debit, p.credit, seq=seq, prev=prev)
+        check(a.owner if a.personal else "", p.n, p.line, stated, p.commitment)
+        previous[p.account_id] = p.commitment
+        assert p.effective_on == numbers[p.n].effective_on
+    return found
+
+
+def _check_entries(rows, commitments):
+    assets = {a.account_id: a.asset for a in rows["account"]}
+    sums = defaultdict(int)
+    for p in rows["posting"]:
+        sums[p.n, assets[p.account_id]] += p.debit - p.credit
+    assert not any(sums.values())
+    assert [e.n for e in rows["entry"]] == list(range(len(rows["entry"])))
+    for e in rows["entry"]:
+        if e.type == GENESIS:
+            assert e.n == 0
+            assert e.bytes == genesis_bytes(e.booked_at, rows["book"][0].policy_hash)
+        else:
+            assert e.type in {ACCOUNTS, POSTING}
+            lines = commitments[e.n]
+            assert sorted(lines) == list(range(e.lines))
+            assert e.bytes == entry_bytes(e.n, e.type, e.booked_at, [lines[i] for i in sorted(lines)])
+        assert e.leaf == leaf_hash(e.bytes)
+    assert [e.booked_at for e in rows["entry"]] == sorted(e.booked_at for e in rows["entry"])
+
+
+def _check_blocks(book_id, rows):
+    previous, next_n = ZERO_HASH, 0
+    per_entry = defaultdict(int)
+    for p in rows["posting"]:
+        per_entry[p.n] += 1
+    for number, b in enumerate(rows["block"]):
+        entries = [e for e in rows["entry"] if b.first_n <= e.n <= b.last_n]
+        assert {e.block for e in entries} == {b.block}
+        postings = sum(per_entry[e.n] for e in entries)
+        expected = seal_block(
+            book_id=book_id,
+            block=number,
+            first_n=next_n,
+            leaves=[e.leaf for e in entries],
+            postings=postings,
+            prev_hash=previous,
+            sealed_at=entries[-1].booked_at,
+        )
+        assert tuple(b)[1:] == tuple(expected)
+        previous, next_n = b.hash, b.last_n + 1
+    [head] = rows["head"]
+    assert (head.next_n, head.next_block, head.last_hash) == (next_n, len(rows["block"]), previous)
+    assert next_n == len(rows["entry"])
+    assert head.last_booked_at == rows["entry"][-1].booked_at
+    assert head.next_account == len(rows["account"]) + 1
+
+
+def _check_balances(rows):
+    posted, seq, last = defaultdict(int), defaultdict(int), {}
+    for p in rows["posting"]:
+        posted[p.account_id] += p.debit - p.credit
+        seq[p.account_id] += 1
+        assert (p.seq, p.balance_after) == (seq[p.account_id], posted[p.account_id])
+        last[p.account_id] = p.commitment
+    assert [b.account_id for b in rows["balance"]] == [a.account_id for a in rows["account"]]
+    latest = {r.account_id: (r.minimum, r.maximum) for r in rows["account_rule"]}  # ordered by version
+    for b in rows["balance"]:
+        expected = (posted[b.account_id], seq[b.account_id], *latest[b.account_id], last.get(b.account_id))
+        assert (b.posted, b.seq, b.minimum, b.maximum, b.last_commitment) == expected
+
+
+def digest_of(book: Book) -> str:
+    """One hash over everything that two runs of the same batches must have in common: entries, postings, blocks."""
+    digest = hashlib.sha256()
+    with book.read() as connection:
+        for table in (t.asset, t.account, t.account_rule, t.entry, t.posting, t.block, t.balance, t.head):
+            for row in _rows(connection, table, book.book_id):
+                digest.update(repr([table.name, *map(_plain, row)]).encode())
+    return digest.hexdigest()
+
+
+def _plain(value):
+    return int(value) if isinstance(value, bool) else value
