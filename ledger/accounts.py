@@ -114,8 +114,8 @@ def _row(prefix: str, row: Mapping[str, str | int | bool]) -> ChartRow:
     return ChartRow(
         prefix=prefix,
         names={language: str(row[language]) for language in ("fr", "nl", "en")},
-        kind=Kind(row["kind"]),
-        normal_side=Side(row["side"]),
+        kind=Kind(str(row["kind"])),
+        normal_side=Side(str(row["side"])),
         personal=bool(row.get("personal", False)),
         floor=None if floor is None else int(floor),
         ceiling=None if ceiling is None else int(ceiling),

@@ -1,0 +1,197 @@
+"""Journal entries from a file: one JSON object a line, read strictly and in flat memory.
+
+    {"key": "k1", "effective_on": "2026-01-31", "purpose": "...", "postings": [
+        {"account": "550100", "asset": "EUR", "debit": 100000},
+        {"account": "489100:c17", "asset": "EUR", "credit": 100000}]}
+    {"asset": "TREES", "scale": 0}
+
+The second form declares an asset before its first use. What is wrong with a line is refused with the line's number
+(`line`, from 1) and the `field`; nothing of its batch is posted, and earlier batches stay.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import BinaryIO, NoReturn
+
+from ledger.accounts import AccountRef
+from ledger.errors import Fact, Refusal
+from ledger.journal import JournalEntry, Posting
+from ledger.money import Asset
+
+MAX_LINE_BYTES = 1_000_000
+_ENTRY_FIELDS = {"key", "effective_on", "purpose", "postings", "evidence", "reverses"}
+_ENTRY_REQUIRED = ("key", "effective_on", "purpose", "postings")
+_POSTING_FIELDS = {"account", "asset", "debit", "credit"}
+_ASSET_FIELDS = {"asset", "scale"}
+
+
+@dataclass
+class Batch:
+    """What one unit of work posts: assets declared, entries, and the line that each fact key stands on."""
+
+    assets: list[Asset] = field(default_factory=list)
+    entries: list[JournalEntry] = field(default_factory=list)
+    line_by_key: dict[str, int] = field(default_factory=dict)
+
+    def located(self, refusal: Refusal) -> Refusal:
+        """The refusal of one of these entries, with its line."""
+        key = refusal.facts.get("key")
+        line = self.line_by_key.get(key) if isinstance(key, str) else None
+        return refusal if line is None else _at(refusal, line, "key")
+
+
+def read_batches(stream: BinaryIO, *, size: int) -> Iterator[Batch]:
+    """The file's content in batches of at most `size` entries; an asset's declaration begins a new batch."""
+    batch = Batch()
+    for number, parsed in _read_lines(stream):
+        if isinstance(parsed, Asset):
+            if batch.entries:
+                yield batch
+                batch = Batch()
+            batch.assets.append(parsed)
+            continue
+        batch.entries.append(parsed)
+        batch.line_by_key.setdefault(parsed.key, number)
+        if len(batch.entries) == size:
+            yield batch
+            batch = Batch()
+    if batch.entries or batch.assets:
+        yield batch
+
+
+def _read_lines(stream: BinaryIO) -> Iterator[tuple[int, Asset | JournalEntry]]:
+    number = 0
+    while raw := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(raw) > MAX_LINE_BYTES:
+            raise Refusal("line-too-long", line=number, field="", limit=MAX_LINE_BYTES)
+        if raw.strip():
+            yield number, _Line(number).parse(raw)
+
+
+class _Line:
+    """One line of the file on its way to an asset or an entry."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def parse(self, raw: bytes) -> Asset | JournalEntry:
+        value = self._decode(raw)
+        if not isinstance(value, dict):
+            self._refuse("line-not-an-object", "")
+        if "postings" not in value and "scale" in value:
+            return self._asset(value)
+        return self._entry(value)
+
+    def _decode(self, raw: bytes) -> object:
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            self._refuse("line-not-utf8", "", position=error.start)
+        try:
+            return json.loads(
+                text, object_pairs_hook=self._object, parse_float=_NotAnInteger, parse_constant=_NotAnInteger
+            )
+        except (ValueError, RecursionError) as error:
+            self._refuse("line-not-json", "", problem=str(error))
+
+    def _object(self, pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+        value: dict[str, object] = {}
+        for name, item in pairs:
+            if name in value:
+                self._refuse("field-repeated", name)
+            value[name] = item
+        return value
+
+    def _asset(self, value: Mapping[str, object]) -> Asset:
+        self._check_fields(value, _ASSET_FIELDS, ("asset", "scale"), "")
+        code, scale = self._text(value, "asset", ""), value["scale"]
+        if isinstance(scale, bool) or not isinstance(scale, int):
+            self._refuse("field-has-wrong-type", "scale", expected="integer")
+        with _Located(self._number, "asset"):
+            return Asset(code, scale)
+
+    def _entry(self, value: Mapping[str, object]) -> JournalEntry:
+        self._check_fields(value, _ENTRY_FIELDS, _ENTRY_REQUIRED, "")
+        postings = value["postings"]
+        if not isinstance(postings, list):
+            self._refuse("field-has-wrong-type", "postings", expected="array")
+        effective_on = self._date(value)
+        lines = tuple(self._posting(posting, f"postings[{i}]") for i, posting in enumerate(postings))
+        key, purpose = self._text(value, "key", ""), self._text(value, "purpose", "")
+        evidence, reverses = (
+            self._text(value, name, "") if name in value else None for name in ("evidence", "reverses")
+        )
+        with _Located(self._number, "postings"):
+            return JournalEntry(key, effective_on, purpose, lines, "import", evidence, reverses)
+
+    def _posting(self, value: object, where: str) -> Posting:
+        if not isinstance(value, dict):
+            self._refuse("field-has-wrong-type", where, expected="object")
+        self._check_fields(value, _POSTING_FIELDS, ("account", "asset"), f"{where}.")
+        with _Located(self._number, f"{where}.account"):
+            account = AccountRef.parse(
+                self._text(value, "account", f"{where}."), self._text(value, "asset", f"{where}.")
+            )
+        sides = {side: value.get(side, 0) for side in ("debit", "credit")}
+        given = next((side for side in sides if side in value), "debit")
+        for side, amount in sides.items():
+            if isinstance(amount, bool) or not isinstance(amount, int):
+                self._refuse("amount-not-an-integer", f"{where}.{side}", account=str(account), side=side)
+        with _Located(self._number, f"{where}.{given}"):
+            return Posting(account, **sides)
+
+    def _check_fields(self, value: Mapping[str, object], known: set[str], required: Sequence[str], prefix: str) -> None:
+        for name in required:
+            if name not in value:
+                self._refuse("field-missing", prefix + name)
+        for name in value:
+            if name not in known:
+                self._refuse("field-unknown", prefix + name)
+
+    def _text(self, value: Mapping[str, object], name: str, prefix: str) -> str:
+        text = value[name]
+        if not isinstance(text, str):
+            self._refuse("field-has-wrong-type", prefix + name, expected="string")
+        return text
+
+    def _date(self, value: Mapping[str, object]) -> date:
+        text = self._text(value, "effective_on", "")
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            day = None
+        if day is None or day.isoformat() != text:
+            self._refuse("date-malformed", "effective_on", date=text[:40])
+        return day
+
+    def _refuse(self, code: str, where: str, **facts: Fact) -> NoReturn:
+        raise Refusal(code, line=self._number, field=where, **facts)
+
+
+class _NotAnInteger:
+    """Stands where a line has a number that is no integer, so that the field can be named."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class _Located:
+    """Adds line and field to a refusal from below."""
+
+    def __init__(self, line: int, where: str) -> None:
+        self._line = line
+        self._where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Refusal) and "line" not in error.facts:
+            raise _at(error, self._line, self._where) from error
+
+
+def _at(refusal: Refusal, line: int, where: str) -> Refusal:
+    return Refusal(refusal.code, **{**refusal.facts, "line": line, "field": where})
