@@ -49,10 +49,13 @@ class Book:
     keys: KeyRing
 
     @contextmanager
-    def unit_of_work(self, *, actor: str) -> Iterator["UnitOfWork"]:
-        """One database transaction: on a clean end, buffered entries are posted and all is committed."""
+    def unit_of_work(self, *, actor: str, floors: bool = True) -> Iterator["UnitOfWork"]:
+        """One database transaction: on a clean end, buffered entries are posted and all is committed.
+
+        With `floors` false, accounts are opened without the chart's limits (for books brought in from elsewhere).
+        """
         with write_transaction(self.engine) as connection:
-            unit = UnitOfWork(self, connection, actor)
+            unit = UnitOfWork(self, connection, actor, floors=floors)
             yield unit
             unit.finish()
         crash.reach("posting.after-commit")
@@ -74,7 +77,7 @@ class Book:
 class UnitOfWork:
     """What happens together or not at all."""
 
-    def __init__(self, book: Book, connection: sa.Connection, actor: str) -> None:
+    def __init__(self, book: Book, connection: sa.Connection, actor: str, *, floors: bool = True) -> None:
         self.book = book
         self.connection = connection
         self.book_id = book.book_id
@@ -84,6 +87,7 @@ class UnitOfWork:
         self.results: list[PostingResult] = []
         self._entries: list[JournalEntry] = []
         self._assets: list[Asset] = []
+        self._floors = floors
         self._emitted = 0
         self._finished = False
 
@@ -124,7 +128,13 @@ class UnitOfWork:
         self._finished = True
         if self._entries or self._assets:
             self.results = post_entries(
-                self.connection, self.book_id, self._entries, clock=self.clock, keys=self.keys, assets=self._assets
+                self.connection,
+                self.book_id,
+                self._entries,
+                clock=self.clock,
+                keys=self.keys,
+                floors=self._floors,
+                assets=self._assets,
             )
 
     def _expect_open(self) -> None:
