@@ -57,7 +57,7 @@ class CreditLoan:
 
 @dataclass(frozen=True, slots=True)
 class TaxCredit:
-    """A lender's credit of one tax period; the bases are rounded for display only, the credit follows from exact ones."""
+    """A lender's credit of one tax period; the bases are rounded for display, the credit follows from exact ones."""
 
     tax_period: int
     credit_cents: int

@@ -1,0 +1,228 @@
+"""Reading parties: identities opened, attributes as of a date and as known then.
+
+Every function takes the connection and a keeper of keys, which a `Book` and a unit of work both are.
+"""
+
+import hmac
+import json
+from datetime import date, datetime
+from typing import Any, Protocol, assert_never
+
+import sqlalchemy as sa
+
+from contracts.parties import tables
+from contracts.parties.model import (
+    Attribute,
+    DatedIban,
+    Elsewhere,
+    Identity,
+    LegalIdentity,
+    LenderDeclaration,
+    NaturalIdentity,
+    Party,
+    PartyKind,
+    Role,
+    StaffIdentity,
+    checked_email,
+    checked_enterprise_number,
+)
+from contracts.schemes.proxi import LenderFacts
+from contracts.schemes.withholding import HolderKind
+from ledger.errors import Refusal
+from ledger.storage.base import JSON
+from ledger.storage.keys import BOOK_OWNER, KeyRing
+
+EMAIL, ENTERPRISE_NUMBER = "email", "enterprise-number"
+
+
+class Keeper(Protocol):
+    """What reading personal data needs: which book, and its keys."""
+
+    @property
+    def book_id(self) -> str:
+        """The book."""
+        ...
+
+    @property
+    def keys(self) -> KeyRing:
+        """The book's key ring."""
+        ...
+
+
+def party(connection: sa.Connection, keeper: Keeper, party_id: str) -> Party:
+    """The party with its identity opened; refuses `party-unknown`, and `subject-key-destroyed` after an erasure."""
+    rows = tables.party_identity
+    statement = (
+        sa.select(tables.party.c.kind, rows.c.sealed)
+        .join(rows, sa.and_(rows.c.book_id == tables.party.c.book_id, rows.c.party_id == tables.party.c.party_id))
+        .where(rows.c.book_id == keeper.book_id, rows.c.party_id == party_id)
+        .order_by(rows.c.seq.desc())
+        .limit(1)
+    )
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise Refusal("party-unknown", party=party_id[:40])
+    fields = json.loads(keeper.keys.open_personal(connection, party_id, row.sealed))
+    return Party(party_id, PartyKind(row.kind), _identity(PartyKind(row.kind), fields))
+
+
+def display_name(connection: sa.Connection, keeper: Keeper, party_id: str) -> str:
+    """The party's name; its token where the identity was erased."""
+    try:
+        return party(connection, keeper, party_id).name
+    except Refusal as refusal:
+        if refusal.code != "subject-key-destroyed":
+            raise
+        return party_id
+
+
+def find_by_email(connection: sa.Connection, keeper: Keeper, email: str) -> Party | None:
+    """The party with this e-mail address, however it is capitalised; refuses `email-malformed`."""
+    party_id = party_id_by(connection, keeper, EMAIL, checked_email(email))
+    return None if party_id is None else party(connection, keeper, party_id)
+
+
+def find_by_enterprise_number(connection: sa.Connection, keeper: Keeper, number: str) -> Party | None:
+    """The enterprise with this number, however it is written; refuses `enterprise-number-invalid`."""
+    party_id = party_id_by(connection, keeper, ENTERPRISE_NUMBER, checked_enterprise_number(number))
+    return None if party_id is None else party(connection, keeper, party_id)
+
+
+def party_id_by(connection: sa.Connection, keeper: Keeper, kind: str, value: str) -> str | None:
+    """The token found by a keyed digest of an identifier already brought into its one form."""
+    rows = tables.party_lookup
+    if keeper.keys.existing_key(connection, BOOK_OWNER) is None:
+        return None  # a book without a key has registered nobody
+    statement = sa.select(rows.c.party_id).where(
+        rows.c.book_id == keeper.book_id,
+        rows.c.kind == kind,
+        rows.c.digest == lookup_digest(connection, keeper, kind, value),
+    )
+    found: str | None = connection.execute(statement).scalar_one_or_none()
+    return found
+
+
+def lookup_digest(connection: sa.Connection, keeper: Keeper, kind: str, value: str) -> bytes:
+    """HMAC-SHA-256 of an identifier under the book's key: without the key nobody can guess them."""
+    key = keeper.keys.key_for(connection, BOOK_OWNER)
+    return hmac.digest(key, f"party lookup, version 1\x00{kind}\x00{value}".encode(), "sha256")
+
+
+def attribute_as_of(
+    connection: sa.Connection,
+    keeper: Keeper,
+    party_id: str,
+    attribute: Attribute,
+    on: date,
+    *,
+    known_at: datetime | None = None,
+    about: str = "",
+) -> JSON:
+    """The attribute's value on a date, as it was known at an instant (None: as known now); None if there is none.
+
+    Of the rows that had begun by then, the one that began last counts, and of several on one day the last recorded.
+    """
+    rows = tables.party_attribute
+    statement = (
+        sa.select(rows.c.sealed)
+        .where(
+            rows.c.book_id == keeper.book_id,
+            rows.c.party_id == party_id,
+            rows.c.name == attribute.value,
+            rows.c.about == about,
+            rows.c.valid_from <= on,
+            *([] if known_at is None else [rows.c.recorded_at <= known_at]),
+        )
+        .order_by(rows.c.valid_from.desc(), rows.c.seq.desc())
+        .limit(1)
+    )
+    sealed = connection.execute(statement).scalar_one_or_none()
+    if sealed is None:
+        return None
+    value: JSON = json.loads(keeper.keys.open_personal(connection, party_id, sealed))
+    return value
+
+
+def holder_kind(connection: sa.Connection, keeper: Keeper, party_id: str, on: date) -> HolderKind:
+    """How the party's interest is taxed on a date; refuses `holder-kind-unknown`: no rate is assumed."""
+    value = attribute_as_of(connection, keeper, party_id, Attribute.HOLDER_KIND, on)
+    if value is None:
+        raise Refusal("holder-kind-unknown", party=party_id, wanted_on=on.isoformat())
+    return HolderKind(str(value))
+
+
+def lender_facts(
+    connection: sa.Connection,
+    keeper: Keeper,
+    lender: str,
+    *,
+    borrower: str,
+    on: date,
+    known_at: datetime | None = None,
+) -> LenderFacts:
+    """What the proxi scheme asks of a lender towards a borrower; refuses `lender-declaration-missing`."""
+    declared = attribute_as_of(connection, keeper, lender, Attribute.EXCLUSIONS, on, known_at=known_at, about=borrower)
+    if declared is None:
+        raise Refusal("lender-declaration-missing", wanted_on=on.isoformat())
+    ties = LenderDeclaration.from_json(declared)
+    return LenderFacts(
+        is_natural_person=party(connection, keeper, lender).kind is PartyKind.NATURAL,
+        acts_in_trade=ties.acts_in_trade,
+        is_employee=ties.is_employee,
+        is_spouse_or_cohabitant=ties.is_spouse_or_cohabitant,
+        is_director=ties.is_director,
+        shareholding=ties.shareholding,
+        is_proxi_borrower=elsewhere(connection, keeper, lender, on, known_at=known_at).is_proxi_borrower,
+    )
+
+
+def elsewhere(
+    connection: sa.Connection, keeper: Keeper, lender: str, on: date, *, known_at: datetime | None = None
+) -> Elsewhere:
+    """What the lender declares to have outside this book; what was concluded in another year counts as zero."""
+    declared = attribute_as_of(connection, keeper, lender, Attribute.ELSEWHERE, on, known_at=known_at)
+    if declared is None:
+        return Elsewhere(on.year)
+    stated = Elsewhere.from_json(declared)
+    concluded = stated.concluded_cents if stated.year == on.year else 0
+    return Elsewhere(on.year, concluded, stated.outstanding_cents, stated.is_proxi_borrower)
+
+
+def iban_as_of(connection: sa.Connection, keeper: Keeper, party_id: str, on: date) -> DatedIban | None:
+    """The account number that holds on a date, verified or not; None if none was given."""
+    rows, checks = tables.party_iban, tables.party_iban_check
+    same = sa.and_(checks.c.book_id == rows.c.book_id, checks.c.party_id == rows.c.party_id, checks.c.seq == rows.c.seq)
+    statement = (
+        sa.select(rows.c.sealed, rows.c.seq, rows.c.valid_from, checks.c.verified_at)
+        .outerjoin(checks, same)
+        .where(rows.c.book_id == keeper.book_id, rows.c.party_id == party_id, rows.c.valid_from <= on)
+        .order_by(rows.c.valid_from.desc(), rows.c.seq.desc())
+        .limit(1)
+    )
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    iban = keeper.keys.open_personal(connection, party_id, row.sealed).decode()
+    return DatedIban(iban, row.seq, row.valid_from, row.verified_at)
+
+
+def payout_iban(connection: sa.Connection, keeper: Keeper, party_id: str, on: date) -> str:
+    """Where money goes on a date; refuses `iban-missing`, and `iban-not-verified` until a change is checked."""
+    dated = iban_as_of(connection, keeper, party_id, on)
+    if dated is None:
+        raise Refusal("iban-missing", party=party_id)
+    if dated.verified_at is None:
+        raise Refusal("iban-not-verified", party=party_id, changed_on=dated.valid_from.isoformat())
+    return dated.iban
+
+
+def _identity(kind: PartyKind, fields: dict[str, Any]) -> Identity:
+    match kind:
+        case PartyKind.NATURAL:
+            return NaturalIdentity(**fields)
+        case PartyKind.LEGAL:
+            return LegalIdentity(**fields)
+        case PartyKind.STAFF:
+            return StaffIdentity(**(fields | {"role": Role(fields["role"])}))
+        case _:
+            assert_never(kind)
