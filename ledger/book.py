@@ -1,7 +1,7 @@
 """A book, one legal entity's record in one database, and its unit of work.
 
-A unit of work is one database transaction by one actor. Product rows are written as it goes; journal entries are buffered
-and posted in one call as its last step, so the book's head is locked only for as long as posting takes:
+A unit of work is one database transaction by one actor. Product rows are written as it goes; journal entries are
+buffered and posted in one call as its last step, so the book's head is locked only for as long as posting takes:
 
     with book.unit_of_work(actor="s7") as unit:
         ...                      # rows of products, locks on them

@@ -1,1 +1,1 @@
-"""Where the record is kept: tables, the seal in the database itself, engines, keys; the same on SQLite and PostgreSQL."""
+"""Where the record is kept: tables, the seal in the database itself, engines, keys; alike on SQLite and PostgreSQL."""

@@ -1,8 +1,8 @@
 """What every table is made of: one `MetaData`, the column types, and the two classes of table.
 
 A *record* table is insert-only: triggers refuse UPDATE, DELETE and TRUNCATE, and it falls under the audit. An
-*operational* table (delivery state, session, lease) may change. The key of every table begins with `book_id`, the tenant
-and shard key, and no foreign key crosses books.
+*operational* table (delivery state, session, lease) may change. The key of every table begins with `book_id`, the
+tenant and shard key, and no foreign key crosses books.
 
     type      Python             SQLite (STRICT)   PostgreSQL
     Cents     int                INTEGER           BIGINT

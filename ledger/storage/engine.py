@@ -1,11 +1,12 @@
 """Engines and database transactions: the only place that opens a database, begins, and commits.
 
 SQLite: WAL, full sync, STRICT tables, foreign keys; every write begins with BEGIN IMMEDIATE after taking one lock file
-beside the database, so that writers of several processes and threads queue instead of polling. PostgreSQL: psycopg 3, read
-committed for writes (the book's `head` row is the lock), a repeatable snapshot for reads.
+beside the database, so that writers of several processes and threads queue instead of polling. PostgreSQL: psycopg 3,
+read committed for writes (the book's `head` row is the lock), a repeatable snapshot for reads.
 """
 
 import fcntl
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ def _open_sqlite(address: sa.URL) -> sa.Engine:
     engine = sa.create_engine(address.set(drivername="sqlite+pysqlite"), pool_size=10, max_overflow=20)
 
     @sa.event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
+    def _connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
         for pragma in _SQLITE_PRAGMAS:
             connection.execute(pragma)

@@ -1,8 +1,8 @@
 """Subject keys: one 32-byte key per owner of an account, and one for the book itself (owner "").
 
 Commitments derive their nonces from these keys, and personal data is encrypted under them, so that destroying one key
-erases one person and nothing else. The rows hold the keys wrapped (AES-256-GCM) by a key that lives in a file outside the
-database, so that a copy of the database alone opens nothing.
+erases one person and nothing else. The rows hold the keys wrapped (AES-256-GCM) by a key that lives in a file outside
+the database, so that a copy of the database alone opens nothing.
 """
 
 import hmac

@@ -1,0 +1,256 @@
+"""Reading the record: balances (as booked, or by date of effect), the trial balance, statements, posted entries.
+
+A balance by date of effect sums the postings with a date up to that day; it includes what was booked later. Every
+function takes a connection and a book; a statement pages by the account's sequence number.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger.accounts import AccountRef
+from ledger.errors import InvariantError, Refusal
+from ledger.storage import bulk, tables
+from ledger.storage.base import Day
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """The balance of one account, on one side: the other side is 0."""
+
+    account: AccountRef
+    debit: int
+    credit: int
+
+    @property
+    def signed(self) -> int:
+        """Debit minus credit."""
+        return self.debit - self.credit
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One posting of an account, in booking order; `balance` is signed and follows it."""
+
+    seq: int
+    entry: int
+    effective_on: date
+    booked_at: datetime
+    purpose: str
+    debit: int
+    credit: int
+    balance: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostedLine:
+    """One posting of an entry."""
+
+    line: int
+    account: AccountRef
+    debit: int
+    credit: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostedEntry:
+    """An entry as it stands; `purpose`, `key` and `effective_on` are None for entries without postings."""
+
+    n: int
+    type: str
+    effective_on: date | None
+    booked_at: datetime
+    purpose: str | None
+    key: str | None
+    evidence: str | None
+    actor: str
+    approvals: tuple[str, ...]
+    reverses: int | None
+    lines: tuple[PostedLine, ...]
+
+
+def balance(connection: sa.Connection, book_id: str, account: AccountRef, *, on: date | None = None) -> int:
+    """Signed balance (debits minus credits) of one account; 0 where it is not open."""
+    a = tables.account.c
+    named = sa.and_(a.book_id == book_id, a.code == account.code, a.owner == account.owner, a.asset == account.asset)
+    if on is None:
+        statement = sa.select(tables.balance.c.posted).select_from(_account_balance()).where(named)
+    else:
+        on_time = tables.posting.c.effective_on <= on
+        statement = sa.select(_sum(_signed())).select_from(_account_posting()).where(named, on_time)
+    return connection.scalar(statement) or 0
+
+
+def balances(
+    connection: sa.Connection,
+    book_id: str,
+    *,
+    code_prefix: str | None = None,
+    owner: str | None = None,
+    asset: str | None = None,
+    on: date | None = None,
+) -> list[AccountBalance]:
+    """Every account with postings that fits, sorted by account text and asset."""
+    a = tables.account.c
+    where = [a.book_id == book_id]
+    if code_prefix is not None:
+        where.append(a.code.startswith(code_prefix, autoescape=True))
+    if owner is not None:
+        where.append(a.owner == owner)
+    if asset is not None:
+        where.append(a.asset == asset)
+    named = (a.code, a.owner, a.asset)
+    if on is None:
+        where.append(tables.balance.c.seq > 0)
+        statement = sa.select(*named, tables.balance.c.posted).select_from(_account_balance()).where(*where)
+    else:
+        where.append(tables.posting.c.effective_on <= on)
+        total = _sum(_signed()).label("posted")
+        statement = sa.select(*named, total).select_from(_account_posting()).where(*where).group_by(*named)
+    found = [_on_one_side(AccountRef(*ref), posted) for *ref, posted in connection.execute(statement)]
+    return sorted(found, key=lambda b: (str(b.account), b.account.asset))
+
+
+def trial_balance(connection: sa.Connection, book_id: str, *, on: date | None = None) -> list[AccountBalance]:
+    """Every account with postings; debits and credits of each asset are equal, or the record is broken."""
+    found = balances(connection, book_id, on=on)
+    sums: dict[str, int] = defaultdict(int)
+    for account in found:
+        sums[account.account.asset] += account.signed
+    if any(sums.values()):
+        raise InvariantError(f"the trial balance does not balance: {dict(sums)}")
+    return found
+
+
+def statement(
+    connection: sa.Connection, book_id: str, account: AccountRef, *, after_seq: int = 0, limit: int | None = None
+) -> list[StatementLine]:
+    """The account's postings in booking order from the one after `after_seq`; refuses `account-unknown`."""
+    a, p, e = tables.account.c, tables.posting.c, tables.entry.c
+    account_id = connection.scalar(
+        sa.select(a.account_id).where(
+            a.book_id == book_id, a.code == account.code, a.owner == account.owner, a.asset == account.asset
+        )
+    )
+    if account_id is None:
+        raise Refusal("account-unknown", account=str(account), asset=account.asset)
+    query = (
+        sa.select(p.seq, p.n, p.effective_on, e.booked_at, e.purpose, p.debit, p.credit, p.balance_after, e.fact_key)
+        .join_from(tables.posting, tables.entry, sa.and_(e.book_id == p.book_id, e.n == p.n))
+        .where(p.book_id == book_id, p.account_id == account_id, p.seq > after_seq)
+        .order_by(p.seq)
+    )
+    return [StatementLine(*row) for row in connection.execute(query if limit is None else query.limit(limit))]
+
+
+def entry_by_key(connection: sa.Connection, book_id: str, key: str) -> PostedEntry | None:
+    """The posted entry with this fact key, if there is one."""
+    found = entries_by_key(connection, book_id, [key])
+    return found.get(key)
+
+
+def entries_by_key(connection: sa.Connection, book_id: str, keys: Collection[str]) -> dict[str, PostedEntry]:
+    """The posted entries among these fact keys."""
+    where = (tables.entry.c.book_id == book_id, bulk.among(connection, tables.entry.c.fact_key, keys))
+    found = _entries(connection, book_id, sa.select(tables.entry).where(*where))
+    return {entry.key: entry for entry in found if entry.key is not None}
+
+
+def entries(
+    connection: sa.Connection, book_id: str, *, first_n: int = 0, limit: int = 100, newest_first: bool = False
+) -> list[PostedEntry]:
+    """Up to `limit` entries: from `first_n` on upwards, or the newest ones (not below `first_n`) downwards."""
+    e = tables.entry.c
+    query = sa.select(tables.entry).where(e.book_id == book_id, e.n >= first_n).limit(limit)
+    return _entries(connection, book_id, query.order_by(e.n.desc() if newest_first else e.n))
+
+
+def entry_count(connection: sa.Connection, book_id: str) -> int:
+    """The number of entries, genesis included: the next one's number."""
+    return connection.scalar(sa.select(tables.head.c.next_n).where(tables.head.c.book_id == book_id)) or 0
+
+
+def asset_scales(connection: sa.Connection, book_id: str) -> dict[str, int]:
+    """The scale of every open asset, by its code, sorted."""
+    query = sa.select(tables.asset.c.asset, tables.asset.c.scale).where(tables.asset.c.book_id == book_id)
+    return {code: scale for code, scale in connection.execute(query.order_by(tables.asset.c.asset))}
+
+
+def first_posting_dates(connection: sa.Connection, book_id: str) -> dict[AccountRef, date]:
+    """The earliest date of effect of every account with postings."""
+    a, p = tables.account.c, tables.posting.c
+    named = (a.code, a.owner, a.asset)
+    first_on = sa.func.min(p.effective_on, type_=Day())
+    query = sa.select(*named, first_on).select_from(_account_posting()).where(a.book_id == book_id).group_by(*named)
+    return {AccountRef(*ref): on for *ref, on in connection.execute(query)}
+
+
+def _entries(connection: sa.Connection, book_id: str, query: sa.Select[Any]) -> list[PostedEntry]:
+    rows = connection.execute(query).all()
+    lines = _lines(connection, book_id, [row.n for row in rows])
+    return [
+        PostedEntry(
+            n=row.n,
+            type=row.type,
+            effective_on=row.effective_on,
+            booked_at=row.booked_at,
+            purpose=row.purpose,
+            key=row.fact_key,
+            evidence=row.evidence.hex() if row.evidence else None,
+            actor=row.actor,
+            approvals=tuple(row.approvals or ()),
+            reverses=row.reverses,
+            lines=tuple(lines[row.n]),
+        )
+        for row in rows
+    ]
+
+
+def _lines(connection: sa.Connection, book_id: str, numbers: Sequence[int]) -> dict[int, list[PostedLine]]:
+    a, p = tables.account.c, tables.posting.c
+    query = (
+        sa.select(p.n, p.line, a.code, a.owner, a.asset, p.debit, p.credit)
+        .select_from(_account_posting())
+        .where(p.book_id == book_id, bulk.among(connection, p.n, numbers))
+        .order_by(p.n, p.line)
+    )
+    lines: dict[int, list[PostedLine]] = defaultdict(list)
+    for n, line, code, owner, asset, debit, credit in connection.execute(query) if numbers else ():
+        lines[n].append(PostedLine(line, AccountRef(code, owner, asset), debit, credit))
+    return lines
+
+
+def _account_balance() -> sa.Join:
+    a, b = tables.account.c, tables.balance.c
+    return sa.join(tables.account, tables.balance, sa.and_(a.book_id == b.book_id, a.account_id == b.account_id))
+
+
+def _account_posting() -> sa.Join:
+    a, p = tables.account.c, tables.posting.c
+    return sa.join(tables.account, tables.posting, sa.and_(a.book_id == p.book_id, a.account_id == p.account_id))
+
+
+def _signed() -> sa.ColumnElement[int]:
+    return tables.posting.c.debit - tables.posting.c.credit
+
+
+def _sum(amount: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """A sum that stays an integer: PostgreSQL would answer with a numeric."""
+    return sa.cast(sa.func.coalesce(sa.func.sum(amount), 0), sa.BigInteger)
+
+
+def _on_one_side(account: AccountRef, posted: int) -> AccountBalance:
+    return AccountBalance(account, max(posted, 0), max(-posted, 0))
+
+
+def total(found: Iterable[AccountBalance]) -> int:
+    """The signed sum over accounts of one asset; mixed assets are a defect."""
+    listed = list(found)
+    if len({b.account.asset for b in listed}) > 1:
+        raise InvariantError("amounts of different assets are not added")
+    return sum(b.signed for b in listed)
