@@ -80,25 +80,6 @@ def entry_bytes(n: int, entry_type: str, instant: datetime, commitments: Sequenc
     )
 
 
-def genesis_bytes(*, book_id: str, origin: str, policy_sha256: bytes, code: str, instant: datetime) -> bytes:
-    """The public bytes of entry 0: which book and log this is, the hash of its policy file, the software that began it.
-
-    It has no lines and hides nothing. The book's first asset, the euro with two decimals, comes with it.
-    """
-    return canonical_json(
-        {
-            "assets": {"EUR": 2},
-            "book": book_id,
-            "code": code,
-            "n": 0,
-            "origin": origin,
-            "policy": b64(policy_sha256),
-            "t": GENESIS,
-            "ts": minute(instant),
-        }
-    )
-
-
 def minute(instant: datetime) -> str:
     """The instant in UTC, cut to the minute, as public entries show it."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z")

@@ -1,0 +1,161 @@
+"""The signer: a process of its own that reads the log's files, never the database, and signs what follows.
+
+Its state, the last size and root it signed, is its own file. A round re-reads the new bundles from disk, hashes them on
+its own right edge, holds the tiles against that, stores the new state, signs, publishes. So neither a changed file nor a
+restored database can make it sign two histories.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ledger import crash
+from ledger.clock import Clock
+from ledger.errors import Refusal
+from ledger.log.checkpoint import Checkpoint, SigningKey, open_checkpoint, sign_checkpoint
+from ledger.log.encoding import b64, from_b64
+from ledger.log.files import PRIVATE_MODE, write_atomically
+from ledger.log.leaf import JSON, canonical_json, parse_canonical
+from ledger.log.merkle import leaf_hash
+from ledger.log.tiles import CHECKPOINT, ENTRIES, WIDTH, Edge, LogFolder, tile_path, width_at
+from ledger.verify.entry import parse_entry
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Signer:
+    """One log's signer. It keeps the right edge of what it last signed in memory and the size and root on disk."""
+
+    def __init__(self, log_dir: Path, state_file: Path, keys: tuple[SigningKey, ...], clock: Clock) -> None:
+        self._log = LogFolder(log_dir)
+        self._state_file = state_file
+        self._keys = keys
+        self._clock = clock
+        self._edge = Edge()
+
+    def run_round(self) -> Checkpoint | None:
+        """Sign and publish the log as it stands on disk; None when there is nothing new.
+
+        Refuses, and signs nothing: `log-shrank` (fewer entries than were signed), `log-bundle-altered` (an entry that
+        was signed reads differently), `log-root-differs` (the entries do not lead to a root that was signed),
+        `log-tile-differs`, `log-file-missing`, `bundle-malformed`, entries that are not canonical or not in order,
+        and `signer-state-malformed`.
+        """
+        signed = self._signed_before()
+        size = self._log.position()
+        last = max(signed, default=0)
+        if size < last:
+            raise Refusal("log-shrank", size=size, signed=last)
+        if size == 0 or (size == self._edge.size and self._published_size() == size):
+            return None
+        edge = self._extended(size, signed)
+        checkpoint = Checkpoint(self._keys[0].name, size, edge.root())
+        self._publish(checkpoint)
+        self._edge = edge
+        return checkpoint
+
+    def _extended(self, size: int, signed: dict[int, bytes]) -> Edge:
+        """The edge over the first `size` entries on disk, which must pass through every root that was signed."""
+        edge = self._edge.copy()
+        for index in range(edge.size // WIDTH, -(-size // WIDTH)):
+            self._take_bundle(edge, index, size, signed)
+        for level, index, width, content in edge.partial_tiles():
+            self._check_tile(tile_path(level, index, width), content)
+        return edge
+
+    def _take_bundle(self, edge: Edge, index: int, size: int, signed: dict[int, bytes]) -> None:
+        """Hash one bundle onto the edge: what the edge holds of it already must read the same."""
+        entries = self._log.bundle(index, size)
+        first = index * WIDTH
+        for n, public in enumerate(entries, start=first):
+            leaf = leaf_hash(public)
+            if n < edge.size:
+                if edge.levels[0][n - first] != leaf:
+                    raise Refusal("log-bundle-altered", n=n, file=tile_path(ENTRIES, index, width_at(0, index, size)))
+                continue
+            parse_entry(public, n)
+            for level, tile, content in edge.append(leaf):
+                self._check_tile(tile_path(level, tile), content)
+            if edge.size in signed and edge.root() != signed[edge.size]:
+                raise Refusal("log-root-differs", size=edge.size)
+
+    def _check_tile(self, path: str, content: bytes) -> None:
+        if self._log.read(path) != content:
+            raise Refusal("log-tile-differs", file=path)
+
+    def _publish(self, checkpoint: Checkpoint) -> None:
+        """State first, so that a crash can only make it sign the same again; then signature, then publication."""
+        state: dict[str, JSON] = {"origin": checkpoint.origin, "root": b64(checkpoint.root), "size": checkpoint.size}
+        write_atomically(self._state_file, canonical_json(state), mode=PRIVATE_MODE)
+        crash.reach("signer.after-state")
+        seconds = (self._clock.now() - _EPOCH) // timedelta(seconds=1)
+        note = sign_checkpoint(checkpoint, self._keys, posix_time=seconds)
+        open_checkpoint(note, [key.verifier() for key in self._keys])
+        crash.reach("signer.after-sign")
+        write_atomically(self._log.folder / CHECKPOINT, note)
+        crash.reach("signer.after-publish")
+
+    def _signed_before(self) -> dict[int, bytes]:
+        """Sizes and roots that this signer's keys have signed: from its state, and from the published checkpoint."""
+        signed: dict[int, bytes] = {}
+        published = self._published()
+        if self._state_file.exists():
+            state = self._read_state()
+            signed[state.size] = state.root
+        if published is not None:
+            if signed.get(published.size, published.root) != published.root:
+                raise Refusal("log-root-differs", size=published.size)
+            signed[published.size] = published.root
+        return signed
+
+    def _read_state(self) -> Checkpoint:
+        malformed = Refusal("signer-state-malformed", file=str(self._state_file))
+        try:
+            match parse_canonical(self._state_file.read_bytes()):
+                case {"origin": str(origin), "root": str(root), "size": int(size)} if origin == self._keys[0].name:
+                    return Checkpoint(origin, size, from_b64(root))
+        except Refusal as refusal:
+            raise malformed from refusal
+        raise malformed
+
+    def _published(self) -> Checkpoint | None:
+        try:
+            note = (self._log.folder / CHECKPOINT).read_bytes()
+        except FileNotFoundError:
+            return None
+        return open_checkpoint(note, [key.verifier() for key in self._keys])[0]
+
+    def _published_size(self) -> int:
+        published = self._published()
+        return published.size if published else 0
+
+
+def sign_until(
+    stop: threading.Event,
+    signer: Signer,
+    *,
+    interval_seconds: int,
+    say: Callable[[Checkpoint | Refusal], None],
+) -> None:
+    """Run rounds until `stop`; `say` hears of every checkpoint, and of every refusal once.
+
+    A missing file is told only when it is still missing a round later: the integrator may be writing.
+    """
+    told: Refusal | None = None
+    suspected: Refusal | None = None
+    while True:
+        try:
+            checkpoint = signer.run_round()
+        except Refusal as refusal:
+            patient = refusal.code == "log-file-missing" and refusal != suspected
+            suspected = refusal
+            if not patient and refusal != told:
+                say(refusal)
+                told = refusal
+        else:
+            told = suspected = None
+            if checkpoint is not None:
+                say(checkpoint)
+        if stop.wait(interval_seconds):
+            return

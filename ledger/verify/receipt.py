@@ -1,0 +1,90 @@
+"""A receipt held against the policy: signatures, inclusion, opening. Every byte of both files counts."""
+
+from ledger.errors import Refusal
+from ledger.log.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, short_key
+from ledger.log.leaf import canonical_json, root_from_lines
+from ledger.log.merkle import leaf_hash, verify_inclusion
+from ledger.log.note import parse_note
+from ledger.log.policy import Policy
+from ledger.log.receipt import Opening, TlogProof, parse_opening, parse_proof
+from ledger.verify.entry import check_entry, check_line, commitment, lines_of
+from ledger.verify.report import Report, Stop
+
+NO_POLICY = "the log's identity: no policy was given, so nobody's signature could be held against a known key"
+NO_WITNESSES = "witnesses: the policy names none, so the operator alone vouches that it shows everybody the same log"
+NO_TRUTH = "whether the recorded facts are true: a receipt proves what was recorded and since when, not what happened"
+
+
+def verify_receipt(
+    proof: bytes,
+    opening: bytes,
+    policy: Policy | None,
+    *,
+    proof_file: str = "receipt.tlog-proof",
+    opening_file: str = "opening.json",
+) -> Report:
+    """Check one receipt. Without a policy all but the signatures is checked and the verdict is at best incomplete."""
+    report = Report(f"receipt {proof_file}")
+    try:
+        _verify(report, proof, opening, policy, files=(proof_file, opening_file))
+    except Stop:
+        report.not_checked.append("whatever rests on the check that failed")
+    if policy is None:
+        report.missing.append(NO_POLICY)
+    report.not_checked += [NO_WITNESSES, NO_TRUTH]
+    return report
+
+
+def _verify(report: Report, proof: bytes, opening: bytes, policy: Policy | None, *, files: tuple[str, str]) -> None:
+    proof_file, opening_file = files
+    with report.check("form of the proof", proof_file, f"{len(proof)} bytes, the one encoding of a tlog-proof"):
+        parsed_proof = parse_proof(proof)
+    with report.check("form of the opening", opening_file, f"{len(opening)} bytes, the one encoding of an opening"):
+        parsed_opening = parse_opening(opening)
+    checkpoint = _check_checkpoint(report, parsed_proof, policy, proof_file)
+    _check_entry(report, parsed_proof, parsed_opening, checkpoint, files=files)
+    _check_opening(report, parsed_opening, opening_file)
+    report.figures |= {"entry": parsed_proof.index, "log_size": checkpoint.size, "log": checkpoint.origin}
+
+
+def _check_checkpoint(report: Report, proof: TlogProof, policy: Policy | None, file: str) -> Checkpoint:
+    if policy is None:
+        with report.check("checkpoint", file, "well formed; its signatures were not checked"):
+            return parse_checkpoint(parse_note(proof.checkpoint).text)
+    names = " and ".join(short_key(key) for key in policy.log_keys)
+    with report.check("checkpoint signatures", file, f"signed by {names}"):
+        checkpoint, note = open_checkpoint(proof.checkpoint, policy.log_keys)
+    known = {(key.name, key.key_id) for key in policy.log_keys}
+    strangers = [s.name for s in note.signatures if (s.name, s.key_id) not in known]
+    report.not_checked += [f"a signature line by {name}: no such key in the policy" for name in strangers]
+    return checkpoint
+
+
+def _check_entry(
+    report: Report, proof: TlogProof, opening: Opening, checkpoint: Checkpoint, *, files: tuple[str, str]
+) -> None:
+    proof_file, opening_file = files
+    with report.check("public entry", opening_file, f"entry {proof.index}, of a known type, canonical"):
+        check_entry(opening.entry, proof.index)
+    where = f"entry {proof.index} is in the log of {checkpoint.size} entries ({len(proof.path)} hashes)"
+    with report.check("inclusion", f"{proof_file} and {opening_file}", where):
+        leaf = leaf_hash(canonical_json(dict(opening.entry)))
+        if not verify_inclusion(leaf, proof.index, checkpoint.size, proof.path, checkpoint.root):
+            raise Refusal("entry-not-in-log", n=proof.index, size=checkpoint.size)
+    with report.check("book", opening_file, f"the log {checkpoint.origin} is that of book {opening.book}"):
+        if checkpoint.origin.rpartition("/")[2] != opening.book:
+            raise Refusal("opening-of-another-book", book=opening.book, origin=checkpoint.origin)
+
+
+def _check_opening(report: Report, opening: Opening, file: str) -> None:
+    n = str(opening.entry["n"])
+    with report.check("opening", file, f"header and line {opening.line.index} are those that entry {n} commits to"):
+        if "l" not in opening.entry or opening.line.index == 0:
+            raise Refusal("opening-does-not-fit", n=n, line=opening.line.index)
+        count, lines_root = lines_of(opening.entry)
+        opened = {line.index: commitment(line.nonce, line.line) for line in (opening.header, opening.line)}
+        if root_from_lines(count, opened, opening.path) != lines_root:
+            raise Refusal("opening-does-not-fit", n=n, line=opening.line.index)
+    with report.check("header and line", file, "complete, known members only, of the minute that is public"):
+        check_line(opening.entry, 0, opening.header.line)
+        check_line(opening.entry, opening.line.index, opening.line.line)
