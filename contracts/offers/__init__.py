@@ -1,0 +1,1 @@
+"""Offers: what entrepreneurs ask of the public."""

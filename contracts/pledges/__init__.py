@@ -1,0 +1,1 @@
+"""Pledges: what citizens promise, pay and may take back."""

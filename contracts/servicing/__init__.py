@@ -1,0 +1,1 @@
+"""Days past due, arrears and the word for them."""

@@ -1,0 +1,45 @@
+"""The life of a loan and of each of its instalments; a reminder is a move of its instalment: once, and on record."""
+
+from contracts.loans.model import InstalmentState, LoanState
+from ledger.statemachine import Machine, Transition
+
+DISBURSEMENT_ORDERED = "disbursement-ordered"
+DISBURSED = "disbursed"
+REPAID = "repaid"
+BANKRUPTCY = "bankruptcy"
+WRITTEN_OFF = "written-off"
+
+CALLED = "called"
+FIRST_REMINDER = "first-reminder"
+SECOND_REMINDER = "second-reminder"
+LENDERS_INFORMED = "lenders-informed"
+SETTLED = "settled"
+CANCELLED = "cancelled"
+
+LOAN = Machine(
+    "loan",
+    LoanState,
+    LoanState.AGREED,
+    (
+        Transition(LoanState.AGREED, DISBURSEMENT_ORDERED, LoanState.ORDERED),
+        Transition(LoanState.ORDERED, DISBURSED, LoanState.RUNNING),
+        Transition(LoanState.RUNNING, REPAID, LoanState.REPAID),
+        Transition(LoanState.RUNNING, BANKRUPTCY, LoanState.BANKRUPT),
+        Transition(LoanState.BANKRUPT, WRITTEN_OFF, LoanState.WRITTEN_OFF),
+    ),
+)
+
+INSTALMENT = Machine(
+    "instalment",
+    InstalmentState,
+    InstalmentState.SCHEDULED,
+    (
+        Transition(InstalmentState.SCHEDULED, CALLED, InstalmentState.CALLED),
+        Transition(InstalmentState.SCHEDULED, CANCELLED, InstalmentState.CANCELLED),
+        Transition(InstalmentState.CALLED, FIRST_REMINDER, InstalmentState.CALLED),
+        Transition(InstalmentState.CALLED, SECOND_REMINDER, InstalmentState.CALLED),
+        Transition(InstalmentState.CALLED, LENDERS_INFORMED, InstalmentState.CALLED),
+        Transition(InstalmentState.CALLED, SETTLED, InstalmentState.SETTLED),
+        Transition(InstalmentState.CALLED, CANCELLED, InstalmentState.CANCELLED),
+    ),
+)

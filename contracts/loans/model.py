@@ -1,0 +1,232 @@
+"""A loan: one borrower, many lenders, one frozen schedule; and how each instalment is split over the lenders.
+
+The loan's own life is short: agreed, paid out, running, and then repaid or lost. Whether it is late is not a state of
+the loan but follows from its dues and the date (`contracts.servicing`). Every lender's share of every instalment
+follows from the schedule and the principal of each claim alone, so that no order of arrival can change a cent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from contracts.servicing.model import Label
+from contracts.terms.daycount import DayCount
+from contracts.terms.distribution import Claim, LenderShare, shares
+from contracts.terms.schedule import Every, Instalment, RepaymentKind
+from ledger.errors import InvariantError
+from ledger.money import Asset
+
+
+class LoanState(StrEnum):
+    """Where a loan's own life stands."""
+
+    AGREED = "agreed"
+    ORDERED = "ordered"
+    RUNNING = "running"
+    REPAID = "repaid"
+    BANKRUPT = "bankrupt"
+    WRITTEN_OFF = "written_off"
+
+
+class InstalmentState(StrEnum):
+    """Where one instalment stands."""
+
+    SCHEDULED = "scheduled"
+    CALLED = "called"
+    SETTLED = "settled"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loan:
+    """A loan as it was agreed. `title` is the offer's; `language` is the borrower's."""
+
+    loan_id: str
+    offer_id: str
+    borrower: str
+    title: str
+    principal_cents: int
+    rate_annual: Decimal
+    term_years: int
+    every: Every
+    kind: RepaymentKind
+    day_count: DayCount
+    scheme: str
+    agreed_on: date
+    first_due_on: date
+
+    @property
+    def asset(self) -> Asset:
+        """What a claim on this loan is counted in: cents of its principal."""
+        return claim_asset(self.loan_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LenderClaim:
+    """One pledge that became a claim; `number` is its place in the loan's fixed order, and its name towards others."""
+
+    number: int
+    pledge_id: str
+    lender: str
+    principal_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimShare:
+    """What one claim receives of one instalment, before tax."""
+
+    pledge_id: str
+    lender: str
+    interest_cents: int
+    principal_cents: int
+    outstanding_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisbursementOrdered:
+    """The answer to an order to pay a loan out."""
+
+    order_id: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimLine:
+    """One claim of a lender.
+
+    `expected_cents` is what the schedule had due to her by the date, before tax, as is what is overdue and next due.
+    `received_net_cents` is principal and interest received, less the tax withheld.
+    """
+
+    loan_id: str
+    pledge_id: str
+    title: str
+    principal_cents: int
+    outstanding_cents: int
+    received_principal_cents: int
+    received_interest_gross_cents: int
+    withholding_cents: int
+    received_net_cents: int
+    expected_cents: int
+    overdue_cents: int
+    days_past_due: int
+    state_label: Label
+    next_due_on: date | None
+    next_due_cents: int
+    lost_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortfolioTotals:
+    """The sums of the claims' columns."""
+
+    principal_cents: int
+    outstanding_cents: int
+    received_principal_cents: int
+    received_interest_gross_cents: int
+    withholding_cents: int
+    received_net_cents: int
+    expected_cents: int
+    overdue_cents: int
+    lost_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthFlow:
+    """One month, named by its first day: gross amounts due in it by the schedules, and gross amounts received in it."""
+
+    month: date
+    expected_cents: int
+    received_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portfolio:
+    """A lender's claims, late ones first, their totals, and expected against received month by month."""
+
+    claims: list[ClaimLine]
+    totals: PortfolioTotals
+    months: list[MonthFlow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalmentLine:
+    """One instalment of the loan. `state` is scheduled, called, late, settled or cancelled."""
+
+    n: int
+    due_on: date
+    interest_cents: int
+    principal_cents: int
+    total_cents: int
+    outstanding_cents: int
+    called: bool
+    paid_on: date | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareLine:
+    """One lender's part of an instalment; the tax is known once it is paid, and estimated by today's rule before."""
+
+    n: int
+    due_on: date
+    interest_cents: int
+    principal_cents: int
+    withholding_cents: int
+    net_cents: int
+    paid_on: date | None
+    entry_key: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LenderLine:
+    """A lender, by number and never by name."""
+
+    number: int
+    principal_cents: int
+    outstanding_cents: int
+    lost_cents: int
+    own: bool
+
+
+def claim_asset(loan_id: str) -> Asset:
+    """The asset of a loan's claims; scale 2, since a claim is counted in cents."""
+    return Asset(f"LOAN-{loan_id.upper()}", 2)
+
+
+Distribution = tuple[tuple[ClaimShare, ...], ...]
+"""Shares by instalment, then by claim."""
+
+
+def distribution(instalments: Sequence[Instalment], claims: Sequence[LenderClaim]) -> Distribution:
+    """Every claim's share of every instalment, in the order of both; each claim ends at exactly zero.
+
+    `outstanding_cents` of a share is the claim after that instalment.
+    """
+    outstanding = {claim.pledge_id: claim.principal_cents for claim in claims}
+    plan: list[tuple[ClaimShare, ...]] = []
+    for instalment in instalments:
+        split = _split(instalment, outstanding)
+        plan.append(tuple(_share(claim, split[claim.pledge_id]) for claim in claims))
+        outstanding = {pledge_id: share.outstanding_cents for pledge_id, share in split.items()}
+    if any(outstanding.values()):
+        raise InvariantError("a claim is not repaid to the cent by the last instalment")
+    return tuple(plan)
+
+
+def _split(instalment: Instalment, outstanding: Mapping[str, int]) -> dict[str, LenderShare]:
+    holders = [Claim(pledge_id, cents) for pledge_id, cents in outstanding.items()]
+    split = shares(instalment.interest_cents, instalment.principal_cents, holders)
+    return {share.holder: share for share in split}
+
+
+def _share(claim: LenderClaim, share: LenderShare) -> ClaimShare:
+    return ClaimShare(
+        pledge_id=claim.pledge_id,
+        lender=claim.lender,
+        interest_cents=share.interest_cents,
+        principal_cents=share.principal_cents,
+        outstanding_cents=share.outstanding_cents,
+    )

@@ -1,0 +1,161 @@
+"""Moves: the append-only rows in which every life cycle of every product is kept.
+
+One row is one transition: object, sequence, from, to, event, actor, evidence, fact key. The unique (object, sequence)
+makes it audit trail and concurrency guard in one. An object without a move is in its machine's first state. Where a
+move causes journal entries it names the fact key of one of them; `facts` holds what the event itself states.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import TypeVar, cast
+
+import sqlalchemy as sa
+
+from ledger.book import UnitOfWork
+from ledger.errors import InvariantError
+from ledger.statemachine import Machine
+from ledger.storage.base import JSON, Count, Day, Instant, Json, Text, record_table
+
+S = TypeVar("S", bound=StrEnum)
+
+move = record_table(
+    "move",
+    sa.Column("book_id", Text, sa.ForeignKey("book.book_id"), primary_key=True),
+    sa.Column("object_id", Text, primary_key=True),
+    sa.Column("sequence", Count, primary_key=True, autoincrement=False),
+    sa.Column("machine", Text, nullable=False),
+    sa.Column("from_state", Text, nullable=False),
+    sa.Column("to_state", Text, nullable=False),
+    sa.Column("event", Text, nullable=False),
+    sa.Column("effective_on", Day, nullable=False),
+    sa.Column("actor", Text, nullable=False),
+    sa.Column("evidence", Text),
+    sa.Column("fact_key", Text),
+    sa.Column("facts", Json, nullable=False),
+    sa.Column("moved_at", Instant, nullable=False),
+    sa.Index("move_machine", "book_id", "machine", "object_id", "sequence"),
+    sa.CheckConstraint("sequence >= 1", name="move_sequence"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One transition as it was recorded."""
+
+    object_id: str
+    sequence: int
+    from_state: str
+    to_state: str
+    event: str
+    effective_on: date
+    actor: str
+    evidence: str | None
+    fact_key: str | None
+    facts: Mapping[str, JSON]
+
+
+def record_move(
+    uow: UnitOfWork,
+    machine: Machine[S],
+    object_id: str,
+    event: str,
+    *,
+    on: date,
+    evidence: str | None = None,
+    fact_key: str | None = None,
+    facts: Mapping[str, JSON] | None = None,
+) -> S:
+    """Move the object by `event` and give the state it is in now; refuses `move-not-allowed`.
+
+    The caller holds the lock on the object's own row, so that nobody else moves it meanwhile.
+    """
+    last = last_move(uow.connection, uow.book_id, object_id)
+    source = machine.initial if last is None else machine.states(last.to_state)
+    target = machine.after(source, event)
+    uow.connection.execute(
+        move.insert().values(
+            book_id=uow.book_id,
+            object_id=object_id,
+            sequence=1 if last is None else last.sequence + 1,
+            machine=machine.name,
+            from_state=source.value,
+            to_state=target.value,
+            event=event,
+            effective_on=on,
+            actor=uow.actor,
+            evidence=evidence,
+            fact_key=fact_key,
+            facts=dict(facts or {}),
+            moved_at=uow.now(),
+        )
+    )
+    return target
+
+
+def last_move(connection: sa.Connection, book_id: str, object_id: str) -> Move | None:
+    """The object's newest move, if it has one."""
+    query = _moves(book_id).where(move.c.object_id == object_id).order_by(move.c.sequence.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _move(row)
+
+
+def state(connection: sa.Connection, book_id: str, machine: Machine[S], object_id: str) -> S:
+    """The state the object is in."""
+    last = last_move(connection, book_id, object_id)
+    return machine.initial if last is None else machine.states(last.to_state)
+
+
+def moves_of(connection: sa.Connection, book_id: str, object_ids: Iterable[str]) -> dict[str, list[Move]]:
+    """Every move of each of the objects, oldest first; objects without moves have an empty list."""
+    found: dict[str, list[Move]] = {object_id: [] for object_id in object_ids}
+    query = _moves(book_id).where(move.c.object_id.in_(found)).order_by(move.c.object_id, move.c.sequence)
+    for row in connection.execute(query):
+        found[row.object_id].append(_move(row))
+    return found
+
+
+def states(connection: sa.Connection, book_id: str, machine: Machine[S], object_ids: Iterable[str]) -> dict[str, S]:
+    """The state of each of the objects."""
+    histories = moves_of(connection, book_id, object_ids)
+    return {
+        object_id: machine.states(moves[-1].to_state) if moves else machine.initial
+        for object_id, moves in histories.items()
+    }
+
+
+def in_state(book_id: str, machine: Machine[S], object_id: sa.ColumnElement[str], *wanted: S) -> sa.ColumnElement[bool]:
+    """The SQL condition that the object named by a column is in one of the `wanted` states."""
+    newest = move.alias("newest_move")
+    mine = (newest.c.book_id == book_id, newest.c.object_id == object_id)
+    position = sa.select(sa.func.max(newest.c.sequence)).where(*mine).correlate_except(newest).scalar_subquery()
+    found = (
+        sa.select(sa.literal(1))
+        .where(
+            move.c.book_id == book_id,
+            move.c.object_id == object_id,
+            move.c.sequence == position,
+            move.c.to_state.in_([state.value for state in wanted]),
+        )
+        .correlate_except(move)
+        .exists()
+    )
+    return sa.or_(found, position.is_(None)) if machine.initial in wanted else found
+
+
+def lock_row(uow: UnitOfWork, table: sa.Table, *key: sa.ColumnElement[bool]) -> sa.Row[tuple[object, ...]] | None:
+    """The one row with that key, locked until the unit of work ends (SQLite's writers take turns as a whole)."""
+    rows = uow.connection.execute(sa.select(table).where(table.c.book_id == uow.book_id, *key).with_for_update()).all()
+    if len(rows) > 1:
+        raise InvariantError(f"a key of {table.name} names more than one row")
+    return rows[0] if rows else None
+
+
+def _moves(book_id: str) -> sa.Select[tuple[object, ...]]:
+    return cast("sa.Select[tuple[object, ...]]", sa.select(move).where(move.c.book_id == book_id))
+
+
+def _move(row: sa.Row[tuple[object, ...]]) -> Move:
+    values = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name for a row as a mapping
+    return Move(**{name: values[name] for name in Move.__slots__})

@@ -1,0 +1,165 @@
+"""Read models of pledges, for pages, the JSON API and the loans."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from contracts import moves
+from contracts.offers.queries import offer_record
+from contracts.pledges import tables as t
+from contracts.pledges.lifecycle import ISSUED, MACHINE, PAID
+from contracts.pledges.model import LIVE, Pledge, PledgeState, can_withdraw
+from ledger.errors import Refusal
+from ledger.payments.model import PaymentView, RefundView
+from ledger.payments.queries import payments_for, refunds_for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PledgeLine:
+    """A pledge as its lender sees it; `payment` is the one to pay or the one that was paid, `refund` the newest one."""
+
+    pledge_id: str
+    offer_id: str
+    offer_title: str
+    amount_cents: int
+    state: PledgeState
+    pledged_on: date
+    reflection_ends_on: date
+    payable_until: date
+    paid_on: date | None
+    can_withdraw: bool
+    can_pay: bool
+    payment: PaymentView | None
+    refund: RefundView | None
+
+
+def pledges_of(connection: sa.Connection, book_id: str, lender: str, on: date) -> list[PledgeLine]:
+    """Every pledge of a lender, newest first."""
+    c = t.pledge.c
+    query = sa.select(t.pledge).where(c.book_id == book_id, c.lender == lender)
+    rows = connection.execute(query.order_by(c.pledged_on.desc(), c.pledge_id)).all()
+    return _lines(connection, book_id, [_pledge(row) for row in rows], on)
+
+
+def pledge_line(connection: sa.Connection, book_id: str, pledge_id: str, on: date) -> PledgeLine:
+    """One pledge as its lender sees it; refuses `pledge-not-known`."""
+    return _lines(connection, book_id, [pledge(connection, book_id, pledge_id)], on)[0]
+
+
+def pledge(connection: sa.Connection, book_id: str, pledge_id: str) -> Pledge:
+    """One pledge as it was made; refuses `pledge-not-known`."""
+    c = t.pledge.c
+    row = connection.execute(sa.select(t.pledge).where(c.book_id == book_id, c.pledge_id == pledge_id)).one_or_none()
+    if row is None:
+        raise Refusal("pledge-not-known", pledge_id=pledge_id)
+    return _pledge(row)
+
+
+def state_of(connection: sa.Connection, book_id: str, pledge_id: str) -> PledgeState:
+    """Where the pledge stands."""
+    return moves.state(connection, book_id, MACHINE, pledge_id)
+
+
+def pledges_of_offer(
+    connection: sa.Connection, book_id: str, offer_id: str, *wanted: PledgeState
+) -> list[tuple[Pledge, PledgeState]]:
+    """The offer's pledges in the order in which they were made; those in one of the `wanted` states if any is named."""
+    c = t.pledge.c
+    query = sa.select(t.pledge).where(c.book_id == book_id, c.offer_id == offer_id)
+    if wanted:
+        query = query.where(moves.in_state(book_id, MACHINE, c.pledge_id, *wanted))
+    found = [_pledge(row) for row in connection.execute(query.order_by(c.pledged_on, c.pledge_id))]
+    standing = moves.states(connection, book_id, MACHINE, [each.pledge_id for each in found])
+    return [(each, standing[each.pledge_id]) for each in found]
+
+
+def pledges_in(
+    connection: sa.Connection, book_id: str, state: PledgeState, *, reflection_over_on: date | None = None
+) -> list[Pledge]:
+    """Every pledge in that state; with a date, only those whose reflection had ended before it."""
+    c = t.pledge.c
+    query = sa.select(t.pledge).where(c.book_id == book_id, moves.in_state(book_id, MACHINE, c.pledge_id, state))
+    if reflection_over_on is not None:
+        query = query.where(c.reflection_ends_on < reflection_over_on)
+    return [_pledge(row) for row in connection.execute(query.order_by(c.pledged_on, c.pledge_id))]
+
+
+def live_cents(connection: sa.Connection, book_id: str, lender: str) -> int:
+    """What the lender has pledged and what is not a claim yet, over all offers."""
+    c = t.pledge.c
+    query = sa.select(sa.func.coalesce(sa.func.sum(c.amount_cents), 0)).where(
+        c.book_id == book_id, c.lender == lender, moves.in_state(book_id, MACHINE, c.pledge_id, *LIVE)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def concluded_cents(connection: sa.Connection, book_id: str, lender: str, year: int) -> int:
+    """What the lender has lent by agreements concluded in that calendar year."""
+    m, c = moves.move.c, t.pledge.c
+    query = (
+        sa.select(sa.func.coalesce(sa.func.sum(c.amount_cents), 0))
+        .join_from(t.pledge, moves.move, (m.book_id == c.book_id) & (m.object_id == c.pledge_id))
+        .where(
+            c.book_id == book_id,
+            c.lender == lender,
+            m.event == ISSUED,
+            m.effective_on.between(date(year, 1, 1), date(year, 12, 31)),
+        )
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def paid_move(connection: sa.Connection, book_id: str, pledge_id: str) -> moves.Move | None:
+    """The move by which the pledge was paid, if it was; its facts name the payment."""
+    history = moves.moves_of(connection, book_id, [pledge_id])[pledge_id]
+    return next((move for move in history if move.event == PAID), None)
+
+
+def _lines(connection: sa.Connection, book_id: str, found: list[Pledge], on: date) -> list[PledgeLine]:
+    histories = moves.moves_of(connection, book_id, [each.pledge_id for each in found])
+    titles = {each: offer_record(connection, book_id, each).draft.title for each in {p.offer_id for p in found}}
+    return [_line(connection, book_id, each, titles[each.offer_id], histories[each.pledge_id], on) for each in found]
+
+
+def _line(
+    connection: sa.Connection, book_id: str, each: Pledge, title: str, history: Iterable[moves.Move], on: date
+) -> PledgeLine:
+    steps = list(history)
+    state = PledgeState(steps[-1].to_state) if steps else MACHINE.initial
+    paid = next((move for move in steps if move.event == PAID), None)
+    payments = payments_for(connection, book_id, f"pledge:{each.pledge_id}")
+    refunds = refunds_for(connection, book_id, f"pledge:{each.pledge_id}")
+    wanted = None if paid is None else paid.facts["payment_id"]
+    shown = next((view for view in payments if view.payment_id == wanted), payments[-1] if payments else None)
+    return PledgeLine(
+        pledge_id=each.pledge_id,
+        offer_id=each.offer_id,
+        offer_title=title,
+        amount_cents=each.amount_cents,
+        state=state,
+        pledged_on=each.pledged_on,
+        reflection_ends_on=each.reflection_ends_on,
+        payable_until=each.payable_until,
+        paid_on=None if paid is None else paid.effective_on,
+        can_withdraw=can_withdraw(each, state, on=on),
+        can_pay=state is PledgeState.PLEDGED and on <= each.payable_until,
+        payment=shown,
+        refund=refunds[-1] if refunds else None,
+    )
+
+
+def _pledge(row: sa.Row[Any]) -> Pledge:
+    return Pledge(
+        pledge_id=row.pledge_id,
+        offer_id=row.offer_id,
+        lender=row.lender,
+        amount_cents=row.amount_cents,
+        pledged_on=row.pledged_on,
+        reflection_ends_on=row.reflection_ends_on,
+        payable_until=row.payable_until,
+        language=row.language,
+        risk_acknowledged_on=row.risk_acknowledged_on,
+    )
