@@ -25,5 +25,5 @@ def party_identity(keys_dir: Path, *, party: str, name: str, now: datetime) -> S
 
 
 def make_receipt_identity(keys_dir: Path, *, now: datetime) -> SigningIdentity:
-    """The receipt key and certificate under `keys_dir`, made once; its SHA-256 fingerprint belongs in the log's policy."""
+    """The receipt key and certificate under `keys_dir`, made once; the log's policy pins its fingerprint."""
     raise NotImplementedError

@@ -49,11 +49,12 @@ class TaxCreditNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementData:
-    """One lender's agreement with one borrower: a proxi loan, subordinated, of `terms.principal_cents`.
+    """One lender's agreement with one borrower: a subordinated proxi loan.
 
-    `terms` and `schedule` are this lender's own part; `loan_total_cents` is the whole loan it is a part of.
-    `allocation_order` names the components a payment settles, first one first. `rules` are the ids of the dated rows that
-    were applied. `risk_acknowledged_on` is the day on which the lender acknowledged the risk warnings.
+    `schedule` (with its terms) is this lender's own part; `loan_total_cents` is the whole loan it is a part of.
+    `effective_rate` is the yearly cost as a fraction (`contracts.terms.taeg`). `rules` are the ids of the dated rows that
+    were applied. `allocation_order` names the components a payment settles, first one first. `risk_acknowledged_on`
+    is the day on which the lender acknowledged the risk warnings, `reflection_ended_on` the last day to withdraw.
     """
 
     agreement_id: str
@@ -62,7 +63,6 @@ class AgreementData:
     purpose: str
     lender: Addressee
     borrower: Enterprise
-    terms: Terms
     schedule: Schedule
     term_years: int
     loan_total_cents: int
@@ -82,6 +82,11 @@ class AgreementData:
     early_repayment_allowed: bool = True
     allocation_order: tuple[Literal["interest", "principal"], ...] = ("interest", "principal")
     policy_sha256: str | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """What the schedule follows from."""
+        return self.schedule.terms
 
     @property
     def principal_cents(self) -> int:
@@ -112,7 +117,7 @@ class StatementClaim:
 class StatementFlow:
     """One due date of one claim in the period: what was expected, and what came, gross, withheld and net.
 
-    `received_on` is None when nothing came; `net_cents` = `principal_cents` + `interest_gross_cents` − `withholding_cents`.
+    `received_on` is None when nothing came. Net is principal plus gross interest less withholding.
     `entry` is the number of the journal entry that paid it out.
     """
 
@@ -139,7 +144,7 @@ class StatementBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementData:
-    """A holder's statement over `starts_on`..`ends_on` (both included), as the books stood after entry `known_at_entry`."""
+    """A holder's statement from `starts_on` to `ends_on`, both included, as the books stood after `known_at_entry`."""
 
     statement_id: str
     holder: Addressee

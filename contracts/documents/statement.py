@@ -1,8 +1,185 @@
-"""A holder's statement: claims, what was expected against what came, and the money held, with chart and table."""
+"""A holder's statement: claims, what was expected against what came, and the money held, with chart and table.
+
+The totals are sums of the rows it prints; nothing is typed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
 
 from contracts.documents.model import Language, StatementData
+from contracts.documents.paper import Bars, Block, Column, Facts, Heading, Notice, Paper, Prose, Table
+from contracts.documents.text import Wording, figure, long_date, money, month, number, short_date, wording
 
 
 def render_statement(data: StatementData, language: Language) -> bytes:
     """The statement as a tagged PDF, the same bytes for the same data."""
-    raise NotImplementedError
+    return statement_paper(data, language).render()
+
+
+def statement_paper(data: StatementData, language: Language) -> Paper:
+    """The statement before it is drawn."""
+    words = wording(language)
+    say = words.say
+    return Paper(
+        language=language,
+        title=say("statement.title"),
+        subtitle=say(
+            "statement.subtitle",
+            starts=long_date(data.starts_on, language),
+            ends=long_date(data.ends_on, language),
+        ),
+        kind=say("statement.kind"),
+        issuer=say("common.issuer"),
+        identifier=data.statement_id,
+        issued_on=data.issued_on,
+        footer=say("common.footer", identifier=data.statement_id, version=words.version, verify=data.verify_address),
+        page_label=say("common.page"),
+        blocks=(*_summary(data, words), *_claims(data, words), *_flows(data, words), *_balances(data, words)),
+        watermark=say("common.watermark") if data.sandbox else None,
+    )
+
+
+def _summary(data: StatementData, words: Wording) -> Iterator[Block]:
+    say, language = words.say, words.language
+    if data.sandbox:
+        yield Notice(say("common.sandbox_title"), (say("common.sandbox"),))
+    yield Facts(
+        (
+            (say("statement.holder"), "\n".join((data.holder.name, *data.holder.address))),
+            (say("agreement.reference"), data.holder.party),
+            (say("statement.issued_on"), long_date(data.issued_on, language)),
+            (say("statement.known"), number(data.known_at_entry, language)),
+        )
+    )
+    closing, net = say("statement.closing"), say("statement.net")
+    yield Heading(say("statement.part_summary"), 1)
+    yield Facts(
+        tuple(
+            (label, money(cents, language))
+            for label, cents in (
+                (say("statement.opening"), sum(c.opening_cents for c in data.claims)),
+                (say("statement.expected"), sum(f.expected_cents for f in data.flows)),
+                (say("statement.received_principal"), sum(f.principal_cents for f in data.flows)),
+                (say("statement.received_interest"), sum(f.interest_gross_cents for f in data.flows)),
+                (say("statement.withholding"), sum(f.withholding_cents for f in data.flows)),
+                (net, sum(f.net_cents for f in data.flows)),
+                (say("statement.overdue"), sum(c.overdue_cents for c in data.claims)),
+                (say("statement.lost"), sum(c.lost_cents for c in data.claims)),
+                (closing, sum(c.closing_cents for c in data.claims)),
+            )
+        ),
+        strong=frozenset({closing, net}),
+    )
+    yield Prose(say("statement.note"), small=True)
+    yield Prose(say("statement.tax_note"), small=True)
+
+
+def _claims(data: StatementData, words: Wording) -> Iterator[Block]:
+    say, language = words.say, words.language
+    yield Heading(say("statement.part_claims"), 1)
+    if not data.claims:
+        yield Prose(say("statement.no_claims"))
+        return
+    sums = ("principal_cents", "opening_cents", "closing_cents", "overdue_cents", "lost_cents")
+    yield Table(
+        columns=(
+            Column(say("statement.column_loan"), 27),
+            *(
+                Column(say(f"statement.column_{name}"), 14, figures=True)
+                for name in ("lent", "opening", "closing", "overdue", "lost")
+            ),
+            Column(say("statement.column_state"), 16),
+        ),
+        rows=tuple(
+            (claim.title, *(figure(getattr(claim, name), language) for name in sums), claim.state_label)
+            for claim in data.claims
+        ),
+        total=(
+            say("statement.total"),
+            *(figure(sum(getattr(claim, name) for claim in data.claims), language) for name in sums),
+            "",
+        ),
+    )
+
+
+def _flows(data: StatementData, words: Wording) -> Iterator[Block]:
+    say, language = words.say, words.language
+    if not data.flows:
+        yield Heading(say("statement.part_flows"), 1)
+        yield Prose(say("statement.no_flows"))
+        return
+    yield Heading(say("statement.part_chart"), 1)
+    yield _chart(data, words)
+    yield Heading(say("statement.part_flows"), 1)
+    none = say("common.no_value")
+    sums = ("expected_cents", "principal_cents", "interest_gross_cents", "withholding_cents", "net_cents")
+    yield Table(
+        columns=(
+            Column(say("statement.column_due"), 14),
+            Column(say("statement.column_loan"), 24),
+            Column(say("statement.column_received"), 14),
+            *(
+                Column(say(f"statement.column_{name}"), 13, figures=True)
+                for name in ("expected", "principal", "interest", "withholding", "net")
+            ),
+            Column(say("statement.column_entry"), 10, figures=True),
+        ),
+        rows=tuple(
+            (
+                short_date(flow.due_on),
+                flow.title,
+                none if flow.received_on is None else short_date(flow.received_on),
+                *(figure(getattr(flow, name), language) for name in sums),
+                none if flow.entry is None else str(flow.entry),
+            )
+            for flow in data.flows
+        ),
+        total=(
+            say("statement.total"),
+            "",
+            "",
+            *(figure(sum(getattr(flow, name) for flow in data.flows), language) for name in sums),
+            "",
+        ),
+    )
+
+
+def _chart(data: StatementData, words: Wording) -> Bars:
+    """What was expected by the month of its due date, what came by the month in which it came, both before tax."""
+    say, language = words.say, words.language
+    expected: dict[date, int] = defaultdict(int)
+    received: dict[date, int] = defaultdict(int)
+    for flow in data.flows:
+        expected[flow.due_on.replace(day=1)] += flow.expected_cents
+        if flow.received_on is not None:
+            received[flow.received_on.replace(day=1)] += flow.principal_cents + flow.interest_gross_cents
+    months = sorted(expected.keys() | received.keys())
+    return Bars(
+        title=say("statement.chart_title"),
+        description=say(
+            "statement.chart_description",
+            expected=money(sum(expected.values()), language),
+            received=money(sum(received.values()), language),
+        ),
+        labels=tuple(month(m, language) for m in months),
+        names=(say("statement.chart_expected"), say("statement.chart_received")),
+        series=(tuple(expected[m] for m in months), tuple(received[m] for m in months)),
+    )
+
+
+def _balances(data: StatementData, words: Wording) -> Iterator[Block]:
+    say, language = words.say, words.language
+    yield Heading(say("statement.part_balances"), 1)
+    if not data.balances:
+        yield Prose(say("statement.no_balances"))
+        return
+    yield Table(
+        columns=(
+            Column(say("statement.column_account"), 25),
+            Column(say("statement.column_held"), 50),
+            Column(say("statement.column_amount"), 25, figures=True),
+        ),
+        rows=tuple((b.account, b.label, figure(b.amount_cents, language)) for b in data.balances),
+        total=(say("statement.total"), "", figure(sum(b.amount_cents for b in data.balances), language)),
+    )
