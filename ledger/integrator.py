@@ -1,8 +1,8 @@
 """The integrator: committed entries, in order, into bundles and tiles on disk.
 
 It keeps no state of its own. Where it stands is what the level 0 tiles hold, since they are written last: bundles
-first, then the tiles above, then level 0. Every file is whole or absent and has the same bytes whoever writes it, so two
-integrators at once, or one that is killed anywhere, do no harm.
+first, then the tiles above, then level 0. Every file is whole or absent and has the same bytes whoever writes it, so
+two integrators at once, or one that is killed anywhere, do no harm.
 """
 
 from collections.abc import Sequence

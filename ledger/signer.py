@@ -1,8 +1,8 @@
 """The signer: a process of its own that reads the log's files, never the database, and signs what follows.
 
 Its state, the last size and root it signed, is its own file. A round re-reads the new bundles from disk, hashes them on
-its own right edge, holds the tiles against that, stores the new state, signs, publishes. So neither a changed file nor a
-restored database can make it sign two histories.
+its own right edge, holds the tiles against that, stores the new state, signs, publishes. So neither a changed file nor
+a restored database can make it sign two histories.
 """
 
 import threading

@@ -1,0 +1,154 @@
+"""What opens the log's commitments: one line for its holder's receipt, all of them for an auditor's bundle.
+
+The bundle is JSON Lines, each line canonical JSON:
+
+    {"book", "bundle": "bxl-openings/1", "origin", "root", "size"}
+    {"lines": [{"line": {...}, "nonce": "..."}, ...], "n": 0}           one per entry, in order; genesis has no lines
+    {"accounts": [...], "assets": [...], "trial_balance": [...]}        as the database has them at that size
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ledger.accounts import AccountRef
+from ledger.audit.lines import Openings, StatedEntry, stated_entries
+from ledger.book import Book
+from ledger.errors import Refusal
+from ledger.integrator import read_checkpoint
+from ledger.log.checkpoint import Checkpoint
+from ledger.log.encoding import b64
+from ledger.log.leaf import JSON, canonical_json
+from ledger.log.merkle import leaf_hash
+from ledger.log.receipt import OpenedLine, ReceiptFiles, build_receipt
+from ledger.log.tiles import LogFolder
+from ledger.storage import tables
+
+BUNDLE_FORMAT = "bxl-openings/1"
+
+
+def receipt_for(book: Book, log_dir: Path, *, n: int, line: int) -> ReceiptFiles:
+    """The receipt of posting line `line` (1...) of entry `n`.
+
+    Refuses `receipt-not-yet-final` while the published checkpoint does not cover the entry, and `line-unknown`.
+    """
+    published = read_checkpoint(log_dir)
+    if published is None or published[0].size <= n:
+        raise Refusal("receipt-not-yet-final", n=n, size=published[0].size if published else 0)
+    checkpoint, note = published
+    with book.read() as connection:
+        found = next(stated_entries(connection, book.book_id, first_n=n, end_n=n + 1), None)
+        if found is None or not 0 < line < len(found.lines):
+            raise Refusal("line-unknown", n=n, line=line)
+        openings = Openings(connection, book.book_id, book.keys)
+        header, opened = (
+            OpenedLine(stated.index, openings.nonce(n, stated), stated.line)
+            for stated in (found.lines[0], found.lines[line])
+        )
+    return build_receipt(
+        LogFolder(log_dir),
+        checkpoint=checkpoint,
+        note=note,
+        book=book.book_id,
+        entry=found.row.bytes,
+        commitments=[stated.commitment for stated in found.lines],
+        header=header,
+        line=opened,
+    )
+
+
+def lines_with(book: Book, *, key: str, account: AccountRef) -> list[tuple[int, int]]:
+    """The (entry, line) pairs of the entry with fact key `key` that post to `account`: what to ask receipts for."""
+    e, p, a = tables.entry.c, tables.posting.c, tables.account.c
+    query = (
+        sa.select(p.n, p.line)
+        .join_from(tables.posting, tables.entry, sa.and_(e.book_id == p.book_id, e.n == p.n))
+        .join(tables.account, sa.and_(a.book_id == p.book_id, a.account_id == p.account_id))
+        .where(e.book_id == book.book_id, e.fact_key == key)
+        .where(a.code == account.code, a.owner == account.owner, a.asset == account.asset)
+        .order_by(p.n, p.line)
+    )
+    with book.read() as connection:
+        return [(n, line) for n, line in connection.execute(query)]
+
+
+def bundle_lines(book: Book, log_dir: Path) -> Iterator[bytes]:
+    """The auditor's bundle for the published checkpoint, one line at a time; refuses `log-not-published`.
+
+    The whole bundle is read in one snapshot, so that its last record belongs to its entries.
+    """
+    published = read_checkpoint(log_dir)
+    if published is None:
+        raise Refusal("log-not-published", folder=str(log_dir))
+    checkpoint, _ = published
+    with book.read() as connection:
+        yield _record(_bundle_header(book.book_id, checkpoint))
+        openings = Openings(connection, book.book_id, book.keys)
+        for entry in stated_entries(connection, book.book_id, end_n=checkpoint.size):
+            yield _record(_entry_record(entry, openings))
+        yield _record(_closing_record(connection, book.book_id, checkpoint.size))
+
+
+def _record(value: JSON) -> bytes:
+    return canonical_json(value) + b"\n"
+
+
+def _bundle_header(book_id: str, checkpoint: Checkpoint) -> JSON:
+    return {
+        "book": book_id,
+        "bundle": BUNDLE_FORMAT,
+        "origin": checkpoint.origin,
+        "root": b64(checkpoint.root),
+        "size": checkpoint.size,
+    }
+
+
+def _entry_record(entry: StatedEntry, openings: Openings) -> JSON:
+    """An opening that does not fit what is stored is never handed out as if it did."""
+    n = entry.row.n
+    if leaf_hash(entry.row.bytes) != entry.row.leaf:
+        raise Refusal("row-differs", table="entry", column="leaf", n=n)
+    return {
+        "lines": [{"line": dict(line.line), "nonce": b64(openings.nonce(n, line))} for line in entry.lines],
+        "n": n,
+    }
+
+
+def _closing_record(connection: sa.Connection, book_id: str, size: int) -> JSON:
+    """Accounts with their limits, assets, and the trial balance over the entries below `size`."""
+    a, p, r, s = tables.account.c, tables.posting.c, tables.account_rule.c, tables.asset.c
+    rules = sa.and_(r.book_id == a.book_id, r.account_id == a.account_id, r.version == 1)
+    accounts = connection.execute(
+        sa.select(a.code, a.owner, a.asset, r.minimum, r.maximum)
+        .outerjoin_from(tables.account, tables.account_rule, rules)
+        .where(a.book_id == book_id, a.opened_n < size)
+    )
+    assets = connection.execute(sa.select(s.asset, s.scale).where(s.book_id == book_id, s.opened_n < size))
+    total = sa.cast(sa.func.sum(p.debit - p.credit), sa.BigInteger)
+    sums = connection.execute(
+        sa.select(a.code, a.owner, a.asset, total)
+        .join_from(tables.posting, tables.account, sa.and_(a.book_id == p.book_id, a.account_id == p.account_id))
+        .where(p.book_id == book_id, p.n < size)
+        .group_by(a.code, a.owner, a.asset)
+    )
+    return {
+        "accounts": _sorted([_limits(*row) for row in accounts]),
+        "assets": [{"asset": asset, "scale": scale} for asset, scale in sorted(map(tuple, assets))],
+        "trial_balance": _sorted([_side(*row) for row in sums]),
+    }
+
+
+def _sorted(rows: list[dict[str, JSON]]) -> JSON:
+    return sorted(rows, key=lambda row: (str(row["account"]), str(row["asset"])))
+
+
+def _limits(code: str, owner: str, asset: str, minimum: int | None, maximum: int | None) -> dict[str, JSON]:
+    limits = {"minimum": minimum, "maximum": maximum}
+    named: dict[str, JSON] = {"account": str(AccountRef(code, owner, asset)), "asset": asset}
+    return named | {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _side(code: str, owner: str, asset: str, posted: int) -> dict[str, JSON]:
+    account = str(AccountRef(code, owner, asset))
+    return {"account": account, "asset": asset, "credit": max(-posted, 0), "debit": max(posted, 0)}
