@@ -1,12 +1,55 @@
-"""The HTTP application: API, webhooks and operations. The pages are mounted on top of it by `frontend.site`."""
+"""The HTTP application: API, webhooks, the published log and operations. `frontend.site` puts the pages on top.
+
+Every route is `def` and runs in the thread pool; the middlewares are ASGI. `/log/` is what anyone may copy: the tiles,
+bundles and checkpoints of the transparency log.
+"""
+
+from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
+from api import operations
 from api.bootstrap import Wiring
+from api.errors import add_problem_handlers, problem_response
+from api.security import MAX_BODY_BYTES, BodyLimit, OriginCheck, RefusalResponse, SecurityHeaders
+from api.v1.router import router as v1_router
+from api.webhooks import mollie
+
+WEBHOOKS = "/webhooks/"
 
 
-def build_app(wiring: Wiring) -> FastAPI:
-    """The application of one installation; `app.state.wiring` is what `api.deps` reads."""
-    app = FastAPI()
+def build_app(wiring: Wiring, *, refuse: RefusalResponse = problem_response) -> FastAPI:
+    """The application of one installation; `app.state.wiring` is what `api.deps` reads.
+
+    `refuse` turns what the middlewares refuse into an answer; the pages pass one that answers people with a page.
+    """
+    settings = wiring.settings
+    app = FastAPI(
+        title="BXL Invest",
+        version=version("bxl-invest"),
+        description=_DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.wiring = wiring
+    add_problem_handlers(app)
+    app.include_router(v1_router)
+    app.include_router(mollie.router)
+    app.include_router(operations.router)
+    settings.log_folder.mkdir(parents=True, exist_ok=True)
+    app.mount("/log", StaticFiles(directory=settings.log_folder), name="log")
+    # the last one added is the first to see a request
+    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, refuse=refuse)
+    app.add_middleware(OriginCheck, origin=settings.origin, exempt=(WEBHOOKS,), refuse=refuse)
+    app.add_middleware(SecurityHeaders, is_https=settings.is_https)
     return app
+
+
+_DESCRIPTION = """
+Offers, pledges, loans and their proofs. Amounts are integer cents, rates are decimal fractions in strings, dates are
+Brussels calendar dates. A write carries an `Idempotency-Key`; a refusal is an RFC 9457 problem document with a stable
+`code` and a `title` in the language of `Accept-Language` (fr, nl or en). Log in by a mailed link; the session's token
+is the bearer token.
+"""

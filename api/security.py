@@ -80,7 +80,9 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith(PUBLIC_PATHS) else "no-store")
+                headers.setdefault(
+                    "Cache-Control", "no-cache" if scope["path"].startswith(PUBLIC_PATHS) else "no-store"
+                )
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

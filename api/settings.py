@@ -83,16 +83,24 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     port = reader.port("BXL_PORT", 8000)
     origin = reader.url("BXL_ORIGIN", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")  # noqa: S104 -- only compared
     sandbox_url = reader.url("BXL_SANDBOX", "") or None
-    key = reader.checked("BXL_MOLLIE_KEY", SANDBOX_KEY, _MOLLIE_KEY, "is no Mollie key: test_ or live_ and at least 30 letters")
-    endpoint = reader.url("BXL_MOLLIE_ENDPOINT", MOLLIE_ENDPOINT if key != SANDBOX_KEY else sandbox_url or "http://127.0.0.1")
+    key = reader.checked(
+        "BXL_MOLLIE_KEY", SANDBOX_KEY, _MOLLIE_KEY, "is no Mollie key: test_ or live_ and at least 30 letters"
+    )
+    endpoint = reader.url(
+        "BXL_MOLLIE_ENDPOINT", MOLLIE_ENDPOINT if key != SANDBOX_KEY else sandbox_url or "http://127.0.0.1"
+    )
     settings = Settings(
         data=data,
         database_url=reader.text("BXL_DATABASE", f"sqlite:///{data / 'bxl.sqlite3'}"),
-        book_id=reader.checked("BXL_BOOK", "main", _BOOK, "is no book name: a letter, then letters, digits and hyphens"),
+        book_id=reader.checked(
+            "BXL_BOOK", "main", _BOOK, "is no book name: a letter, then letters, digits and hyphens"
+        ),
         host=host,
         port=port,
         origin=origin.rstrip("/"),
-        operator=reader.text("BXL_OPERATOR", "BXL Invest SC (opérateur fictif · fictieve operator · fictional operator)"),
+        operator=reader.text(
+            "BXL_OPERATOR", "BXL Invest SC (opérateur fictif · fictieve operator · fictional operator)"
+        ),
         mollie_key=key,
         mollie_endpoint=endpoint.rstrip("/"),
         sandbox_url=sandbox_url.rstrip("/") if sandbox_url else None,
@@ -111,12 +119,18 @@ def _contradictions(settings: Settings) -> list[str]:
         return []
     faults = []
     if settings.sandbox_url:
-        faults.append("BXL_MOLLIE_KEY is a live key while BXL_SANDBOX is set: real payments never go through a sandbox; unset one")
+        faults.append(
+            "BXL_MOLLIE_KEY is a live key while BXL_SANDBOX is set: real payments never go through a sandbox; unset one"
+        )
     endpoint = urlsplit(settings.mollie_endpoint)
     if endpoint.scheme != "https":
-        faults.append("BXL_MOLLIE_ENDPOINT is not https while BXL_MOLLIE_KEY is a live key: a live key is never sent in clear")
+        faults.append(
+            "BXL_MOLLIE_ENDPOINT is not https while BXL_MOLLIE_KEY is a live key: a live key is never sent in clear"
+        )
     if endpoint.hostname in LOCAL_HOSTS:
-        faults.append("BXL_MOLLIE_ENDPOINT is this machine while BXL_MOLLIE_KEY is a live key: it is never sent to a sandbox")
+        faults.append(
+            "BXL_MOLLIE_ENDPOINT is this machine while BXL_MOLLIE_KEY is a live key: it is never sent to a sandbox"
+        )
     if not settings.is_https:
         faults.append("BXL_ORIGIN is not https while BXL_MOLLIE_KEY is a live key: sessions would travel in clear")
     return faults

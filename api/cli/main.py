@@ -6,6 +6,7 @@ Commands are imported when they are called, so that `bxl --help` answers at once
 
 import importlib
 import json
+import os
 import sys
 from typing import NoReturn
 
@@ -18,6 +19,13 @@ EXIT_REFUSED, EXIT_INCOMPLETE, EXIT_USAGE = 1, 2, 3
 
 # command -> (module, attribute, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
+    "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),
+    "run": ("api.cli.run", "run", "start the whole demo: sandbox, web, worker, signer"),
+    "scheme": ("api.cli.terms", "scheme", "show the dated rules of a scheme with their sources"),
+    "serve": ("api.cli.serve", "serve", "serve the pages and the JSON API"),
+    "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),
+    "worker": ("api.cli.worker", "worker", "do what happens after a request: payments, dated jobs, mail, the log"),
 }
 
 
@@ -51,6 +59,10 @@ def bxl() -> None:
 
 def main() -> NoReturn:
     """Run the command line and turn every ending into the project's exit codes."""
+    if "BXL_SUPERVISED" in os.environ:
+        from api.cli.supervisor import end_with_parent  # noqa: PLC0415 -- only a supervised process needs it
+
+        end_with_parent()
     try:
         code = bxl(standalone_mode=False)
     except click.exceptions.Exit as ending:
@@ -77,3 +89,7 @@ def show_refusal(refusal: Refusal, *, as_json: bool) -> None:
     from api.refusals import sentence  # noqa: PLC0415 -- only the unhappy path needs the catalogue
 
     click.echo(sentence(refusal, "en"), err=True)
+
+
+if __name__ == "__main__":
+    main()

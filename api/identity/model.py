@@ -2,16 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-
-class Role(StrEnum):
-    """What a person is to the programme; it decides which pages and resources answer."""
-
-    CITIZEN = "citizen"
-    ENTREPRENEUR = "entrepreneur"
-    AUDITOR = "auditor"
-    OPERATOR = "operator"
+from contracts.parties.model import Role as Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,23 +4,23 @@ Asking for a link says the same whether or not the address is known, and costs t
 of tokens are kept: whoever reads the database can open nothing.
 """
 
-import base64
 import hashlib
-import hmac
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from api.identity.links import login_link
-from api.identity.model import OpenedSession, Role, Session
+from api.identity.model import OpenedSession, Session
 from api.identity.tables import login_link as link_table
 from api.identity.tables import login_request
 from api.identity.tables import session as session_table
 from api.mail.service import write_mail
 from contracts.parties import queries as parties
+from contracts.parties.model import checked_email
 from ledger.book import Book, UnitOfWork
-from ledger.errors import Refusal
+from ledger.errors import Fact, Refusal
 
 LINK_LIFETIME = timedelta(minutes=15)
 SESSION_LIFETIME = timedelta(hours=12)
@@ -33,7 +33,7 @@ def request_login_link(uow: UnitOfWork, *, email: str, language: str, origin: st
     Refuses `too-many-log-in-links` after five requests for one address within a quarter of an hour, known or not.
     """
     _count_request(uow, email)
-    party = parties.find_by_email(uow.connection, uow.book_id, uow.keys, email)
+    party = parties.find_by_email(uow.connection, uow, email)
     if party is None:
         return
     token = secrets.token_urlsafe(32)
@@ -46,8 +46,10 @@ def request_login_link(uow: UnitOfWork, *, email: str, language: str, origin: st
             expires_at=uow.now() + LINK_LIFETIME,
         )
     )
-    facts = {"link": login_link(origin, language, token), "minutes": int(LINK_LIFETIME.total_seconds()) // 60}
-    write_mail(uow, template="log-in", to=party.party_id, key=f"log-in:{token_hash(token)}", language=language, facts=facts)
+    facts: dict[str, Fact] = {"link": login_link(origin, language, token), "minutes": int(LINK_LIFETIME.total_seconds()) // 60}
+    write_mail(
+        uow, template="log-in", to=party.party_id, key=f"log-in:{token_hash(token)}", language=language, facts=facts
+    )
 
 
 def link_is_open(book: Book, token: str) -> bool:
@@ -62,7 +64,9 @@ def open_session(uow: UnitOfWork, token: str) -> OpenedSession:
     if row is None:
         raise Refusal("log-in-link-not-valid")
     mine = (link_table.c.book_id == uow.book_id) & (link_table.c.token_hash == token_hash(token))
-    used = uow.connection.execute(link_table.update().where(mine, link_table.c.used_at.is_(None)).values(used_at=uow.now()))
+    used = uow.connection.execute(
+        link_table.update().where(mine, link_table.c.used_at.is_(None)).values(used_at=uow.now())
+    )
     if used.rowcount != 1:
         raise Refusal("log-in-link-not-valid")
     return open_session_for(uow, row.party_id, row.language)
@@ -82,13 +86,15 @@ def open_session_for(uow: UnitOfWork, party_id: str, language: str) -> OpenedSes
             expires_at=expires_at,
         )
     )
-    return OpenedSession(token, _session(uow.connection, uow.book_id, party_id, language, expires_at))
+    return OpenedSession(token, _session(uow.connection, uow, party_id, language, expires_at))
 
 
 def close_session(uow: UnitOfWork, token: str) -> None:
     """Log out: the token opens nothing any more. Closing twice is one closing."""
     mine = (session_table.c.book_id == uow.book_id) & (session_table.c.token_hash == token_hash(token))
-    uow.connection.execute(session_table.update().where(mine, session_table.c.closed_at.is_(None)).values(closed_at=uow.now()))
+    uow.connection.execute(
+        session_table.update().where(mine, session_table.c.closed_at.is_(None)).values(closed_at=uow.now())
+    )
 
 
 def session_of(book: Book, token: str) -> Session | None:
@@ -101,9 +107,41 @@ def session_of(book: Book, token: str) -> Session | None:
     )
     with book.read() as connection:
         row = connection.execute(query).first()
-        return _session(connection, book.book_id, row.party_id, row.language, row.expires_at) if row else None
+        return _session(connection, book, row.party_id, row.language, row.expires_at) if row else None
 
 
 def token_hash(token: str) -> str:
     """What is kept of a token: tokens are 256 random bits, so a plain SHA-256 can't be reversed."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _session(
+    connection: sa.Connection, keeper: parties.Keeper, party_id: str, language: str, expires_at: datetime
+) -> Session:
+    party = parties.party(connection, keeper, party_id)
+    return Session(party_id, party.role, party.name, language, expires_at)
+
+
+def _open_link(book_id: str, token: str, now: datetime) -> sa.Select[Any]:
+    return sa.select(link_table).where(
+        link_table.c.book_id == book_id,
+        link_table.c.token_hash == token_hash(token),
+        link_table.c.used_at.is_(None),
+        link_table.c.expires_at > now,
+    )
+
+
+def _count_request(uow: UnitOfWork, email: str) -> None:
+    """One more request for this address; which address it is can't be read from the row."""
+    digest = parties.lookup_digest(uow.connection, uow, "log-in request", checked_email(email)).hex()
+    since = uow.now() - LINK_LIFETIME
+    rows = login_request.c
+    recent = sa.select(sa.func.count()).where(
+        rows.book_id == uow.book_id, rows.address_hash == digest, rows.requested_at > since
+    )
+    if uow.connection.execute(recent).scalar_one() >= REQUESTS_PER_LIFETIME:
+        raise Refusal("too-many-log-in-links", minutes=int(LINK_LIFETIME.total_seconds()) // 60)
+    forgotten = (rows.book_id == uow.book_id) & (rows.requested_at <= since)
+    uow.connection.execute(login_request.delete().where(forgotten))
+    counted = {"book_id": uow.book_id, "address_hash": digest, "requested_at": uow.now()}
+    uow.connection.execute(login_request.insert().values(counted))

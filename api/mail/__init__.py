@@ -1,0 +1,1 @@
+"""Mail: written with its cause, sealed for its recipient, delivered afterwards."""

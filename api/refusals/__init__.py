@@ -31,7 +31,7 @@ class CatalogueRow:
 def sentence(refusal: Refusal, language: str) -> str:
     """The refusal in words of `language` (fr, nl or en)."""
     row = catalogue()[refusal.code]
-    return row.sentences[language].format(**{n: _shown(n, v, language) for n, v in refusal.facts.items()})
+    return row.sentences[language].format(**{n: shown(n, v, language) for n, v in refusal.facts.items()})
 
 
 def status(refusal: Refusal) -> int:
@@ -50,7 +50,8 @@ def catalogue() -> Mapping[str, CatalogueRow]:
     return rows
 
 
-def _shown(name: str, value: Fact, language: str) -> str:
+def shown(name: str, value: Fact, language: str) -> str:
+    """A fact as a person of `language` reads it."""
     if name.endswith("_cents") and isinstance(value, int):
         return format_currency(Decimal(value).scaleb(-2), "EUR", locale=LOCALES[language])
     if name.endswith("_on") and isinstance(value, str):

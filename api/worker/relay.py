@@ -1,0 +1,65 @@
+"""The relay: what a commit left in the outbox happens now, each row once.
+
+A row is taken under a lease; then its handler and its completion are one unit of work, so that a process killed anywhere
+in between leaves either both or neither. A handler that refuses can't succeed by trying again at once: the row is tried
+again later, and given up, visibly, after ten times.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import structlog
+
+from ledger import crash, outbox
+from ledger.book import Book, UnitOfWork
+from ledger.errors import Refusal
+from ledger.outbox import OutboxRow
+
+Handler = Callable[[UnitOfWork, OutboxRow], None]
+
+ATTEMPTS = 10
+BATCH = 50
+_FIRST_PAUSE = timedelta(seconds=2)
+logger = structlog.get_logger("bxl.relay")
+
+
+class _SettledElsewhere(Exception):  # noqa: N818 -- rolls an effect back that another worker has had already
+    """Another process completed the row first."""
+
+
+def relay(book: Book, handlers: Mapping[str, Handler]) -> int:
+    """Deliver what is due; gives the number of rows delivered. A topic without a handler has no effect to have."""
+    with book.unit_of_work(actor="relay") as uow:
+        rows = outbox.take_due(uow.connection, uow.book_id, now=uow.now(), limit=BATCH)
+    return sum(_deliver(book, handlers, row) for row in rows)
+
+
+def _deliver(book: Book, handlers: Mapping[str, Handler], row: OutboxRow) -> int:
+    try:
+        with book.unit_of_work(actor="relay") as uow:
+            crash.reach("relay.before-effect")
+            if handler := handlers.get(row.topic):
+                handler(uow, row)
+            if not outbox.complete(uow.connection, uow.book_id, row.topic, row.key, now=uow.now()):
+                raise _SettledElsewhere
+            crash.reach("relay.after-effect")
+    except _SettledElsewhere:
+        return 0
+    except Refusal as refusal:
+        _try_later(book, row, str(refusal))
+        return 0
+    except Exception as error:
+        _try_later(book, row, f"{type(error).__name__}: {error}")
+        logger.exception("handler-failed", topic=row.topic, key=row.key)
+        return 0
+    return 1
+
+
+def _try_later(book: Book, row: OutboxRow, error: str) -> None:
+    with book.unit_of_work(actor="relay") as uow:
+        if row.attempts >= ATTEMPTS:
+            outbox.give_up(uow.connection, uow.book_id, row.topic, row.key, error=error)
+        else:
+            until = uow.now() + _FIRST_PAUSE * 2**row.attempts
+            outbox.postpone(uow.connection, uow.book_id, row.topic, row.key, until=until, error=error)
+    logger.warning("not-delivered", topic=row.topic, key=row.key, attempts=row.attempts, error=error)

@@ -1,0 +1,104 @@
+"""Writes that may be repeated: the answer to an `Idempotency-Key` is kept with its effect and given again.
+
+A request runs in one unit of work together with the row that keeps its answer. A refusal rolls that unit of work back and
+is kept in one of its own, so that a repetition gets the same refusal even where the cause has gone meanwhile.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+import sqlalchemy as sa
+from fastapi import Depends, Header
+
+from ledger import requests
+from ledger.book import Book, UnitOfWork
+from ledger.errors import Fact, Refusal
+from ledger.storage.base import JSON, json_text
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{8,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a write did; `replayed` where the same request had been answered before."""
+
+    outcome: Mapping[str, JSON]
+    replayed: bool
+
+
+def idempotency_key(
+    key: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", description="8 to 100 letters, digits or hyphens; the same for a repetition"),
+    ] = None,
+) -> str:
+    """The key of a write; refuses `idempotency-key-missing` and `idempotency-key-malformed`."""
+    if not key:
+        raise Refusal("idempotency-key-missing")
+    if not _KEY.fullmatch(key):
+        raise Refusal("idempotency-key-malformed")
+    return key
+
+
+IdempotencyKey = Annotated[str, Depends(idempotency_key)]
+
+
+def write_once(
+    book: Book,
+    *,
+    actor: str,
+    key: str,
+    request: Mapping[str, JSON],
+    do: Callable[[UnitOfWork], Mapping[str, JSON]],
+) -> Answer:
+    """Do it and keep the answer, or give the kept answer; refuses `idempotency-key-reused` for another request."""
+    own_key, body_hash = f"{actor}:{key}", hashlib.sha256(json_text(request).encode()).digest()
+    try:
+        with book.unit_of_work(actor=actor) as uow:
+            if kept := requests.recall(uow.connection, uow.book_id, own_key, actor=actor, body_hash=body_hash):
+                return _again(kept)
+            outcome = do(uow)
+            requests.remember(uow, own_key, body_hash=body_hash, outcome={"done": outcome})
+    except Refusal as refusal:
+        _keep_refusal(book, actor, own_key, body_hash, refusal)
+        raise
+    except sa.exc.IntegrityError:
+        kept = _answer_of_the_other(book, actor, own_key, body_hash)
+        if kept is None:
+            raise
+        return _again(kept)
+    return Answer(outcome, replayed=False)
+
+
+def _again(kept: Mapping[str, JSON]) -> Answer:
+    if isinstance(done := kept.get("done"), Mapping):
+        return Answer(done, replayed=True)
+    raise KeptRefusal(kept)
+
+
+class KeptRefusal(Refusal):
+    """The refusal that an earlier request with this key got."""
+
+    def __init__(self, kept: Mapping[str, JSON]) -> None:
+        facts = kept["facts"]
+        assert isinstance(facts, Mapping)
+        super().__init__(str(kept["refused"]), **cast("dict[str, Fact]", dict(facts)))
+
+
+def _keep_refusal(book: Book, actor: str, own_key: str, body_hash: bytes, refusal: Refusal) -> None:
+    """Keep it, unless it is the kept one or says that the key belongs to another request."""
+    if isinstance(refusal, KeptRefusal) or refusal.code == "idempotency-key-reused":
+        return
+    with book.unit_of_work(actor=actor) as uow:
+        if requests.recall(uow.connection, uow.book_id, own_key, actor=actor, body_hash=body_hash) is None:
+            outcome: dict[str, JSON] = {"refused": refusal.code, "facts": dict(refusal.facts)}
+            requests.remember(uow, own_key, body_hash=body_hash, outcome=outcome)
+
+
+def _answer_of_the_other(book: Book, actor: str, own_key: str, body_hash: bytes) -> Mapping[str, JSON] | None:
+    """Two requests with one key at one time: the one that came second gives the answer of the first."""
+    with book.read() as connection:
+        return requests.recall(connection, book.book_id, own_key, actor=actor, body_hash=body_hash)
