@@ -1,0 +1,1 @@
+"""Adapters of payment providers, and the sandbox that plays one."""

@@ -236,4 +236,4 @@ def _was_seen(uow: UnitOfWork, provider_id: str) -> bool:
 
 
 def _pause(attempts: int) -> timedelta:
-    return min(_FIRST_PAUSE * 2 ** min(attempts, 12), _LONGEST_PAUSE)
+    return min(_FIRST_PAUSE * (1 << min(attempts, 12)), _LONGEST_PAUSE)

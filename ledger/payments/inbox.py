@@ -145,4 +145,4 @@ def _payment_with(book_id: str, provider_id: str) -> sa.Select[tuple[str]]:
 
 
 def _next_try(now: datetime, misses: int) -> datetime:
-    return now + min(_FIRST_PAUSE * 2 ** min(misses, 12), _LONGEST_PAUSE)
+    return now + min(_FIRST_PAUSE * (1 << min(misses, 12)), _LONGEST_PAUSE)

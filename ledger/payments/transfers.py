@@ -5,7 +5,7 @@ Cash rule: an order is released only while the booked client account covers ever
 still stands at the provider never counts. Orders are released under four eyes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import sqlalchemy as sa
@@ -26,12 +26,13 @@ from ledger.payments.model import (
 )
 from ledger.payments.moves import move, record_birth
 from ledger.payments.rows import upsert
+from ledger.storage.base import JSON
 
 APPROVAL_ACTION = "order-transfers"
 """The action that an approval of transfers must name; its body is `approval_body(drafts)`."""
 
 
-def approval_body(drafts: Sequence[TransferDraft]) -> dict[str, object]:
+def approval_body(drafts: Sequence[TransferDraft]) -> Mapping[str, JSON]:
     """What two people approve: every reference, payee, amount and source of the transfers."""
     return {
         "transfers": [
