@@ -1,0 +1,160 @@
+"""Commands on a book: bring entries in, read balances and statements, write the book for other programs."""
+
+import json
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+import click
+
+from api.bootstrap import create_book, open_book
+from api.cli.options import book_options, settings_for
+from api.refusals import sentence
+from ledger.accounts import AccountRef
+from ledger.audit.exports import FORMATS, write_export
+from ledger.audit.imports import read_batches
+from ledger.balances import StatementLine, statement, trial_balance
+from ledger.book import Book
+from ledger.errors import Refusal
+from ledger.money import EUR
+
+_DATE = click.DateTime(formats=["%Y-%m-%d"])
+_MAX_BATCH = 10_000
+
+
+@click.command(name="import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--batch", type=click.IntRange(1, _MAX_BATCH), default=1_000, show_default=True, help="Entries a commit.")
+@click.option("--floors", is_flag=True, help="Open accounts with the chart's floors and ceilings.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@book_options
+def import_command(
+    file: BinaryIO, batch: int, *, floors: bool, as_json: bool, database: str | None, book: str | None
+) -> int:
+    """Post the journal entries of FILE (JSON lines; - for standard input), all or nothing per batch."""
+    opened = create_book(settings_for(database, book))
+    started = time.monotonic()
+    counts = {"entries": 0, "postings": 0, "duplicates": 0}
+    try:
+        _import(opened, file, batch, counts, floors=floors)
+    except Refusal as refusal:
+        if as_json or "line" not in refusal.facts:
+            raise
+        where = f"line {refusal.facts['line']}" + (f", {refusal.facts['field']}" if refusal.facts["field"] else "")
+        click.echo(f"{where}: {sentence(refusal, 'en')}", err=True)
+        click.echo(f"Nothing of its batch is posted; {counts['entries']} entries before it are.", err=True)
+        return 1
+    seconds = round(time.monotonic() - started, 3)
+    if as_json:
+        click.echo(json.dumps({**counts, "seconds": seconds}))
+    else:
+        click.echo(
+            "{entries} entries, {postings} postings, {duplicates} duplicates".format(**counts) + f", {seconds} s"
+        )
+    return 0
+
+
+def _import(book: Book, file: BinaryIO, size: int, counts: dict[str, int], *, floors: bool) -> None:
+    for batch in read_batches(file, size=size):
+        try:
+            with book.unit_of_work(actor="import", floors=floors) as unit:
+                for asset in batch.assets:
+                    unit.open_asset(asset)
+                for entry in batch.entries:
+                    unit.post(entry)
+        except Refusal as refusal:
+            raise batch.located(refusal) from refusal
+        new = [not result.duplicate for result in unit.results]
+        counts["entries"] += sum(new)
+        counts["duplicates"] += len(new) - sum(new)
+        counts["postings"] += sum(len(e.postings) for e, is_new in zip(batch.entries, new, strict=True) if is_new)
+
+
+@click.command(name="trial-balance")
+@click.option("--on", type=_DATE, help="Balances by date of effect up to this day (default: all).")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, amounts in minor units.")
+@book_options
+def trial_balance_command(on: datetime | None, *, as_json: bool, database: str | None, book: str | None) -> None:
+    """Print every account's balance, debit or credit."""
+    opened = open_book(settings_for(database, book))
+    with opened.read() as connection:
+        rows = trial_balance(connection, opened.book_id, on=on.date() if on else None)
+    if as_json:
+        click.echo(
+            json.dumps(
+                [
+                    {"account": str(r.account), "asset": r.account.asset, "debit": r.debit, "credit": r.credit}
+                    for r in rows
+                ]
+            )
+        )
+        return
+    for row in rows:
+        debit, credit = _shown(row.debit, row.account), _shown(row.credit, row.account)
+        click.echo(f"{row.account!s:<24} {row.account.asset:<12} {debit:>18} {credit:>18}")
+
+
+@click.command(name="statement")
+@click.argument("account")
+@click.option("--asset", default=EUR.code, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, amounts in minor units.")
+@book_options
+def statement_command(account: str, asset: str, *, as_json: bool, database: str | None, book: str | None) -> None:
+    """Print the postings of ACCOUNT (such as 489100:c17) in booking order."""
+    opened = open_book(settings_for(database, book))
+    ref = AccountRef.parse(account, asset)
+    with opened.read() as connection:
+        lines = statement(connection, opened.book_id, ref)
+    if as_json:
+        click.echo(json.dumps([_statement_line(line) for line in lines]))
+        return
+    for line in lines:
+        amounts = f"{_shown(line.debit, ref):>16} {_shown(line.credit, ref):>16} {_shown(line.balance, ref):>16}"
+        click.echo(f"{line.seq:>6} {line.effective_on} {amounts}  {line.purpose}")
+
+
+@click.command(name="export")
+@click.option("--format", "export_format", type=click.Choice(FORMATS), required=True)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A file; - for standard output."
+)
+@book_options
+def export_command(export_format: str, out: Path, *, database: str | None, book: str | None) -> None:
+    """Write the whole book for another program to check."""
+    opened = open_book(settings_for(database, book))
+    if str(out) == "-":
+        _export(opened, export_format, sys.stdout)
+        return
+    partial = out.with_name(out.name + ".partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        count = _export(opened, export_format, file)
+    partial.replace(out)
+    click.echo(f"{count} entries in {out}")
+
+
+def _export(book: Book, export_format: str, out: TextIO) -> int:
+    with book.read() as connection:
+        return write_export(connection, book.book_id, export_format, out)
+
+
+def _statement_line(line: StatementLine) -> dict[str, object]:
+    return {
+        "seq": line.seq,
+        "entry": line.entry,
+        "effective_on": line.effective_on.isoformat(),
+        "booked_at": line.booked_at.isoformat(),
+        "purpose": line.purpose,
+        "debit": line.debit,
+        "credit": line.credit,
+        "balance": line.balance,
+    }
+
+
+def _shown(minor: int, account: AccountRef) -> str:
+    """Euro with two decimals; any other asset in its smallest unit."""
+    if account.asset != EUR.code:
+        return str(minor)
+    sign, cents = "-" if minor < 0 else "", abs(minor)
+    return f"{sign}{cents // 100}.{cents % 100:02d}"
