@@ -380,7 +380,10 @@ class _Judge:
                 raise Refusal("fact-key-reused", key=entry.key)
             return entry.key, place, True
         reverses = self._check_reversal(entry)
-        self._apply(entry)
+        try:
+            self._apply(entry)
+        except Refusal as refusal:  # what is wrong with an account says which entry met it
+            raise Refusal(refusal.code, key=entry.key, **refusal.facts) from refusal
         position = self._positions[entry.key] = _Position(len(self.accepted))
         self.accepted.append(_Accepted(entry, body_hash, reverses))
         if entry.reverses is not None:
