@@ -1,0 +1,1 @@
+"""The pages for people: server-rendered, in French, Dutch and English, complete without JavaScript."""

@@ -112,7 +112,7 @@ def see_other(path: str) -> RedirectResponse:
 def menu(language: str, path: str, session: Session | None) -> list[MenuItem]:
     """The main menu: what is public, then the page of the person's role or the way to log in."""
     entries = [("offers", "site.menu-offers"), ("how", "site.menu-how")]
-    entries.append(_HOME_OF_ROLE[session.role] if session else ("login", "site.log-in"))
+    entries.append(_HOME_OF_ROLE[session.role] if session else ("log-in", "site.log-in"))
     return [_item(f"/{language}/{slug}", key, path) for slug, key in entries]
 
 

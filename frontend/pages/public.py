@@ -1,0 +1,90 @@
+"""What everybody may read: home, offers, one offer, how it works, and the rules in force."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.deps import BookDep, Language
+from contracts.offers.queries import EXAMPLE_CENTS, OfferPage, offer_page, open_offers
+from contracts.schemes.credit import TaxCredit, credit_by_year
+from contracts.schemes.rules import rules_of, schemes
+from contracts.schemes.withholding import HolderKind, net_rate_annual
+from frontend.charts import Label, stacked
+from frontend.figures import schedule_bars
+from frontend.i18n import Tongue, tongue
+from frontend.rendering import render
+from ledger.errors import Refusal
+
+OFFERS_ON_HOME = 3
+router = APIRouter()
+
+
+@router.get("/")
+def home(request: Request, book: BookDep) -> Response:
+    """The first page: what this is, what is open, what can go wrong."""
+    with book.read() as connection:
+        cards = open_offers(connection, book.book_id, book.clock.today())
+    return render(request, "home.html", cards=cards[:OFFERS_ON_HOME])
+
+
+@router.get("/offers")
+def offers(request: Request, book: BookDep) -> Response:
+    """Every open offer."""
+    with book.read() as connection:
+        cards = open_offers(connection, book.book_id, book.clock.today())
+    return render(request, "offers.html", cards=cards)
+
+
+@router.get("/offers/{offer_id}")
+def offer(request: Request, offer_id: str, book: BookDep, language: Language) -> Response:
+    """One offer: the project, the money, the risk."""
+    today = book.clock.today()
+    with book.read() as connection:
+        page = offer_page(connection, book.book_id, offer_id, today)
+    net, withholding = net_rate_annual(page.card.rate_annual, HolderKind.RESIDENT_INDIVIDUAL, today)
+    return render(
+        request,
+        "offer.html",
+        page=page,
+        card=page.card,
+        example_cents=EXAMPLE_CENTS,
+        chart=_schedule_chart(page, tongue(language)),
+        credits=_credits(page),
+        net_rate=net,
+        withholding=withholding,
+    )
+
+
+@router.get("/how")
+def how(request: Request) -> Response:
+    """How it works, what the words mean, and how to verify a receipt."""
+    return render(request, "how.html")
+
+
+@router.get("/rules")
+def rules(request: Request, book: BookDep) -> Response:
+    """The rules in force on the business date, each with its source and how sure it is."""
+    today = book.clock.today()
+    return render(request, "rules.html", groups=[(scheme, rules_of(scheme, today)) for scheme in schemes()])
+
+
+def _schedule_chart(page: OfferPage, words: Tongue) -> object:
+    rows, totals = page.schedule.instalments, page.schedule.totals
+    description = words.text(
+        "offer.schedule-description",
+        n=len(rows),
+        first=words.day(rows[0].due_on),
+        last=words.day(rows[-1].due_on),
+        interest=words.money(totals.interest_cents),
+        principal=words.money(totals.principal_cents),
+    )
+    title = words.text("offer.schedule", amount=words.money_round(EXAMPLE_CENTS))
+    return stacked(schedule_bars(rows), Label("schedule", title, description), write=words.money_round)
+
+
+def _credits(page: OfferPage) -> tuple[TaxCredit, ...] | None:
+    """The yearly tax credit of the example, or nothing where the scheme's rules end before the loan does."""
+    try:
+        return credit_by_year(page.schedule)
+    except Refusal:
+        return None
