@@ -156,7 +156,7 @@ posting = record_table(
     sa.Column("balance_after", Cents, nullable=False),
     sa.Column("effective_on", Day, nullable=False),
     sa.Column("commitment", Blob, nullable=False),
-    sa.UniqueConstraint("book_id", "n", "line", name="posting_line"),
+    sa.Index("posting_line", "book_id", "n", "line", unique=True),
     sa.Index("posting_effective", "book_id", "account_id", "effective_on", "seq"),
     sa.ForeignKeyConstraint(
         ["book_id", "account_id"], ["account.book_id", "account.account_id"], name="posting_account"
