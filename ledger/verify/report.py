@@ -17,6 +17,8 @@ class Verdict(StrEnum):
     INCOMPLETE = "incomplete"
 
 
+ABSENCES = frozenset({"log-file-missing", "log-not-published", "openings-end-early"})
+"""Refusals that say that something is not there, which is not the same as being wrong."""
 EXIT_CODES = {Verdict.VERIFIED: 0, Verdict.FORGED: 1, Verdict.INCOMPLETE: 2}
 
 
@@ -68,7 +70,10 @@ class Report:
         self.checks.append(Check(name, file, True, detail))
 
     def failed(self, name: str, file: str, refusal: Refusal) -> None:
-        """Note a check that failed."""
+        """Note a check that failed, or could not be made because something is not there."""
+        if refusal.code in ABSENCES:
+            self.missing.append(f"{name}: {explain(refusal)}")
+            return
         self.checks.append(Check(name, file, False, explain(refusal), refusal.code, dict(refusal.facts)))
 
     @contextmanager
