@@ -58,6 +58,21 @@ class PostedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnedLine:
+    """One posting to an account of a person or an enterprise: what a receipt can be asked for."""
+
+    n: int
+    line: int
+    account: AccountRef
+    debit: int
+    credit: int
+    effective_on: date
+    booked_at: datetime
+    purpose: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostedEntry:
     """An entry as it stands; `purpose`, `key` and `effective_on` are None for entries without postings."""
 
@@ -146,6 +161,26 @@ def statement(
         .order_by(p.seq)
     )
     return [StatementLine(*row) for row in connection.execute(query if limit is None else query.limit(limit))]
+
+
+def lines_of_owner(
+    connection: sa.Connection, book_id: str, owner: str, *, before_n: int | None = None, limit: int = 100
+) -> list[OwnedLine]:
+    """Every posting to an account of `owner`, newest entry first; the next page begins before the last `n`."""
+    a, p, e = tables.account.c, tables.posting.c, tables.entry.c
+    query = (
+        sa.select(p.n, p.line, a.code, a.owner, a.asset, p.debit, p.credit)
+        .add_columns(e.effective_on, e.booked_at, e.purpose, e.fact_key)
+        .select_from(_account_posting())
+        .join(tables.entry, sa.and_(e.book_id == p.book_id, e.n == p.n))
+        .where(a.book_id == book_id, a.owner == owner)
+        .order_by(p.n.desc(), p.line)
+        .limit(limit)
+    )
+    rows = connection.execute(query if before_n is None else query.where(p.n < before_n))
+    return [
+        OwnedLine(n, line, AccountRef(code, owned_by, asset), *rest) for n, line, code, owned_by, asset, *rest in rows
+    ]
 
 
 def entry_by_key(connection: sa.Connection, book_id: str, key: str) -> PostedEntry | None:
