@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
     "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),
     "run": ("api.cli.run", "run", "start the whole demo: sandbox, web, worker, signer"),
+    "sandbox": ("api.cli.sandbox", "sandbox", "play the payment provider on this machine"),
     "scheme": ("api.cli.terms", "scheme", "show the dated rules of a scheme with their sources"),
     "serve": ("api.cli.serve", "serve", "serve the pages and the JSON API"),
     "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),

@@ -1,0 +1,75 @@
+"""The sandbox's state: dictionaries in memory, each change one line of a file, so that a killed process loses nothing.
+
+A line is a JSON list of `[collection, key, value]`, written whole: what belongs together is in one line. At start the
+file is read, a torn last line is left out, and the file is written anew with one line an object.
+"""
+
+import json
+import os
+import threading
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+Change = tuple[str, str, Any]
+
+
+class Store:
+    """Collections of JSON values by key; `lock` is held by whoever reads and then writes."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.lock = threading.RLock()
+        self._collections: dict[str, dict[str, Any]] = defaultdict(dict)
+        self._descriptor: int | None = None
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._load(path)
+            self._write_anew(path)
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+
+    def put(self, *changes: Change) -> None:
+        """Apply changes that belong together."""
+        with self.lock:
+            for collection, key, value in changes:
+                self._collections[collection][key] = value
+            if self._descriptor is not None:
+                os.write(self._descriptor, _line(list(changes)))
+
+    def get(self, collection: str, key: str) -> Any:  # noqa: ANN401 -- whatever JSON was put there
+        """One value, or None; a copy, so that only `put` changes the state."""
+        with self.lock:
+            value = self._collections[collection].get(key)
+            return None if value is None else json.loads(json.dumps(value))
+
+    def values(self, collection: str) -> list[Any]:
+        """Every value of a collection, oldest first; copies."""
+        with self.lock:
+            values: list[Any] = json.loads(json.dumps(list(self._collections[collection].values())))
+            return values
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _load(self, path: Path) -> None:
+        if not path.exists():
+            return
+        for line in path.read_bytes().split(b"\n")[:-1]:
+            for collection, key, value in json.loads(line):
+                self._collections[collection][key] = value
+
+    def _write_anew(self, path: Path) -> None:
+        fresh = path.with_name(path.name + ".new")
+        with fresh.open("wb") as file:
+            for collection, values in self._collections.items():
+                for key, value in values.items():
+                    file.write(_line([(collection, key, value)]))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+
+
+def _line(changes: list[Change]) -> bytes:
+    return json.dumps(changes, separators=(",", ":")).encode() + b"\n"
