@@ -1,1 +1,1 @@
-"""Where providers knock."""
+"""Calls that come in from providers."""
