@@ -84,8 +84,8 @@ def among(connection: sa.Connection, column: sa.Column[Any], values: Iterable[An
 _FIND_ACCOUNTS = (
     "SELECT a.account_id, a.code, a.owner, a.asset, a.personal,"
     " b.posted, b.seq, b.minimum, b.maximum, b.last_commitment FROM {wanted}"
-    " JOIN account a ON a.book_id = {mark} AND a.code = {code} AND a.owner = {owner} AND a.asset = {asset}"
-    " JOIN balance b ON b.book_id = a.book_id AND b.account_id = a.account_id ORDER BY a.account_id"
+    " {join} account a ON a.book_id = {mark} AND a.code = {code} AND a.owner = {owner} AND a.asset = {asset}"
+    " {join} balance b ON b.book_id = a.book_id AND b.account_id = a.account_id ORDER BY a.account_id"
 )
 
 
@@ -93,11 +93,13 @@ def find_accounts(connection: sa.Connection, book_id: str, refs: Sequence[Accoun
     """The accounts among `refs` that exist, with their balance rows, in the order of their identifiers."""
     if connection.dialect.name == "sqlite":
         parts = {name: f"json_extract(w.value, '$[{i}]')" for i, name in enumerate(("code", "owner", "asset"))}
-        statement = _FIND_ACCOUNTS.format(wanted="json_each(?) w", mark="?", **parts)
+        # CROSS JOIN pins the order: from each name wanted to its account by index, never through all accounts
+        statement = _FIND_ACCOUNTS.format(wanted="json_each(?) w", join="CROSS JOIN", mark="?", **parts)
         wanted = json_text([[ref.code, ref.owner, ref.asset] for ref in refs])
         return connection.exec_driver_sql(statement, (wanted, book_id)).all()
     statement = _FIND_ACCOUNTS.format(
         wanted="unnest(%s::text[], %s::text[], %s::text[]) w (code, owner, asset)",
+        join="JOIN",
         mark="%s",
         code="w.code",
         owner="w.owner",
