@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.accounts import AccountRef
-from ledger.decide import BOOK_KEY, account_line, asset_line, header_line, posting_line
+from ledger.lines import BOOK_KEY, account_line, asset_line, header_line, posting_line
 from ledger.log.leaf import JSON, commit_line, nonce
 from ledger.storage import tables
 from ledger.storage.keys import KeyRing
