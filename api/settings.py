@@ -10,6 +10,7 @@
 | BXL_OPERATOR | name of the authorised institution that operates the programme, shown in the terms | a fictional one |
 | BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
 | BXL_SANDBOX | address of the running payment sandbox | none |
+| BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
 | BXL_SMTP_URL, BXL_MAIL_FROM | where mail is delivered, `smtp://user:secret@host:587`; without it mail stays in the mailbox | none |
 """
 
@@ -53,6 +54,7 @@ class Settings:
     sandbox_url: str | None
     smtp_url: str | None = field(repr=False)
     mail_from: str
+    key_passphrase: bytes | None = field(default=None, repr=False)
 
     @property
     def is_sandbox(self) -> bool:
@@ -68,6 +70,11 @@ class Settings:
     def log_folder(self) -> Path:
         """Where the transparency log is published: `<data>/log`."""
         return self.data / "log"
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where private keys lie, outside the database: `<data>/keys`."""
+        return self.data / "keys"
 
     @property
     def webhook_url(self) -> str:
@@ -106,6 +113,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         sandbox_url=sandbox_url.rstrip("/") if sandbox_url else None,
         smtp_url=reader.checked("BXL_SMTP_URL", "", _SMTP, "is no mail address: smtp://user:secret@host:587") or None,
         mail_from=reader.text("BXL_MAIL_FROM", "BXL Invest <no-reply@bxl-invest.example>"),
+        key_passphrase=reader.text("BXL_KEY_PASSPHRASE", "").encode() or None,
     )
     faults = (*reader.faults, *_contradictions(settings))
     if faults:
