@@ -144,14 +144,15 @@ def nice_ceiling(cents: int) -> int:
     return next((power * step for step in (1, 2, 3, 4, 5, 6, 8, 10) if power * step >= cents), power * 10)
 
 
-def axis_labels(count: int) -> set[int]:
-    """Which of `count` bars carry a label so that labels never touch: at most six, evenly spaced from the first.
+def axis_labels(labels: Sequence[str]) -> set[int]:
+    """Which bars show their label so that labels never touch: at most six of those that have one, evenly spaced.
 
-    >>> sorted(axis_labels(3)), sorted(axis_labels(12))
-    ([0, 1, 2], [0, 2, 4, 6, 8, 10])
+    >>> sorted(axis_labels(["2026", "", "", "2027", "", ""])), len(axis_labels([str(n) for n in range(30)]))
+    ([0, 3], 6)
     """
-    step = -(-count // _MOST_LABELS)
-    return set(range(0, count, max(step, 1)))
+    named = [n for n, label in enumerate(labels) if label]
+    step = -(-len(named) // _MOST_LABELS)
+    return set(named[:: max(step, 1)])
 
 
 def _framed(bars: Sequence[Bar], shapes: Markup, label: Label, *, ceiling: int, write: Write) -> Markup:
@@ -169,7 +170,7 @@ def _framed(bars: Sequence[Bar], shapes: Markup, label: Label, *, ceiling: int, 
         for t in ticks
     )
     slot = 100 / max(len(bars), 1)
-    shown = axis_labels(len(bars))
+    shown = axis_labels([bar.label for bar in bars])
     names = Markup("").join(
         Markup('<text x="{}%" y="{}" text-anchor="{}">{}</text>').format(
             _number(slot * n + (slot / 2 if len(bars) <= _MOST_LABELS else 0)),
@@ -178,7 +179,7 @@ def _framed(bars: Sequence[Bar], shapes: Markup, label: Label, *, ceiling: int, 
             bar.label,
         )
         for n, bar in enumerate(bars)
-        if n in shown and bar.label
+        if n in shown
     )
     height = PLOT_HEIGHT + _LABEL_HEIGHT + 10
     plot = _svg(label, height, grid + shapes + names, css="chart__plot")

@@ -4,9 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from urllib.parse import urlsplit
 
+from api.refusals import sentence
 from frontend.i18n import LANGUAGES
+from ledger.errors import Refusal
 
 _AMOUNT = re.compile(r"(?P<whole>\d{1,3}(?:[.,]\d{3})*|\d+)(?:[.,](?P<cents>\d{1,2}))?")
 _SPACES = re.compile(r"[\s\u00a0\u202f'’€]")  # noqa: RUF001 -- the apostrophes people group thousands with
@@ -31,6 +34,19 @@ class Form:
         return self.values.get(name, "")
 
 
+def refused(refusal: Refusal, language: str, values: Mapping[str, str], fields: Mapping[str, str]) -> Form:
+    """The form with a refusal's sentence at the field that `fields` names for its code, else in the summary alone."""
+    form = Form(values)
+    name = fields.get(refusal.code, "")
+    if refusal.code == "text-malformed":
+        name = str(refusal.facts["field"])
+    if name in values:
+        form.errors[name] = sentence(refusal, language)
+    else:
+        form.general.append(sentence(refusal, language))
+    return form
+
+
 def cents_of(text: str) -> int | None:
     """An amount in euro as cents, or None: Belgian and English separators are both understood.
 
@@ -44,6 +60,17 @@ def cents_of(text: str) -> int | None:
         return None
     whole = re.sub(r"[.,]", "", found["whole"])
     return int(whole) * 100 + int((found["cents"] or "0").ljust(2, "0"))
+
+
+def share_of(text: str) -> Decimal | None:
+    """A percentage from 0 to 100 as a fraction, or None.
+
+    >>> [str(share_of(t)) for t in ("10", "2,5 %", "101", "x")]
+    ['0.1', '0.025', 'None', 'None']
+    """
+    found = re.fullmatch(r"\d{1,3}(?:[.,]\d{1,4})?", _SPACES.sub("", text).rstrip("%"), re.ASCII)
+    share = Decimal(found[0].replace(",", ".")).scaleb(-2) if found else None
+    return share if share is not None and share <= 1 else None
 
 
 def date_of(text: str) -> date | None:

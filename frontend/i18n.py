@@ -105,6 +105,10 @@ class Tongue:
         """A date in figures, as tables show it: 02/03/2026."""
         return format_date(on, format="dd/MM/yyyy", locale=self.locale)
 
+    def day_and_month(self, on: date) -> str:
+        """A date without its year, as the reflection clock shows it: 6 mars."""
+        return format_skeleton("MMMd", on, locale=self.locale)
+
     def month(self, on: date) -> str:
         """A month in words: mars 2026."""
         return format_skeleton("yMMMM", on, locale=self.locale)

@@ -16,7 +16,9 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from api.deps import current_session, get_wiring
 from api.identity.model import Role, Session
-from frontend import charts
+from api.refusals import sentence
+from frontend import charts, words
+from frontend.figures import gauge_of
 from frontend.forms import Form
 from frontend.i18n import LANGUAGES, tongue
 
@@ -49,7 +51,15 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals.update(charts=charts, languages=LANGUAGES, stylesheet=stylesheet_path())
+    env.globals.update(
+        charts=charts,
+        languages=LANGUAGES,
+        stylesheet=stylesheet_path(),
+        gauge_of=gauge_of,
+        label_kind=words.label_kind,
+        pledge_kind=words.pledge_kind,
+        offer_kind=words.offer_kind,
+    )
     return env
 
 
@@ -71,37 +81,43 @@ def page_language(request: Request) -> str:
     return first if first in LANGUAGES else "fr"
 
 
-def render(request: Request, template: str, *, status: int = 200, **figures: object) -> HTMLResponse:
-    """The page `template` with its `figures`, in the language of the request's path."""
-    return HTMLResponse(page_text(request, template, **figures), status, {"Content-Language": page_language(request)})
+def render(
+    request: Request, template: str, *, status: int = 200, here: str | None = None, **figures: object
+) -> HTMLResponse:
+    """The page `template` with its `figures`, in the language of the request's path.
 
-
-def page_text(request: Request, template: str, **figures: object) -> str:
-    """The page as text; see `render`."""
+    `here` is the page's own path without its language, where a form post was answered with a page of another path.
+    """
     language = page_language(request)
+    path = request.url.path if here is None else f"/{language}/{here}"
+    query = f"?{request.url.query}" if request.url.query and here is None else ""
     session = current_session(request)
     wiring = get_wiring(request)
+    tongue_here = tongue(language)
     frame: dict[str, object] = {
         "lang": language,
-        "l": tongue(language),
-        "t": tongue(language).text,
+        "l": tongue_here,
+        "t": tongue_here.text,
         "session": session,
-        "menu": menu(language, request.url.path, session),
-        "path_in": lambda code: path_in(request, code),
+        "menu": menu(language, path, session),
+        "path_in": lambda code: path_in(path, code) + query,
         "sandbox": wiring.settings.is_sandbox,
-        "today": wiring.book.clock.today(),
+        "today": wiring.book.today(),
         "operator_name": wiring.settings.operator,
         "form": Form(),
+        "event_text": lambda event: words.event_text(tongue_here, event),
+        "rule_name": lambda rule: words.rule_name(tongue_here, rule),
+        "account_name": lambda code: words.account_name(language, code),
+        "sentence_of": lambda refusal: sentence(refusal, language),
     }
-    return environment().get_template(template).render(frame | figures)
+    text = environment().get_template(template).render(frame | figures)
+    return HTMLResponse(text, status, {"Content-Language": language})
 
 
-def path_in(request: Request, language: str) -> str:
-    """The same page in another language; a page that answered a form post is asked for again by its address."""
-    first, _, rest = request.url.path.strip("/").partition("/")
-    rest = rest if first in LANGUAGES else ""
-    query = f"?{request.url.query}" if request.url.query else ""
-    return f"/{language}/{rest}{query}"
+def path_in(path: str, language: str) -> str:
+    """The path of the same page in another language."""
+    first, _, rest = path.strip("/").partition("/")
+    return f"/{language}/{rest if first in LANGUAGES else ''}"
 
 
 def see_other(path: str) -> RedirectResponse:

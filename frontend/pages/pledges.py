@@ -1,0 +1,210 @@
+"""A citizen's pledge: making it, paying it, thinking it over, taking it back."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi import Form as Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.deps import Citizen, Language, WiringDep
+from api.identity.model import Session
+from api.refusals import status
+from api.writes import write_once
+from contracts.offers.queries import offer_page
+from contracts.parties.model import LenderDeclaration
+from contracts.pledges.model import PledgeState
+from contracts.pledges.queries import PledgeLine, pledge, pledge_line
+from contracts.pledges.service import make_pledge, request_new_payment, withdraw_pledge
+from frontend.forms import Form, cents_of, refused, share_of
+from frontend.i18n import tongue
+from frontend.rendering import render, see_other
+from ledger.book import Book, UnitOfWork
+from ledger.errors import Refusal
+from ledger.payments.model import PaymentState
+from ledger.storage.base import JSON
+
+TIES = ("is_employee", "is_director", "is_spouse_or_cohabitant", "acts_in_trade")
+REFRESH_SECONDS = 3
+_FIELD_OF = {
+    "pledge-below-minimum": "amount",
+    "offer-cap-exceeded": "amount",
+    "lender-cap-exceeded": "amount",
+    "borrower-cap-exceeded": "amount",
+}
+_UNDER_WAY = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
+Typed = Annotated[str, Field()]
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class ClockDay:
+    """One day of the reflection period; `state` is past, today or empty."""
+
+    on: date
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReflectionClock:
+    """The day of the pledge and the days after it on which it may be withdrawn; `left` are the days after today."""
+
+    days: list[ClockDay]
+    left: int
+
+
+@router.get("/offers/{offer_id}/pledge")
+def pledge_form(request: Request, wiring: WiringDep, citizen: Citizen, offer_id: str) -> Response:
+    """The form of a new pledge."""
+    del citizen
+    return _form_page(request, wiring.book, offer_id, Form({"shareholding": "0"}))
+
+
+@router.post("/offers/{offer_id}/pledge")
+def pledge_now(  # noqa: PLR0913, PLR0917 -- one argument a field of the form
+    request: Request,
+    wiring: WiringDep,
+    citizen: Citizen,
+    language: Language,
+    offer_id: str,
+    once: Typed = "",
+    amount: Typed = "",
+    shareholding: Typed = "0",
+    risk: Typed = "",
+    locked: Typed = "",
+    is_employee: Typed = "",
+    is_director: Typed = "",
+    is_spouse_or_cohabitant: Typed = "",
+    acts_in_trade: Typed = "",
+) -> Response:
+    """Make the pledge, ask the provider for its payment link, and go to the pledge's page."""
+    ties = {
+        "is_employee": is_employee,
+        "is_director": is_director,
+        "is_spouse_or_cohabitant": is_spouse_or_cohabitant,
+        "acts_in_trade": acts_in_trade,
+    }
+    form = Form({"amount": amount, "shareholding": shareholding, "risk": risk, "locked": locked} | ties)
+    cents, share = cents_of(amount), share_of(shareholding)
+    _check(form, language, cents=cents, share=share)
+    if form.has_errors or cents is None or share is None:
+        return _form_page(request, wiring.book, offer_id, form, code=422)
+    declared = {name: value == "yes" for name, value in ties.items()}
+    declaration = LenderDeclaration(**declared, shareholding=share)
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        made = make_pledge(
+            uow,
+            offer_id=offer_id,
+            lender=citizen.party_id,
+            amount_cents=cents,
+            on=uow.today(),
+            language=language,
+            risk_acknowledged=True,
+            declaration=declaration,
+        )
+        return {"pledge_id": made.pledge_id, "payment_id": made.payment_id}
+
+    asked: dict[str, JSON] = {"form": "pledge", "offer_id": offer_id, **form.values}
+    try:
+        answer = write_once(wiring.book, actor=citizen.party_id, key=_key(once), request=asked, do=do)
+    except Refusal as refusal:
+        form = refused(refusal, language, form.values, _FIELD_OF)
+        return _form_page(request, wiring.book, offer_id, form, code=status(refusal))
+    wiring.send_call_now(str(answer.outcome["payment_id"]))
+    return see_other(f"/{language}/pledges/{answer.outcome['pledge_id']}")
+
+
+@router.get("/pledges/{pledge_id}")
+def pledge_page(request: Request, wiring: WiringDep, citizen: Citizen, pledge_id: str) -> Response:
+    """The pledge: its payment link, its reflection clock, and the button that takes it back.
+
+    The page asks for itself again while something is under way, so that nobody needs JavaScript to see it arrive.
+    """
+    book = wiring.book
+    with book.read() as connection:
+        _require_own(pledge(connection, book.book_id, pledge_id).lender, citizen, pledge_id)
+        line = pledge_line(connection, book, pledge_id, book.today_in(connection))
+        today = book.today_in(connection)
+    payment = line.payment
+    can_pay_now = payment is not None and payment.state in _UNDER_WAY
+    return render(
+        request,
+        "pledge.html",
+        line=line,
+        clock=_clock(line, today),
+        checkout_url=payment.checkout_url if payment and can_pay_now else None,
+        must_ask_again=line.can_pay and not can_pay_now,
+        refresh=REFRESH_SECONDS if _is_under_way(line) else None,
+    )
+
+
+@router.post("/pledges/{pledge_id}/payment")
+def pay_again(wiring: WiringDep, citizen: Citizen, language: Language, pledge_id: str) -> Response:
+    """Ask for a new payment link where the last one failed or ran out."""
+    book = wiring.book
+    with book.unit_of_work(actor=citizen.party_id) as uow:
+        _require_own(pledge(uow.connection, uow.book_id, pledge_id).lender, citizen, pledge_id)
+        payment_id = request_new_payment(uow, pledge_id, on=uow.today())
+    wiring.send_call_now(payment_id)
+    return see_other(f"/{language}/pledges/{pledge_id}")
+
+
+@router.post("/pledges/{pledge_id}/withdraw")
+def withdraw(wiring: WiringDep, citizen: Citizen, language: Language, pledge_id: str) -> Response:
+    """Take the pledge back; doing it twice does it once."""
+    with wiring.book.unit_of_work(actor=citizen.party_id) as uow:
+        _require_own(pledge(uow.connection, uow.book_id, pledge_id).lender, citizen, pledge_id)
+        withdraw_pledge(uow, pledge_id, on=uow.today())
+    return see_other(f"/{language}/pledges/{pledge_id}")
+
+
+def _form_page(request: Request, book: Book, offer_id: str, form: Form, *, code: int = 200) -> Response:
+    with book.read() as connection:
+        page = offer_page(connection, book, offer_id, book.today_in(connection))
+    once = secrets.token_urlsafe(16)
+    return render(request, "pledge_new.html", status=code, page=page, card=page.card, form=form, once=once)
+
+
+def _check(form: Form, language: str, *, cents: int | None, share: Decimal | None) -> None:
+    words = tongue(language)
+    if cents is None:
+        form.errors["amount"] = words.text("pledge.error-amount")
+    if share is None:
+        form.errors["shareholding"] = words.text("pledge.error-share")
+    for name in ("risk", "locked"):
+        if form.value(name) != "yes":
+            form.errors[name] = words.text("pledge.error-tick")
+
+
+def _clock(line: PledgeLine, today: date) -> ReflectionClock | None:
+    if line.state not in {PledgeState.PLEDGED, PledgeState.PAID, PledgeState.FIRM}:
+        return None
+    length = (line.reflection_ends_on - line.pledged_on).days
+    days = [line.pledged_on + timedelta(days=n) for n in range(length + 1)]
+    states = ["today" if day == today else "past" if day < today else "" for day in days]
+    return ReflectionClock(
+        days=[ClockDay(day, state) for day, state in zip(days, states, strict=True)],
+        left=max(0, (line.reflection_ends_on - today).days),
+    )
+
+
+def _is_under_way(line: PledgeLine) -> bool:
+    """Whether something is about to arrive: the link, the payment, or the refund."""
+    waiting_for_money = line.can_pay and line.payment is not None and line.payment.state in _UNDER_WAY
+    return waiting_for_money or line.state in {PledgeState.WITHDRAWN, PledgeState.RETURNED}
+
+
+def _require_own(owner: str, citizen: Session, pledge_id: str) -> None:
+    """Somebody else's pledge answers as one that does not exist."""
+    if owner != citizen.party_id:
+        raise Refusal("pledge-not-known", pledge_id=pledge_id)
+
+
+def _key(once: str) -> str:
+    """The form's own token, so that a button pressed twice pledges once."""
+    return once if once.replace("-", "").replace("_", "").isalnum() and len(once) >= 16 else secrets.token_urlsafe(16)  # noqa: PLR2004 -- the length of our own tokens

@@ -1,0 +1,90 @@
+"""A citizen's portfolio and the page of one loan, for everybody who may see it."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.deps import AnySession, BookDep, Citizen, Language
+from api.identity.model import Role, Session
+from contracts.documents.queries import documents_for
+from contracts.loans.queries import LoanPage, Portfolio, loan_page, portfolio
+from contracts.pledges.queries import pledges_of
+from frontend.charts import Label, paired, stacked
+from frontend.figures import flow_bars, loan_bars
+from frontend.i18n import Tongue, tongue
+from frontend.rendering import home_of, render
+from ledger.errors import Refusal
+
+router = APIRouter()
+
+
+@router.get("/portfolio")
+def own_portfolio(request: Request, book: BookDep, citizen: Citizen, language: Language) -> Response:
+    """What was lent, what should have come back, and what did."""
+    with book.read() as connection:
+        today = book.today_in(connection)
+        mine = portfolio(connection, book, citizen.party_id, today)
+        pledges = pledges_of(connection, book, citizen.party_id, today)
+        documents = documents_for(connection, book.book_id, citizen.party_id)
+    return render(
+        request,
+        "portfolio.html",
+        portfolio=mine,
+        pledges=pledges,
+        documents=documents,
+        chart=_flow_chart(mine, tongue(language)) if mine.months else None,
+    )
+
+
+@router.get("/loans/{loan_id}")
+def loan(request: Request, book: BookDep, session: AnySession, language: Language, loan_id: str) -> Response:
+    """One loan: a lender's own part, or the whole for its borrower and for staff."""
+    lender = session.party_id if session.role is Role.CITIZEN else None
+    with book.read() as connection:
+        page = loan_page(connection, book, loan_id, book.today_in(connection), lender)
+    _require_part(page, session)
+    back = home_of(session, language)
+    return render(
+        request,
+        "loan.html",
+        page=page,
+        chart=_schedule_chart(page, tongue(language)),
+        states={row.n: row.state for row in page.instalments},
+        documents=page.documents,
+        back_href=back,
+        back_text=tongue(language).text(f"site.menu-{back.rpartition('/')[2]}"),
+    )
+
+
+def _require_part(page: LoanPage, session: Session) -> None:
+    """A loan that one has no part in answers as one that does not exist."""
+    is_staff = session.role in {Role.AUDITOR, Role.OPERATOR}
+    if not (is_staff or page.claims or page.borrower == session.party_id):
+        raise Refusal("loan-not-known", loan_id=page.loan_id)
+
+
+def _flow_chart(mine: Portfolio, words: Tongue) -> object:
+    months = mine.months
+    description = words.text(
+        "portfolio.flows-description",
+        first=words.month(months[0].month),
+        last=words.month(months[-1].month),
+        expected=words.money(sum(flow.expected_cents for flow in months)),
+        received=words.money(sum(flow.received_cents for flow in months)),
+    )
+    label = Label("flows", words.text("portfolio.flows"), description)
+    return paired(flow_bars(months), label, write=words.money_round)
+
+
+def _schedule_chart(page: LoanPage, words: Tongue) -> object:
+    rows = page.instalments
+    description = words.text(
+        "offer.schedule-description",
+        n=len(rows),
+        first=words.day(rows[0].due_on),
+        last=words.day(rows[-1].due_on),
+        interest=words.money(sum(row.interest_cents for row in rows)),
+        principal=words.money(sum(row.principal_cents for row in rows)),
+    )
+    label = Label("schedule", words.text("loan.schedule-chart"), description)
+    return stacked(loan_bars(rows), label, write=words.money_round)
