@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 
+from contracts.offers.model import OfferState
 from contracts.servicing.model import Label
 from contracts.terms.daycount import DayCount
 from contracts.terms.distribution import Claim, LenderShare, shares
@@ -85,11 +87,22 @@ class ClaimShare:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisbursementOrdered:
-    """The answer to an order to pay a loan out."""
+class OfferClosed:
+    """The answer to closing an offer: its outcome, and the loan if it was funded."""
 
-    order_id: str
-    amount_cents: int
+    state: OfferState
+    loan_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentDesk:
+    """What the wiring hands over to have agreements written: where the signing keys are, and what the papers name."""
+
+    keys_dir: Path
+    licence_holder: str
+    verify_address: str
+    sandbox: bool
+    policy_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

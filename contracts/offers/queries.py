@@ -1,6 +1,6 @@
 """Read models of offers, for pages, the JSON API and the products above."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -97,13 +97,21 @@ def offers(
     borrower: str | None = None,
 ) -> list[OfferCard]:
     """Every offer, newest first; of one `state` or one `borrower` if given."""
+    found = offer_ids(connection, keeper.book_id, state, borrower=borrower)
+    return [_card(connection, keeper, offer_id, on)[1] for offer_id in found]
+
+
+def offer_ids(
+    connection: sa.Connection, book_id: str, state: OfferState | None = None, *, borrower: str | None = None
+) -> Sequence[str]:
+    """Every offer's id, newest first; of one `state` or one `borrower` if given."""
     c = t.offer.c
-    query = sa.select(c.offer_id).where(c.book_id == keeper.book_id).order_by(c.drafted_on.desc(), c.offer_id)
+    query = sa.select(c.offer_id).where(c.book_id == book_id).order_by(c.drafted_on.desc(), c.offer_id)
     if borrower is not None:
         query = query.where(c.borrower == borrower)
     if state is not None:
-        query = query.where(moves.in_state(keeper.book_id, MACHINE, c.offer_id, state))
-    return [_card(connection, keeper, offer_id, on)[1] for offer_id in connection.execute(query).scalars().all()]
+        query = query.where(moves.in_state(book_id, MACHINE, c.offer_id, state))
+    return connection.execute(query).scalars().all()
 
 
 def offer_page(connection: sa.Connection, keeper: Keeper, offer_id: str, on: date) -> OfferPage:

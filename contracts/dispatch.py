@@ -1,0 +1,75 @@
+"""Which product a payment fact belongs to, by the reference it carries, and what the relay does with each topic.
+
+`pledge:<pledge>` is a lender's, `due:<loan>:<n>` a borrower's. A refund of a payment that nothing could take carries
+`excess:<payment>` and belongs to whatever that payment was for.
+"""
+
+from collections.abc import Callable, Mapping
+
+import sqlalchemy as sa
+
+from contracts import events
+from contracts.loans import service as loans
+from contracts.pledges import service as pledges
+from ledger.accounts import AccountRef
+from ledger.book import UnitOfWork
+from ledger.payments.model import PaidPayment
+from ledger.payments.queries import payment
+from ledger.storage.base import JSON
+
+Body = Mapping[str, JSON]
+Handler = Callable[[UnitOfWork, Body], None]
+
+
+def resolve_credit(connection: sa.Connection, paid: PaidPayment) -> AccountRef:
+    """Where money that arrives belongs now; the hook that `ledger.payments.inbox.process_inbox` is given."""
+    if paid.reference.startswith("pledge:"):
+        return pledges.credit_account_for(connection, paid.book_id, paid.reference, paid.amount_cents, paid.paid_on)
+    if paid.reference.startswith("due:"):
+        return loans.credit_account_for(connection, paid.book_id, paid.reference, payer=paid.payer)
+    return paid.credit
+
+
+def confirm_payment(uow: UnitOfWork, body: Body) -> None:
+    """Handle `payment.paid`."""
+    if _is_of_a_due(uow, body):
+        loans.settle_due(uow, body)
+    else:
+        pledges.confirm_payment(uow, body)
+
+
+def note_unusable_payment(uow: UnitOfWork, body: Body) -> None:
+    """Handle `payment.unusable`; an unpaid due stays payable from its borrower's page, so only lenders are told."""
+    if not _is_of_a_due(uow, body):
+        pledges.note_unusable_payment(uow, body)
+
+
+def confirm_refund(uow: UnitOfWork, body: Body) -> None:
+    """Handle `refund.sent`."""
+    if not _is_of_a_due(uow, body):
+        pledges.confirm_refund(uow, body)
+
+
+def note_failed_refund(uow: UnitOfWork, body: Body) -> None:
+    """Handle `refund.failed`; a borrower's money stays in 489400 for the operator to see."""
+    if not _is_of_a_due(uow, body):
+        pledges.note_failed_refund(uow, body)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    events.PAYMENT_PAID: confirm_payment,
+    events.PAYMENT_UNUSABLE: note_unusable_payment,
+    events.REFUND_SENT: confirm_refund,
+    events.REFUND_FAILED: note_failed_refund,
+    events.OFFER_RETURN: pledges.continue_return,
+    events.LOAN_ISSUE: loans.continue_issue,
+    events.LOAN_DISTRIBUTE: loans.continue_distribution,
+    events.LOAN_WRITE_OFF: loans.continue_write_off,
+}
+"""By topic, each in one unit of work. `loan.agreed` is not here: papers are drawn outside one (`contracts.agreements`)."""
+
+
+def _is_of_a_due(uow: UnitOfWork, body: Body) -> bool:
+    """Whether the fact is of a borrower's payment."""
+    paid = payment(uow.connection, uow.book_id, str(body["payment_id"]))
+    return paid is not None and paid.reference.startswith("due:")

@@ -1,0 +1,56 @@
+"""What products tell the floors above: topics of the outbox, and the shape of a mail that is to be written.
+
+A product never writes to a person. It emits, in the unit of work that does the deed, a row `mail.<template>` with the
+party's token, the template's name, its facts and the page it belongs to; the edge turns it into words and sends it.
+"""
+
+from collections.abc import Mapping
+
+from ledger.book import UnitOfWork
+from ledger.storage.base import JSON
+
+PAYMENT_PAID = "payment.paid"
+PAYMENT_UNUSABLE = "payment.unusable"
+REFUND_SENT = "refund.sent"
+REFUND_FAILED = "refund.failed"
+"""Emitted by `ledger.payments`, handled by the products."""
+
+OFFER_RETURN = "offer.return-pledges"
+LOAN_ISSUE = "loan.issue"
+LOAN_AGREED = "loan.agreed"
+LOAN_DISTRIBUTE = "loan.distribute"
+LOAN_WRITE_OFF = "loan.write-off"
+"""Emitted by the products: the next chunk of a run, and the agreement that is to be written for one lender."""
+
+MAIL_TEMPLATES = frozenset({
+    "pledge-made",
+    "pledge-paid",
+    "pledge-payment-failed",
+    "pledge-withdrawn",
+    "pledge-lapsed",
+    "payment-sent-back",
+    "refund-sent",
+    "refund-failed",
+    "campaign-failed",
+    "offer-funded",
+    "loan-agreed",
+    "loan-disbursed",
+    "due-called",
+    "loan-late",
+    "loan-late-lender",
+    "instalment-distributed",
+    "loan-repaid",
+    "loan-bankrupt",
+    "loan-written-off",
+})  # fmt: skip
+
+
+def emit_mail(
+    uow: UnitOfWork, template: str, *, key: str, to: str, facts: Mapping[str, JSON], path: str = "/portfolio"
+) -> None:
+    """Have the mail `template` written to the party `to`, once per `key`.
+
+    `path` is the page it is about, without origin and language. Names of facts carry their unit (`_cents`, `_on`).
+    """
+    assert template in MAIL_TEMPLATES, template
+    uow.emit(f"mail.{template}", key, {"to": to, "template": template, "facts": dict(facts), "path": path})

@@ -1,0 +1,199 @@
+"""Use cases of an offer: draft, revise, publish under four eyes, count its money, and end it.
+
+Whoever changes an offer or one of its pledges holds the lock on the offer's row (`lock_offer`): the maximum is checked
+and the gauge is counted under it, one change at a time.
+"""
+
+import hashlib
+from datetime import date
+
+import sqlalchemy as sa
+
+from contracts import moves
+from contracts.offers import queries as q
+from contracts.offers import tables as t
+from contracts.offers.lifecycle import CANCELLED, FAILED, FUNDED, MACHINE, PUBLISHED, REVISED
+from contracts.offers.model import Gauge, OfferDraft, OfferState, body_of, check_accepts, check_draft, outcome
+from contracts.parties.queries import party
+from contracts.parties.service import lock_party
+from contracts.schemes import proxi
+from contracts.schemes.rules import Rule, rule
+from ledger import approvals, balances
+from ledger.book import UnitOfWork
+from ledger.errors import Refusal
+from ledger.storage.base import JSON, json_text
+
+PUBLISH = "publish-offer"
+CANCEL = "cancel-offer"
+"""Actions that take two people; their bodies are `queries.publication_body` and `cancellation_body`."""
+
+_OUTCOMES = {OfferState.FUNDED: FUNDED, OfferState.FAILED: FAILED}
+
+
+def draft_offer(uow: UnitOfWork, draft: OfferDraft, *, on: date) -> str:
+    """Keep a first draft; gives the offer's id.
+
+    Refuses what the draft itself can't hold (`offer-…`), a borrower who is no enterprise, and what the scheme refuses.
+    """
+    rules = _check(uow, draft, on)
+    offer_id = uow.new_id("o")
+    uow.connection.execute(
+        t.offer.insert().values(book_id=uow.book_id, offer_id=offer_id, borrower=draft.borrower, drafted_on=on)
+    )
+    _write_version(uow, offer_id, 1, draft, rules)
+    return offer_id
+
+
+def revise_offer(uow: UnitOfWork, offer_id: str, draft: OfferDraft, *, on: date) -> int:
+    """Keep a new version of a draft; gives its number. A published offer is never revised (`move-not-allowed`)."""
+    record = lock_offer(uow, offer_id)
+    if draft.borrower != record.draft.borrower:
+        raise Refusal("offer-borrower-changed", offer_id=offer_id)
+    rules = _check(uow, draft, on)
+    moves.record_move(uow, MACHINE, offer_id, REVISED, on=on, facts={"version": record.version + 1})
+    _write_version(uow, offer_id, record.version + 1, draft, rules)
+    return record.version + 1
+
+
+def request_publication(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
+    """Ask a second person to approve the offer as it stands; gives the approval's id."""
+    body = q.publication_body(uow.connection, uow.book_id, offer_id)
+    return approvals.request(uow, action=PUBLISH, body=body, reason=reason)
+
+
+def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str) -> None:
+    """Open the offer to the public, as it was approved.
+
+    Refuses what `ledger.approvals` refuses, `offer-dates-inconsistent` once its last day is over, and whatever the
+    scheme refuses on this date; the borrower's cap counts the maximum of every open offer.
+    """
+    record = lock_offer(uow, offer_id)
+    MACHINE.after(record.state, PUBLISHED)
+    approvals.require(uow, approval_id, PUBLISH, q.publication_body(uow.connection, uow.book_id, offer_id))
+    if on > record.draft.closes_on:
+        raise Refusal("offer-dates-inconsistent", opens_on=on.isoformat(), closes_on=record.draft.closes_on.isoformat())
+    _check(uow, record.draft, on)
+    _check_borrower_cap(uow, record, on)
+    facts: dict[str, JSON] = {"approval_id": approval_id, "version": record.version}
+    moves.record_move(uow, MACHINE, offer_id, PUBLISHED, on=on, facts=facts)
+
+
+def lock_offer(uow: UnitOfWork, offer_id: str) -> q.OfferRecord:
+    """Hold the offer until the unit of work ends, and give it as it stands; refuses `offer-not-known`."""
+    c = t.offer.c
+    held = sa.select(c.offer_id).where(c.book_id == uow.book_id, c.offer_id == offer_id).with_for_update()
+    if uow.connection.execute(held).first() is None:
+        raise Refusal("offer-not-known", offer_id=offer_id[:40])
+    return q.offer_record(uow.connection, uow.book_id, offer_id)
+
+
+def accept_pledge(uow: UnitOfWork, offer_id: str, *, amount_cents: int, on: date) -> tuple[q.OfferRecord, Gauge]:
+    """Lock the offer and give it with its gauge, if it takes a pledge of this amount on this date."""
+    record = lock_offer(uow, offer_id)
+    money = q.gauge(uow.connection, uow.book_id, offer_id)
+    check_accepts(
+        record.draft, money, state=record.state, published_on=record.published_on, amount_cents=amount_cents, on=on
+    )
+    return record, money
+
+
+def count(
+    uow: UnitOfWork, offer_id: str, pledge_id: str, *, committed: int = 0, received: int = 0, in_reflection: int = 0
+) -> None:
+    """Add a pledge's changes to the gauge; the caller holds the offer."""
+    c = t.offer_count.c
+    last = sa.select(sa.func.coalesce(sa.func.max(c.sequence), 0)).where(
+        c.book_id == uow.book_id, c.offer_id == offer_id
+    )
+    uow.connection.execute(
+        t.offer_count.insert().values(
+            book_id=uow.book_id,
+            offer_id=offer_id,
+            sequence=uow.connection.execute(last).scalar_one() + 1,
+            pledge_id=pledge_id,
+            committed_change=committed,
+            received_change=received,
+            in_reflection_change=in_reflection,
+        )
+    )
+
+
+def end_offer(uow: UnitOfWork, offer_id: str, *, on: date) -> q.OfferRecord:
+    """Decide the offer's outcome by the money that is firm, and give it in its new state.
+
+    Refuses `offer-still-open`, `offer-has-open-pledges`, and `move-not-allowed` when it has ended before.
+    """
+    record = lock_offer(uow, offer_id)
+    MACHINE.after(record.state, FAILED)
+    money = q.gauge(uow.connection, uow.book_id, offer_id)
+    end = outcome(record.draft, money, on=on)
+    moves.record_move(uow, MACHINE, offer_id, _OUTCOMES[end], on=on, facts={"firm_cents": money.firm})
+    return q.offer_record(uow.connection, uow.book_id, offer_id)
+
+
+def cancellation_body(offer_id: str) -> dict[str, str]:
+    """What two people approve when an offer is cancelled."""
+    return {"offer_id": offer_id}
+
+
+def request_cancellation(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
+    """Ask a second person to approve that the offer is cancelled; gives the approval's id."""
+    return approvals.request(uow, action=CANCEL, body=cancellation_body(offer_id), reason=reason)
+
+
+def mark_cancelled(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str) -> None:
+    """Record that the offer is cancelled; its pledges are given back by `contracts.pledges`, which calls this."""
+    lock_offer(uow, offer_id)
+    approvals.require(uow, approval_id, CANCEL, cancellation_body(offer_id))
+    moves.record_move(uow, MACHINE, offer_id, CANCELLED, on=on, facts={"approval_id": approval_id})
+
+
+def _check(uow: UnitOfWork, draft: OfferDraft, on: date) -> tuple[Rule, ...]:
+    """Everything that can be known of an offer before anybody pledges; the rules it rests on."""
+    check_draft(draft)
+    if draft.scheme != proxi.SCHEME:
+        raise Refusal("scheme-unknown", scheme=draft.scheme, known=[proxi.SCHEME])
+    if not draft.borrower.startswith("e"):
+        raise Refusal("borrower-not-an-enterprise", borrower=draft.borrower)
+    party(uow.connection, uow, draft.borrower)
+    form = proxi.repayment_form(draft.terms(draft.maximum_cents, draft.closes_on))
+    used: dict[str, Rule] = {}
+    for day in (max(on, draft.opens_on), draft.closes_on):
+        conditions = proxi.check_conditions(
+            concluded_on=day, rate_annual=draft.rate_annual, term_years=draft.term_years, repayment=form
+        )
+        used.update({row.id: row for row in (*conditions, rule("ECSPR", "reflection_calendar_days", day))})
+    return tuple(used.values())
+
+
+def _check_borrower_cap(uow: UnitOfWork, record: q.OfferRecord, on: date) -> None:
+    """The borrower's other open offers count with their maximum: all of it may be lent."""
+    borrower = record.draft.borrower
+    lock_party(uow, borrower)
+    open_elsewhere = sum(
+        card.maximum_cents for card in q.offers(uow.connection, uow, on, state=OfferState.OPEN, borrower=borrower)
+    )
+    outstanding = borrower_outstanding_cents(uow, borrower)
+    proxi.check_borrower_cap(
+        on=on, amount_cents=record.draft.maximum_cents, outstanding_cents=outstanding + open_elsewhere
+    )
+
+
+def borrower_outstanding_cents(uow: UnitOfWork, borrower: str) -> int:
+    """Principal that the enterprise owes by the ledger, over all its loans in this book."""
+    found = balances.balances(uow.connection, uow.book_id, code_prefix="021000", owner=borrower)
+    return sum(each.credit - each.debit for each in found)
+
+
+def _write_version(uow: UnitOfWork, offer_id: str, version: int, draft: OfferDraft, rules: tuple[Rule, ...]) -> None:
+    body = body_of(draft)
+    uow.connection.execute(
+        t.offer_version.insert().values(
+            book_id=uow.book_id,
+            offer_id=offer_id,
+            version=version,
+            body=body,
+            body_hash=hashlib.sha256(json_text(body).encode()).hexdigest(),
+            rules=[row.id for row in rules],
+        )
+    )
