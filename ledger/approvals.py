@@ -1,8 +1,8 @@
 """Four eyes: one actor requests an action with a frozen body, another approves it, and only then it may be done.
 
 The body is a JSON object that says exactly what will happen; its hash binds the approval to it. An approval is asked
-for by `request`, given by `approve` (another actor, before it expires), and demanded by `require` in the unit of work that
-acts; the entries posted there name it in their header.
+for by `request`, given by `approve` (another actor, before it expires), and demanded by `require` in the unit of work
+that acts; the entries posted there name it in their header.
 """
 
 import hashlib
@@ -132,7 +132,7 @@ def _query() -> sa.Select[Any]:
 def _approval(row: sa.Row[Any]) -> Approval:
     if not isinstance(row.body, Mapping):
         raise InvariantError("an approval's body is an object")
-    return Approval(*row)
+    return Approval(*tuple(row))
 
 
 def _hash(action: str, body: Mapping[str, JSON]) -> bytes:

@@ -213,7 +213,7 @@ def entry_count(connection: sa.Connection, book_id: str) -> int:
 def asset_scales(connection: sa.Connection, book_id: str) -> dict[str, int]:
     """The scale of every open asset, by its code, sorted."""
     query = sa.select(tables.asset.c.asset, tables.asset.c.scale).where(tables.asset.c.book_id == book_id)
-    return {code: scale for code, scale in connection.execute(query.order_by(tables.asset.c.asset))}
+    return {row.asset: row.scale for row in connection.execute(query.order_by(tables.asset.c.asset))}
 
 
 def first_posting_dates(connection: sa.Connection, book_id: str) -> dict[AccountRef, date]:

@@ -23,9 +23,10 @@ import sqlalchemy as sa
 
 from ledger import crash, outbox
 from ledger.clock import Clock
-from ledger.decide import GENESIS, ZERO_HASH, AssetRow, EntryRow, PostingResult, genesis_bytes, seal_block
+from ledger.decide import PostingResult
 from ledger.errors import InvariantError, Refusal
 from ledger.journal import JournalEntry
+from ledger.lines import GENESIS, ZERO_HASH, AssetRow, EntryRow, genesis_bytes, seal_block
 from ledger.log.merkle import leaf_hash
 from ledger.money import EUR, Asset
 from ledger.posting import post_entries

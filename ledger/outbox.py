@@ -108,7 +108,8 @@ def next_due_at(connection: sa.Connection, book_id: str) -> datetime | None:
     statement = sa.select(sa.func.min(outbox_delivery.c.next_at)).where(
         outbox_delivery.c.book_id == book_id, outbox_delivery.c.state == "waiting"
     )
-    return connection.scalar(statement)
+    earliest: datetime | None = connection.scalar(statement)
+    return earliest
 
 
 def given_up(connection: sa.Connection, book_id: str) -> list[tuple[str, str, str]]:

@@ -15,17 +15,12 @@ from ledger import crash
 from ledger.accounts import AccountRef
 from ledger.clock import Clock
 from ledger.decide import (
-    AccountRow,
     AccountState,
-    AssetRow,
-    BlockRow,
     Decision,
-    EntryRow,
     Head,
     KnownEntry,
     Legs,
     PostingResult,
-    PostingRow,
     State,
     Target,
     decide,
@@ -33,6 +28,7 @@ from ledger.decide import (
 )
 from ledger.errors import InvariantError, Refusal
 from ledger.journal import JournalEntry
+from ledger.lines import AccountRow, AssetRow, BlockRow, EntryRow, PostingRow
 from ledger.money import Asset
 from ledger.storage import bulk, tables
 from ledger.storage.keys import KeyRing

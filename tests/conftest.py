@@ -154,3 +154,15 @@ def _administer(server_url: str, statement: str) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql(statement)
     engine.dispose()
+
+
+@pytest.fixture
+def count_statements() -> Callable[[sa.Engine], list[str]]:
+    """A function that starts to collect the statements an engine runs, and returns the growing list."""
+
+    def start(engine: sa.Engine) -> list[str]:
+        statements: list[str] = []
+        sa.event.listen(engine, "before_cursor_execute", lambda _c, _k, statement, *_: statements.append(statement))
+        return statements
+
+    return start

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ledger.accounts import AccountRef
 from ledger.book import Book
-from ledger.decide import (
+from ledger.lines import (
     ACCOUNTS,
     GENESIS,
     POSTING,

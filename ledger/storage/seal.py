@@ -8,8 +8,8 @@
 
 `entry` refers to `block` by a foreign key checked at commit, and `block` is inserted last: a commit without its seal
 fails. On PostgreSQL every one of these triggers first locks the book's `head`, which posting holds anyway; otherwise a
-second writer could slip a line under a block that is not committed yet. The block's trigger reads its own range by index
-only, whatever the size of the tables (its plan is pinned).
+second writer could slip a line under a block that is not committed yet. The block's trigger reads its own range by
+index only, whatever the size of the tables (its plan is pinned).
 
 An administrator who drops the triggers is beyond this; the audit and the witnesses catch that.
 """
