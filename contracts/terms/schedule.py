@@ -21,6 +21,8 @@ from ledger.errors import Refusal
 from ledger.money import MAX_MINOR
 
 MAX_INSTALMENTS = 600
+_RATE_DECIMALS = 12
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 
 class Every(StrEnum):
@@ -61,12 +63,14 @@ class Terms:
     def __post_init__(self) -> None:
         if not 0 < self.principal_cents <= MAX_MINOR:
             raise Refusal("principal-out-of-range", principal_cents=self.principal_cents)
-        if not (self.rate_annual.is_finite() and 0 <= self.rate_annual <= 1):
-            raise Refusal("rate-out-of-range", rate_annual=str(self.rate_annual))
+        if not _is_rate(self.rate_annual):
+            raise Refusal("rate-out-of-range", rate_annual=str(self.rate_annual)[:40], decimals=_RATE_DECIMALS)
         if not 1 <= self.instalments <= MAX_INSTALMENTS:
             raise Refusal("instalments-out-of-range", instalments=self.instalments, limit=MAX_INSTALMENTS)
         if self.first_due_on <= self.starts_on:
             raise Refusal("due-not-after-start", first_due_on=self.first_due_on.isoformat())
+        if not (self.starts_on.year >= _FIRST_YEAR and self.first_due_on.year < _LAST_YEAR):
+            raise Refusal("terms-date-out-of-range", starts_on=self.starts_on.isoformat())
 
     @property
     def grid(self) -> IcmaPeriod:
@@ -154,6 +158,12 @@ def schedule(terms: Terms) -> Schedule:
             Instalment(period.n, period.due_on, period.days, interest, principal, interest + principal, outstanding)
         )
     return Schedule(terms, tuple(rows), _totals(rows))
+
+
+def _is_rate(value: Decimal) -> bool:
+    """From 0 to 1 and not finer than twelve decimals, which also keeps exact fractions short."""
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -_RATE_DECIMALS and 0 <= value <= 1
 
 
 def _periods(terms: Terms) -> list[_Period]:

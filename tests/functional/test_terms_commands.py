@@ -1,0 +1,118 @@
+"""`bxl scheme show` and `bxl terms schedule` as a shell sees them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+TERMS = {
+    "principal_cents": 100_000,
+    "rate_annual": "0.04",
+    "starts_on": "2026-03-02",
+    "instalments": 5,
+    "every": "year",
+    "kind": "annuity",
+}
+
+
+def bxl(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "api.cli.main", *arguments]
+    return subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+
+
+def refusal_of(result: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    assert result.returncode == 1
+    assert result.stderr == ""
+    return json.loads(result.stdout)["refusal"]
+
+
+def test_terms_in_json_give_a_schedule_in_json() -> None:
+    result = bxl("terms", "schedule", given=json.dumps(TERMS))
+    assert result.returncode == 0, result.stderr
+    plan = json.loads(result.stdout)
+    assert plan["instalments"][4] == {
+        "due_on": "2031-03-02",
+        "n": 5,
+        "days": 360,
+        "interest_cents": 864,
+        "principal_cents": 21_597,
+        "total_cents": 22_461,
+        "outstanding_cents": 0,
+    }
+    assert plan["totals"] == {"interest_cents": 12_313, "principal_cents": 100_000, "total_cents": 112_313}
+    assert plan["taeg"] == "0.039999"  # the last total is two cents lower
+
+
+def malformed(field: str, expected: str) -> dict[str, object]:
+    return {"code": "terms-field-malformed", "facts": {"field": field, "expected": expected}}
+
+
+NO_OBJECT = {"code": "terms-not-an-object", "facts": {"limit": 1_000_000}}
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        (json.dumps(TERMS | {"colour": "red"}), {"code": "terms-field-unknown", "facts": {"field": "colour"}}),
+        (
+            json.dumps({name: value for name, value in TERMS.items() if name != "kind"}),
+            {"code": "terms-field-missing", "facts": {"field": "kind"}},
+        ),
+        (json.dumps(TERMS | {"rate_annual": 0.04}), malformed("rate_annual", 'a fraction as text, such as "0.035"')),
+        (json.dumps(TERMS | {"principal_cents": 10.5}), malformed("principal_cents", "a whole number of cents")),
+        (json.dumps(TERMS | {"principal_cents": True}), malformed("principal_cents", "a whole number of cents")),
+        (json.dumps(TERMS | {"starts_on": "2026-02-30"}), malformed("starts_on", "a date such as 2026-03-02")),
+        (json.dumps(TERMS | {"every": "week"}), malformed("every", "month, quarter, half-year, year")),
+        ("[1]", NO_OBJECT),
+        ('{"kind": 1, "kind": 2}', NO_OBJECT),
+        ("not JSON", NO_OBJECT),
+        (
+            json.dumps(TERMS | {"principal_cents": 0}),
+            {"code": "principal-out-of-range", "facts": {"principal_cents": 0}},
+        ),
+    ],
+)
+def test_bad_terms_are_refused_as_json_with_exit_code_one(given: str, refusal: dict[str, object]) -> None:
+    assert refusal_of(bxl("terms", "schedule", given=given)) == refusal
+
+
+def test_the_rows_of_a_scheme_are_shown_with_source_and_status() -> None:
+    result = bxl("scheme", "show", "proxi.B", "--on", "2026-03-02")
+    assert result.returncode == 0, result.stderr
+    assert "lender_flow_cap_cents" in result.stdout
+    assert "provisional, confidence high" in result.stdout
+    assert "numac 2023041246" in result.stdout
+
+
+def test_the_rows_of_a_scheme_in_json_hold_decimals_as_text_and_sets_as_arrays() -> None:
+    result = bxl("scheme", "show", "BE", "--on", "2026-03-02", "--json")
+    rows = {row["param"]: row for row in json.loads(result.stdout)}
+    assert rows["legal_rate"] == {
+        "id": "BE/legal_rate@2026-01-01",
+        "scheme": "BE",
+        "param": "legal_rate",
+        "value": "0.0450",
+        "unit": "fraction-a-year",
+        "anchor": "conclusion",
+        "source": rows["legal_rate"]["source"],
+        "confidence": "medium",
+        "status": "provisional",
+        "valid_from": "2026-01-01",
+        "valid_to": "2027-01-01",
+    }
+    terms = json.loads(bxl("scheme", "show", "proxi.B", "--on", "2026-03-02", "--json").stdout)
+    assert [5, 8] in [row["value"] for row in terms]
+
+
+def test_a_date_before_the_scheme_and_an_unknown_scheme_are_refused() -> None:
+    early = refusal_of(bxl("scheme", "show", "proxi.B", "--on", "2024-02-29", "--json"))
+    assert early["code"] == "no-rule-for-date"
+    unknown = bxl("scheme", "show", "proxi.Z", "--on", "2026-03-02")
+    assert unknown.returncode == 1
+    assert unknown.stderr == "There is no scheme proxi.Z. Known schemes: BE, ECSPR, proxi.B.\n"
+
+
+def test_a_wrong_use_exits_three() -> None:
+    assert bxl("scheme", "show", "proxi.B").returncode == 3
+    assert bxl("scheme", "show", "proxi.B", "--on", "soon").returncode == 3

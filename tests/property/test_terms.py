@@ -1,0 +1,183 @@
+"""Schedules foot and splits tie for thousands of random terms."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+from hypothesis import assume, given, reject, settings
+from hypothesis import strategies as st
+
+from contracts.schemes.credit import CreditLoan, tax_credit
+from contracts.schemes.withholding import HolderKind, withholding
+from contracts.terms.dates import add_months
+from contracts.terms.daycount import DayCount, IcmaPeriod, year_fraction
+from contracts.terms.distribution import Claim, shares
+from contracts.terms.schedule import Every, RepaymentKind, Schedule, Terms, schedule
+from contracts.terms.taeg import taeg_of, years
+from ledger.errors import Refusal
+
+MANY = settings(max_examples=1_500, deadline=None)
+
+dates = st.dates(date(2020, 1, 1), date(2040, 12, 31))
+
+
+@st.composite
+def any_terms(draw: st.DrawFn) -> Terms:
+    starts_on = draw(dates)
+    every = draw(st.sampled_from(Every))
+    regular = add_months(starts_on, every.months)
+    return Terms(
+        principal_cents=draw(st.integers(1, 10**9)),
+        rate_annual=Decimal(draw(st.integers(0, 2_000))).scaleb(-4),
+        starts_on=starts_on,
+        first_due_on=draw(st.one_of(st.just(regular), dates.filter(lambda day: starts_on < day))),
+        instalments=draw(st.integers(1, 120)),
+        every=every,
+        kind=draw(st.sampled_from(RepaymentKind)),
+        day_count=draw(st.sampled_from(DayCount)),
+    )
+
+
+def _schedule(terms: Terms) -> Schedule:
+    """The schedule; terms whose constant total can't pay a period's interest are not what these tests are about."""
+    try:
+        return schedule(terms)
+    except Refusal as refusal:
+        if refusal.code != "annuity-below-interest":
+            raise
+        reject()
+
+
+@MANY
+@given(any_terms())
+def test_every_schedule_foots(terms: Terms) -> None:
+    plan = _schedule(terms)
+    rows, outstanding = plan.instalments, terms.principal_cents
+    assert len(rows) == terms.instalments
+    assert [row.n for row in rows] == list(range(1, terms.instalments + 1))
+    assert rows[0].due_on == terms.first_due_on
+    assert rows[-1].due_on == terms.ends_on
+    for earlier, later in pairwise(rows):
+        assert earlier.due_on < later.due_on
+    for row in rows:
+        assert row.interest_cents >= 0
+        assert row.principal_cents >= 0
+        assert row.total_cents == row.interest_cents + row.principal_cents
+        assert row.outstanding_cents == outstanding - row.principal_cents
+        outstanding = row.outstanding_cents
+    assert outstanding == 0
+    assert plan.totals.principal_cents == terms.principal_cents
+    assert plan.totals.interest_cents == sum(row.interest_cents for row in rows)
+    assert plan.totals.total_cents == sum(row.total_cents for row in rows)
+
+
+@MANY
+@given(any_terms())
+def test_the_interest_of_each_period_is_the_nearest_cent(terms: Terms) -> None:
+    plan = _schedule(terms)
+    opens, outstanding = terms.starts_on, terms.principal_cents
+    for row in plan.instalments:
+        fraction = year_fraction(terms.day_count, opens, row.due_on, period=terms.grid)
+        exact = outstanding * Fraction(terms.rate_annual) * fraction
+        assert -Fraction(1, 2) <= exact - row.interest_cents < Fraction(1, 2)
+        opens, outstanding = row.due_on, row.outstanding_cents
+
+
+@settings(max_examples=300, deadline=None)
+@given(any_terms())
+def test_the_effective_rate_gives_a_present_value_of_what_was_lent(terms: Terms) -> None:
+    plan = _schedule(terms)
+    rate = taeg_of(plan)
+    step = Decimal("0.0000005")
+
+    def present_value(at: Decimal) -> Decimal:
+        times = ((years(terms.starts_on, row.due_on), row.total_cents) for row in plan.instalments)
+        return sum(
+            (cents * (1 + at) ** -(Decimal(t.numerator) / Decimal(t.denominator)) for t, cents in times), Decimal(0)
+        )
+
+    assert present_value(rate + step) <= terms.principal_cents + Decimal("0.0001")
+    assert present_value(rate - step) >= terms.principal_cents - Decimal("0.0001")
+
+
+@MANY
+@given(dates, st.integers(0, 4_000), st.integers(0, 4_000), dates, st.sampled_from([1, 3, 6, 12]))
+def test_icma_fractions_add_up_wherever_a_period_is_cut(
+    start: date, first: int, second: int, anchor: date, months: int
+) -> None:
+    grid, middle = IcmaPeriod(anchor, months), start + timedelta(days=first)
+    end = middle + timedelta(days=second)
+    parts = [year_fraction(DayCount.ACT_ACT_ICMA, *span, period=grid) for span in ((start, middle), (middle, end))]
+    assert sum(parts) == year_fraction(DayCount.ACT_ACT_ICMA, start, end, period=grid)
+
+
+claim_lists = st.lists(st.integers(0, 10**7), min_size=1, max_size=40).map(
+    lambda amounts: [Claim(f"p{i:03}", cents) for i, cents in enumerate(amounts)]
+)
+
+
+@MANY
+@given(claim_lists, st.integers(0, 10**7), st.data())
+def test_a_split_loses_no_cent_and_no_claim_goes_below_zero(
+    claims: list[Claim], interest: int, data: st.DataObject
+) -> None:
+    outstanding = sum(claim.outstanding_cents for claim in claims)
+    assume(outstanding > 0)
+    principal = data.draw(st.integers(0, outstanding))
+    split = shares(interest, principal, claims)
+    assert sum(share.interest_cents for share in split) == interest
+    assert sum(share.principal_cents for share in split) == principal
+    by_holder = {claim.holder: claim.outstanding_cents for claim in claims}
+    for share in split:
+        before = by_holder[share.holder]
+        assert share.outstanding_cents == before - share.principal_cents >= 0
+        assert abs(share.interest_cents * outstanding - interest * before) < outstanding
+        assert abs(share.principal_cents * outstanding - principal * before) < outstanding
+    assert shares(interest, principal, data.draw(st.permutations(claims))) == split
+
+
+@settings(max_examples=400, deadline=None)
+@given(any_terms(), st.lists(st.integers(1, 10**6), min_size=1, max_size=15))
+def test_a_whole_life_of_instalments_pays_every_lender_exactly_the_claim(terms: Terms, amounts: list[int]) -> None:
+    plan = _schedule(replace(terms, principal_cents=sum(amounts)))
+    claims = [Claim(f"p{i:03}", cents) for i, cents in enumerate(amounts)]
+    received, interest = dict.fromkeys((claim.holder for claim in claims), 0), 0
+    for row in plan.instalments:
+        split = shares(row.interest_cents, row.principal_cents, claims)
+        for share in split:
+            received[share.holder] += share.principal_cents
+            interest += share.interest_cents
+        claims = [Claim(share.holder, share.outstanding_cents) for share in split]
+    assert list(received.values()) == amounts
+    assert all(claim.outstanding_cents == 0 for claim in claims)
+    assert interest == plan.totals.interest_cents
+
+
+@given(st.integers(0, 10**9))
+def test_withholding_and_net_are_the_gross(interest: int) -> None:
+    kept = withholding(interest, HolderKind.RESIDENT_INDIVIDUAL, date(2026, 6, 1))
+    assert kept.tax_cents + kept.net_cents == kept.gross_cents == interest
+    assert abs(kept.tax_cents * 10 - interest * 3) <= 5
+
+
+loans = st.lists(
+    st.tuples(dates.filter(lambda day: day >= date(2024, 3, 1)), st.integers(1, 5_000_000), st.sampled_from([5, 8])),
+    max_size=8,
+).map(
+    lambda rows: [CreditLoan(f"l{i}", on, add_months(on, 12 * term), cents) for i, (on, cents, term) in enumerate(rows)]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(loans, st.integers(2024, 2048))
+def test_the_credit_of_a_period_is_the_sum_of_its_loans_and_within_the_cap(
+    lent: list[CreditLoan], tax_period: int
+) -> None:
+    credit = tax_credit(tax_period, lent)
+    assert sum(credit.by_loan.values()) == credit.credit_cents
+    assert set(credit.by_loan) == {loan.loan_id for loan in lent}
+    assert 0 <= credit.credit_cents <= 20_000_000 * 4 // 100
+    assert all(cents >= 0 for cents in credit.by_loan.values())
+    assert tax_credit(tax_period, lent[::-1]) == credit
