@@ -132,7 +132,6 @@ def _opening(data: AgreementData, words: Wording) -> Iterator[Block]:
             (say("agreement.reference"), borrower.party),
         )
     )
-    yield Heading(say("agreement.operator"))
     yield Prose(f"{data.licence_holder} {say('agreement.licence')}.")
 
 

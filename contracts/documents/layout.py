@@ -6,7 +6,10 @@ order and nothing else.
 
 import functools
 import io
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from importlib.resources import as_file, files
 from typing import Any, assert_never
 from xml.sax.saxutils import escape
@@ -50,8 +53,9 @@ BLUE = HexColor("#17375e")
 IRIS = HexColor("#d9a400")
 RULE = HexColor("#c9cfd6")
 TINT = HexColor("#f4f6f8")
-PALE = HexColor("#eceef1")
+PALE = HexColor("#eff1f4")
 
+DASH = "\u2013"
 SANS, SANS_BOLD, SERIF_BOLD = "BxlSans", "BxlSans-Bold", "BxlSerif-Bold"
 _FONT_FILES = {
     SANS: "DejaVuSansCondensed.ttf",
@@ -59,7 +63,12 @@ _FONT_FILES = {
     SERIF_BOLD: "DejaVuSerifCondensed-Bold.ttf",
 }
 
-BODY = ParagraphStyle("body", fontName=SANS, fontSize=9, leading=13.4, textColor=INK, spaceAfter=5.5)
+# A chart begins by selecting this font; ReportLab's own default would leave one in the file that is not embedded.
+shapes.STATE_DEFAULTS["fontName"] = SANS
+
+BODY = ParagraphStyle(
+    "body", fontName=SANS, bulletFontName=SANS, fontSize=9, leading=13.4, textColor=INK, spaceAfter=5.5
+)
 SMALL = ParagraphStyle("small", parent=BODY, fontSize=7.6, leading=11, textColor=QUIET, spaceAfter=4)
 BULLET = ParagraphStyle("bullet", parent=BODY, leftIndent=11, bulletIndent=1, spaceAfter=2.5)
 PART = ParagraphStyle(
@@ -196,35 +205,65 @@ def _story(paper: Paper, document: Element) -> list[Flowable]:
     ]
     for block in paper.blocks:
         story.extend(_flowables(block, document))
-    return story
+    return list(_kept_with_next(story))
+
+
+def _kept_with_next(story: list[Flowable]) -> Iterator[Flowable]:
+    """Break the page before headings that would stand at its foot without the beginning of what they announce."""
+    for index, flowable in enumerate(story):
+        if _announces(flowable) and not (index and _announces(story[index - 1])):
+            need = 0
+            for following in story[index:]:
+                need += _least_height(following)
+                if not _announces(following):
+                    break
+            yield CondPageBreak(need)
+        yield flowable
+
+
+def _announces(flowable: Flowable) -> bool:
+    return isinstance(flowable, _Text) and flowable.style in {PART, ARTICLE, SMALL}
+
+
+def _least_height(flowable: Flowable) -> int:
+    """The height, rounded up, without which nothing of `flowable` may stand on a page."""
+    height = flowable.wrap(WIDTH, PAGE_HEIGHT)[1]
+    if isinstance(flowable, _Text) and flowable.style is BODY:
+        height = min(height, 3 * BODY.leading)  # a longer paragraph leaves two lines here and takes two along
+    elif isinstance(flowable, _TableFlowable):
+        height = min(height, 60)  # its header and three rows
+    return math.ceil(height + flowable.getSpaceBefore() + flowable.getSpaceAfter())
 
 
 def _flowables(block: Block, document: Element) -> list[Flowable]:
     match block:
         case Heading(text, 1):
-            return [CondPageBreak(70), _Text(text, PART, document.add("H2"))]
+            return [_Text(text, PART, document.add("H2"))]
         case Heading(text, _):
-            return [CondPageBreak(52), _Text(text, ARTICLE, document.add("H3"))]
+            return [_Text(text, ARTICLE, document.add("H3"))]
         case Prose(text, small):
             return [_Text(text, SMALL if small else BODY, document.add("P"))]
         case Bullets(items):
             listing = document.add("L")
-            return [_Text(item, BULLET, listing.add("LI").add("LBody"), bullet="–") for item in items] + [Spacer(0, 3)]
+            return [_Text(item, BULLET, listing.add("LI").add("LBody"), bullet=DASH) for item in items] + [Spacer(0, 3)]
         case Facts():
-            return [_FactsFlowable(block, document.add("Table")), Spacer(0, 8)]
+            return [_spaced(_FactsFlowable(block, document.add("Table")), 0, 8)]
         case Table():
-            return [_TableFlowable(block, document.add("Table")), Spacer(0, 9)]
+            return [_spaced(_TableFlowable(block, document.add("Table")), 0, 9)]
         case Notice():
-            return [Spacer(0, 4), _NoticeFlowable(block, document.add("Div")), Spacer(0, 9)]
+            return [_spaced(_NoticeFlowable(block, document.add("Div")), 4, 9)]
         case Signatures():
-            return [Spacer(0, 4), _SignaturesFlowable(block, document), Spacer(0, 6)]
+            return [_spaced(_SignaturesFlowable(block, document), 4, 6)]
         case Bars():
-            return [
-                _BarsFlowable(block, document.add("Figure", alt=f"{block.title}. {block.description}")),
-                Spacer(0, 6),
-            ]
+            figure = document.add("Figure", alt=f"{block.title}. {block.description}")
+            return [_spaced(_BarsFlowable(block, figure), 0, 6)]
         case _:
             assert_never(block)
+
+
+def _spaced(flowable: Flowable, before: int, after: int) -> Flowable:
+    flowable.spaceBefore, flowable.spaceAfter = before, after
+    return flowable
 
 
 class _Text(Paragraph):  # type: ignore[misc] # ReportLab has no types
@@ -252,13 +291,14 @@ class _Text(Paragraph):  # type: ignore[misc] # ReportLab has no types
 class _FactsFlowable(Flowable):  # type: ignore[misc] # ReportLab has no types
     """Labels on the left, values on the right, hairlines between."""
 
-    SIZE, LEADING, PAD, LABEL = 8.8, 12.2, 3.6, 0.36
+    SIZE, LEADING, PAD, LABEL = 8.8, 12, 2.9, 0.43
 
     def __init__(self, block: Facts, element: Element) -> None:
         super().__init__()
+        self.figures = block.figures
         self.rows = [
             (
-                simpleSplit(label, SANS, self.SIZE, WIDTH * self.LABEL - 10),
+                simpleSplit(label, SANS, self.SIZE, WIDTH * (0.7 if block.figures else self.LABEL) - 10),
                 _lines(value, SANS_BOLD if label in block.strong else SANS, self.SIZE, WIDTH * (1 - self.LABEL) - 4),
                 label in block.strong,
             )
@@ -283,8 +323,9 @@ class _FactsFlowable(Flowable):  # type: ignore[misc] # ReportLab has no types
             with marked(canvas, header):
                 _write(canvas, label, (0, base), (SANS, self.SIZE, self.LEADING), QUIET)
             with marked(canvas, cell):
-                font = SANS_BOLD if strong else SANS
-                _write(canvas, value, (WIDTH * self.LABEL, base), (font, self.SIZE, self.LEADING), INK)
+                font = (SANS_BOLD if strong else SANS, self.SIZE, self.LEADING)
+                x = WIDTH - 3 if self.figures else WIDTH * self.LABEL
+                _write(canvas, value, (x, base), font, INK, right=self.figures)
             y -= height
             _hairline(canvas, y)
 
@@ -292,7 +333,7 @@ class _FactsFlowable(Flowable):  # type: ignore[misc] # ReportLab has no types
 class _TableFlowable(Flowable):  # type: ignore[misc] # ReportLab has no types
     """A table that breaks between rows; its header is content once and an artifact on the pages after."""
 
-    SIZE, LEADING, PAD = 7.9, 10.4, 3.1
+    SIZE, LEADING, PAD, GAP = 7.9, 10.4, 3.1, 3.5
 
     def __init__(self, block: Table, element: Element) -> None:
         super().__init__()
@@ -307,7 +348,9 @@ class _TableFlowable(Flowable):  # type: ignore[misc] # ReportLab has no types
         self.rows = rows
 
     def _cells(self, texts: Sequence[str], font: str) -> list[list[str]]:
-        return [_lines(text, font, self.SIZE, width - 6) for text, width in zip(texts, self.widths, strict=True)]
+        return [
+            _lines(text, font, self.SIZE, width - 2 * self.GAP) for text, width in zip(texts, self.widths, strict=True)
+        ]
 
     def _tags(self, element: Element, kind: str) -> list[Element]:
         row = element.add("TR")
@@ -369,7 +412,7 @@ class _TableFlowable(Flowable):  # type: ignore[misc] # ReportLab has no types
         x = 0.0
         for index, (lines, width) in enumerate(zip(cells, self.widths, strict=True)):
             right = self.columns[index].figures
-            at = (x + width - 3 if right else x + 3, top - self.PAD - self.SIZE)
+            at = (x + width - self.GAP if right else x + self.GAP, top - self.PAD - self.SIZE)
             if tags is None:
                 _write(self.canv, lines, at, (font, self.SIZE, self.LEADING), colour, right=right)
             else:
@@ -483,7 +526,8 @@ class _BarsFlowable(Flowable):  # type: ignore[misc] # ReportLab has no types
             chart.bars[index].fillColor = colour
             chart.bars[index].strokeColor = None
         chart.categoryAxis.categoryNames = list(self.block.labels)
-        chart.valueAxis.valueMin = 0
+        step, top = _axis(max(max(values, default=0) for values in self.block.series))
+        chart.valueAxis.valueMin, chart.valueAxis.valueMax, chart.valueAxis.valueStep = 0, top, step
         chart.valueAxis.labelTextFormat = _whole_euro
         for axis in (chart.categoryAxis, chart.valueAxis):
             axis.labels.fontName, axis.labels.fontSize, axis.labels.fillColor = SANS, 7, QUIET
@@ -491,6 +535,20 @@ class _BarsFlowable(Flowable):  # type: ignore[misc] # ReportLab has no types
         chart.valueAxis.gridStrokeColor, chart.valueAxis.gridStrokeWidth = PALE, 0.5
         chart.valueAxis.visibleGrid = 1
         return chart
+
+
+def _axis(highest_cents: int) -> tuple[int, int]:
+    """Step and end of an axis of about five steps of 1, 2 or 5 times a power of ten euro.
+
+    >>> _axis(2702), _axis(123_456)
+    ((1000, 3000), (50000, 150000))
+    """
+    step = 100
+    for factor in itertools.cycle((Fraction(2), Fraction(5, 2), Fraction(2))):
+        if highest_cents <= 5 * step:
+            break
+        step = int(step * factor)
+    return step, max(1, -(-highest_cents // step)) * step
 
 
 def _whole_euro(cents: Any) -> str:  # noqa: ANN401 -- the chart's axis steps may be of any number type

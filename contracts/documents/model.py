@@ -7,12 +7,21 @@ integer cents, dates are Brussels calendar dates. A paper is issued once: a late
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal
 
 from contracts.terms.schedule import Schedule, Terms
 
 Language = Literal["fr", "nl", "en"]
 LANGUAGES: tuple[Language, ...] = ("fr", "nl", "en")
+
+
+class DocumentKind(StrEnum):
+    """What a stored paper is."""
+
+    AGREEMENT = "agreement"
+    RECEIPT = "receipt"
+    STATEMENT = "statement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,10 +36,11 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Labels with their values, one below the other. `strong` names the rows that are set in bold."""
+    """Labels with their values, one below the other; `strong` rows are bold, `figures` are aligned at the right."""
 
     rows: tuple[tuple[str, str], ...]
     strong: frozenset[str] = frozenset()
+    figures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,6 @@ class Paper:
     blocks: tuple[Block, ...]
     attachments: tuple[Attachment, ...] = ()
     watermark: str | None = None
-    compact: bool = False
 
     def render(self) -> bytes:
         """The paper as a tagged PDF, the same bytes for the same paper."""

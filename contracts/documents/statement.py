@@ -70,6 +70,7 @@ def _summary(data: StatementData, words: Wording) -> Iterator[Block]:
             )
         ),
         strong=frozenset({closing, net}),
+        figures=True,
     )
     yield Prose(say("statement.note"), small=True)
     yield Prose(say("statement.tax_note"), small=True)
@@ -86,7 +87,7 @@ def _claims(data: StatementData, words: Wording) -> Iterator[Block]:
         columns=(
             Column(say("statement.column_loan"), 27),
             *(
-                Column(say(f"statement.column_{name}"), 14, figures=True)
+                Column(say(f"statement.column_{name}"), 15, figures=True)
                 for name in ("lent", "opening", "closing", "overdue", "lost")
             ),
             Column(say("statement.column_state"), 16),
@@ -117,13 +118,14 @@ def _flows(data: StatementData, words: Wording) -> Iterator[Block]:
     yield Table(
         columns=(
             Column(say("statement.column_due"), 14),
-            Column(say("statement.column_loan"), 24),
+            Column(say("statement.column_loan"), 21),
             Column(say("statement.column_received"), 14),
-            *(
-                Column(say(f"statement.column_{name}"), 13, figures=True)
-                for name in ("expected", "principal", "interest", "withholding", "net")
-            ),
-            Column(say("statement.column_entry"), 10, figures=True),
+            Column(say("statement.column_expected"), 12, figures=True),
+            Column(say("statement.column_principal"), 12, figures=True),
+            Column(say("statement.column_interest"), 12, figures=True),
+            Column(say("statement.column_withholding"), 15, figures=True),
+            Column(say("statement.column_net"), 12, figures=True),
+            Column(say("statement.column_entry"), 11, figures=True),
         ),
         rows=tuple(
             (

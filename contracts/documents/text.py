@@ -86,8 +86,9 @@ def percent(rate: Decimal, language: Language) -> str:
 
 
 def long_date(day: date, language: Language) -> str:
-    """A date in a sentence: 2 mars 2026, 2 maart 2026, 2 March 2026."""
-    return _hard(format_date(day, format="d MMMM yyyy", locale=LOCALES[language])).replace(" ", _HARD_SPACE)
+    """A date in a sentence: 1er mars 2026, 1 maart 2026, 1 March 2026."""
+    text = format_date(day, format="d MMMM yyyy", locale=LOCALES[language]).replace(" ", _HARD_SPACE)
+    return text.replace("1", "1er", 1) if language == "fr" and day.day == 1 else text
 
 
 def short_date(day: date) -> str:

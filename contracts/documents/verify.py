@@ -1,7 +1,20 @@
-"""Checks of signed papers: any PAdES document with pyHanko, and receipts strictly, byte by byte, without it."""
+"""Checks of signed papers: any PAdES document with pyHanko, and receipts strictly, byte by byte, without it.
 
+A receipt is accepted only as the one encoding that `seal` makes. Checked, in this order: there is one signature, its byte
+range covers the whole file but its own value, the value is the canonical CMS of the pinned certificate with zeros behind
+it, its digest is that of the file, and both attachments are there.
+"""
+
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
+
+from contracts.documents.receipt import OPENING_FILE, PROOF_FILE
+from ledger.errors import Refusal
+
+_TWO_LENGTH_BYTES, _HEADER = 0x82, 4
+"""The encoding begins with its tag, the mark of two bytes of length, and those two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +36,97 @@ class ReceiptContents:
     opening: bytes
 
 
-def verify_pdf_signatures(pdf: bytes, *, roots_der: Sequence[bytes]) -> tuple[SignatureReport, ...]:
-    """Every signature of `pdf`, checked against `roots_der`; refuses when one is not intact or not trusted."""
-    raise NotImplementedError
-
-
 def verify_receipt_pdf(pdf: bytes, *, receipt_certificate_sha256: str) -> ReceiptContents:
-    """The attachments of a receipt signed under the pinned certificate; any changed byte is refused and named."""
-    raise NotImplementedError
+    """The attachments of a receipt sealed under the pinned certificate; any changed byte is refused.
+
+    Refuses `receipt-bytes-changed` (with the bytes between which the change lies), `receipt-signature-changed`,
+    `receipt-certificate-unknown`, `receipt-seal-missing`, `receipt-attachments-missing`.
+    """
+    from contracts.documents import cms, seal  # noqa: PLC0415 -- pikepdf and asn1crypto load when a receipt is checked
+
+    try:
+        start, end = seal.span(seal.CONTENTS, pdf)
+    except ValueError:
+        _refuse_changed(pdf)
+    if pdf.count(seal.byte_range(start, end, len(pdf))) != 1:
+        _refuse_changed(pdf)
+    try:
+        digest = cms.checked_digest(_signature(pdf[start + 1 : end - 1]), certificate_sha256=receipt_certificate_sha256)
+    except ValueError as error:
+        if isinstance(error, cms.CertificateUnknownError):
+            raise Refusal("receipt-certificate-unknown", sha256=str(error)) from error
+        raise Refusal("receipt-signature-changed", first_byte=start, last_byte=end - 1) from error
+    if digest != seal.covered_digest(pdf, start, end):
+        _refuse_changed(pdf)
+    return _attachments(pdf)
+
+
+def verify_pdf_signatures(pdf: bytes, *, roots_der: Sequence[bytes]) -> tuple[SignatureReport, ...]:
+    """Every signature of `pdf`, checked against `roots_der`, in the order in which they were made.
+
+    Refuses `document-unsigned`, `document-signature-invalid` and `document-signature-untrusted`; a later signature is the
+    only change that an earlier one allows.
+    """
+    from asn1crypto.x509 import Certificate  # noqa: PLC0415 -- takes a second to load
+    from pyhanko.pdf_utils.misc import PdfError  # noqa: PLC0415 -- the same
+    from pyhanko.pdf_utils.reader import PdfFileReader  # noqa: PLC0415 -- the same
+    from pyhanko.sign.validation import validate_pdf_signature  # noqa: PLC0415 -- the same
+    from pyhanko.sign.validation.errors import SignatureValidationError  # noqa: PLC0415 -- the same
+    from pyhanko_certvalidator import ValidationContext  # noqa: PLC0415 -- the same
+
+    context = ValidationContext(trust_roots=[Certificate.load(root) for root in roots_der], allow_fetching=False)
+    reports = []
+    try:
+        embedded = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+        for signature in embedded:
+            status = validate_pdf_signature(signature, signer_validation_context=context)
+            whole = status.coverage.name in {"ENTIRE_FILE", "ENTIRE_REVISION"} and status.docmdp_ok is not False
+            signer = status.signing_cert.subject.native["common_name"]
+            reports.append(
+                SignatureReport(signature.field_name, signer, status.intact and status.valid, status.trusted, whole)
+            )
+    except (PdfError, SignatureValidationError, ValueError, KeyError, TypeError) as error:
+        raise Refusal("document-signature-invalid", field="") from error
+    if not reports:
+        raise Refusal("document-unsigned")
+    for report in reports:
+        if not (report.intact and report.covers_whole_document):
+            raise Refusal("document-signature-invalid", field=report.field)
+        if not report.trusted:
+            raise Refusal("document-signature-untrusted", field=report.field)
+    return tuple(reports)
+
+
+def _signature(value: bytes) -> bytes:
+    """The DER encoding at the start of a signature value; ValueError unless all else is zero and lower-case digits."""
+    padded = bytes.fromhex(value.decode("ascii"))
+    length = _HEADER + int.from_bytes(padded[2:_HEADER])
+    if padded.hex().encode() != value or padded[1] != _TWO_LENGTH_BYTES or any(padded[length:]):
+        raise ValueError("not a canonical signature value")
+    return padded[:length]
+
+
+def _refuse_changed(pdf: bytes) -> NoReturn:
+    """Say where, as far as the table of checksums can tell."""
+    from contracts.documents import seal  # noqa: PLC0415 -- as above
+
+    try:
+        start, end = seal.span(seal.CHECKSUMS, pdf)
+        stated, found = pdf[start:end], seal.checksums(pdf)
+    except ValueError as error:
+        raise Refusal("receipt-seal-missing") from error
+    count = -(-max(len(stated), len(found)) // 8)
+    changed = [i for i in range(count) if stated[8 * i : 8 * i + 8] != found[8 * i : 8 * i + 8]]
+    first, last = (changed[0] * seal.BLOCK, (changed[-1] + 1) * seal.BLOCK - 1) if changed else (start, end - 1)
+    raise Refusal("receipt-bytes-changed", first_byte=first, last_byte=min(last, len(pdf) - 1))
+
+
+def _attachments(pdf: bytes) -> ReceiptContents:
+    """Read only after the seal was found whole, so the file is one that the platform wrote."""
+    import pikepdf  # noqa: PLC0415 -- as above
+
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        files = {name: spec.get_file().read_bytes() for name, spec in document.attachments.items()}
+    if files.keys() != {PROOF_FILE, OPENING_FILE}:
+        raise Refusal("receipt-attachments-missing")
+    return ReceiptContents(files[PROOF_FILE], files[OPENING_FILE])
