@@ -9,6 +9,7 @@ TABLE_MODULES = (
     "ledger.payments.tables",
     "contracts.parties.tables",
     "contracts.documents.tables",
+    "contracts.moves",
     "contracts.offers.tables",
     "contracts.pledges.tables",
     "contracts.loans.tables",
