@@ -1,7 +1,7 @@
 """The one CMS signature that a receipt may carry: PAdES baseline B with a single, canonical encoding.
 
-`build` makes it from the parts that vary (certificate, digest, signature value); `checked_digest` takes those parts out of
-an encoding, builds it again and compares, so that no byte of the encoding is free (RFC 5652, ETSI EN 319 142-1 §6).
+`build` makes it from the parts that vary (certificate, digest, signature value); `checked_digest` takes those parts out
+of an encoding, builds it again and compares, so that no byte of the encoding is free (RFC 5652, ETSI EN 319 142-1 §6).
 """
 
 from functools import lru_cache
@@ -31,7 +31,7 @@ class CertificateUnknownError(ValueError):
 
 
 def sign_digest(digest: bytes, identity: SigningIdentity) -> bytes:
-    """The signature over a document whose byte range hashes to `digest`: the same bytes for the same input (RFC 6979)."""
+    """The signature over a byte range with this `digest`; the same input gives the same bytes (RFC 6979)."""
     certificate = identity.certificate.public_bytes(Encoding.DER)
     value = identity.key.sign(_attributes(certificate, digest).dump(), _ECDSA)
     r, s = decode_dss_signature(value)

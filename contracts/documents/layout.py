@@ -1,7 +1,7 @@
 """How a paper looks: A4, wide margins, one serif for headings, one sans for text, tables with aligned figures.
 
-Every mark on the page is either content of a structure element or an artifact, so that a screen reader hears the paper in
-order and nothing else.
+Every mark on the page is either content of a structure element or an artifact, so that a screen reader hears the paper
+in order and nothing else.
 """
 
 import functools
@@ -227,12 +227,13 @@ def _announces(flowable: Flowable) -> bool:
 
 def _least_height(flowable: Flowable) -> int:
     """The height, rounded up, without which nothing of `flowable` may stand on a page."""
-    height = flowable.wrap(WIDTH, PAGE_HEIGHT)[1]
+    height: float = flowable.wrap(WIDTH, PAGE_HEIGHT)[1]
     if isinstance(flowable, _Text) and flowable.style is BODY:
         height = min(height, 3 * BODY.leading)  # a longer paragraph leaves two lines here and takes two along
     elif isinstance(flowable, _TableFlowable):
         height = min(height, 60)  # its header and three rows
-    return math.ceil(height + flowable.getSpaceBefore() + flowable.getSpaceAfter())
+    height += flowable.getSpaceBefore() + flowable.getSpaceAfter()
+    return math.ceil(height)
 
 
 def _flowables(block: Block, document: Element) -> list[Flowable]:

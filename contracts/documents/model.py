@@ -61,9 +61,9 @@ class AgreementData:
     """One lender's agreement with one borrower: a subordinated proxi loan.
 
     `schedule` (with its terms) is this lender's own part; `loan_total_cents` is the whole loan it is a part of.
-    `effective_rate` is the yearly cost as a fraction (`contracts.terms.taeg`). `rules` are the ids of the dated rows that
-    were applied. `allocation_order` names the components a payment settles, first one first. `risk_acknowledged_on`
-    is the day on which the lender acknowledged the risk warnings, `reflection_ended_on` the last day to withdraw.
+    `effective_rate` is the yearly cost as a fraction (`contracts.terms.taeg`). `rules` are the ids of the dated rows
+    that were applied. `allocation_order` names the components a payment settles, first one first. The lender
+    acknowledged the risk warnings on `risk_acknowledged_on` and could withdraw until the end of `reflection_ended_on`.
     """
 
     agreement_id: str

@@ -1,7 +1,7 @@
 """A paper before it is drawn: blocks of plain text and figures in reading order.
 
-Content modules (`agreement`, `receipt`, `statement`) build a `Paper`; `layout` draws it. Text is plain, never markup, so
-that a name with an ampersand is a name with an ampersand.
+Content modules (`agreement`, `receipt`, `statement`) build a `Paper`; `layout` draws it. Text is plain, never markup,
+so that a name with an ampersand is a name with an ampersand.
 """
 
 from dataclasses import dataclass

@@ -65,7 +65,13 @@ def _views(book_id: str) -> sa.Select[tuple[str, str, str, str, str, bytes, date
 
 
 def _view(row: sa.Row[tuple[str, str, str, str, str, bytes, datetime, str | None]]) -> DocumentView:
-    document_id, kind, language, subject, reference, sha256, stored_at, superseded_by = row
     return DocumentView(
-        document_id, DocumentKind(kind), language, subject, reference, sha256.hex(), stored_at, superseded_by
+        document_id=row.document_id,
+        kind=DocumentKind(row.kind),
+        language=row.language,
+        subject=row.subject,
+        reference=row.reference,
+        sha256=row.sha256.hex(),
+        stored_at=row.stored_at,
+        superseded_by=row.superseded_by,
     )

@@ -1,7 +1,7 @@
 """The receipt a holder keeps: a readable page with the proof and the opening attached.
 
-The page is for people; the two attachments alone are what a program checks (`python -m ledger.verify`). The signature of
-`contracts.documents.seal` makes the file as a whole tamper-evident.
+The page is for people; the two attachments alone are what a program checks (`python -m ledger.verify`). The signature
+of `contracts.documents.seal` makes the file as a whole tamper-evident.
 """
 
 from collections.abc import Iterator

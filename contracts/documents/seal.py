@@ -1,8 +1,8 @@
 """Seals a receipt: one invisible signature of the receipt key over every byte of the file.
 
-The file is written once, with room for the signature and for a table of checksums, one per block of 256 bytes. The table
-proves nothing; it lets a check that fails say where the file was changed. Unlike `signature`, the result is the same bytes
-for the same receipt, key and time.
+The file is written once, with room for the signature and for a table of checksums, one per block of 256 bytes. The
+table proves nothing; it lets a check that fails say where the file was changed. Unlike an agreement's signatures, the
+result is the same bytes for the same receipt, key and time.
 """
 
 import hashlib
@@ -11,7 +11,6 @@ import re
 import zlib
 from datetime import UTC, datetime
 
-import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf, String
 
 from contracts.documents import cms
@@ -31,7 +30,7 @@ CHECKSUMS = re.compile(rb"/BXLI_Checksums \(([^()]*)\)")
 
 
 def seal_receipt(pdf: bytes, *, identity: SigningIdentity, at: datetime) -> bytes:
-    """`pdf` signed by the receipt key in the one form that `verify.verify_receipt_pdf` accepts; `at` is stated in it."""
+    """`pdf` signed in the one form that `verify.verify_receipt_pdf` accepts; `at` is stated in it."""
     prepared = _with_room(pdf, at)
     start, end = span(CONTENTS, prepared)
     ranged = prepared.replace(_RANGE_ROOM, byte_range(start, end, len(prepared)))

@@ -1,14 +1,13 @@
 """The structure of a tagged PDF while it is drawn: a tree of elements, each with its pieces of marked content.
 
-Elements are made in reading order when the story is built; a piece is added when it is drawn, so a paragraph that breaks
-over two pages is one element with two pieces (ISO 32000-1 §14.7, §14.8).
+Elements are made in reading order when the story is built; a piece is added when it is drawn, so a paragraph that
+breaks over two pages is one element with two pieces (ISO 32000-1 §14.7, §14.8).
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-
 
 PdfCanvas = Any
 """ReportLab's canvas, which has no types."""

@@ -1,7 +1,7 @@
 """Words of a paper: versioned wording per language, and dates, amounts and rates as the language writes them.
 
-Legal wording is data, not a translation string: each language's file carries a version, and a paper names the version it
-was made with. A change of meaning makes a new version; a paper that was issued keeps the bytes it has.
+Legal wording is data, not a translation string: each language's file carries a version, and a paper names the version
+it was made with. A change of meaning makes a new version; a paper that was issued keeps the bytes it has.
 """
 
 import tomllib

@@ -1,8 +1,8 @@
 """Checks of signed papers: any PAdES document with pyHanko, and receipts strictly, byte by byte, without it.
 
-A receipt is accepted only as the one encoding that `seal` makes. Checked, in this order: there is one signature, its byte
-range covers the whole file but its own value, the value is the canonical CMS of the pinned certificate with zeros behind
-it, its digest is that of the file, and both attachments are there.
+A receipt is accepted only as the one encoding that `seal` makes. Checked, in this order: there is one signature, its
+byte range covers the whole file but its own value, the value is the canonical CMS of the pinned certificate with zeros
+behind it, its digest is that of the file, and both attachments are there.
 """
 
 import io
@@ -19,7 +19,10 @@ _TWO_LENGTH_BYTES, _HEADER = 0x82, 4
 
 @dataclass(frozen=True, slots=True)
 class SignatureReport:
-    """What is known of one signature after its bytes were checked."""
+    """What is known of one signature after its bytes were checked.
+
+    `intact`: the bytes it covers are as they were signed, and what was appended later is another signature.
+    """
 
     field: str
     signer: str
@@ -64,33 +67,41 @@ def verify_receipt_pdf(pdf: bytes, *, receipt_certificate_sha256: str) -> Receip
 def verify_pdf_signatures(pdf: bytes, *, roots_der: Sequence[bytes]) -> tuple[SignatureReport, ...]:
     """Every signature of `pdf`, checked against `roots_der`, in the order in which they were made.
 
-    Refuses `document-unsigned`, `document-signature-invalid` and `document-signature-untrusted`; a later signature is the
+    Refuses `document-unsigned`, `document-signature-invalid`, `document-signature-untrusted`; a later signature is the
     only change that an earlier one allows.
     """
     from asn1crypto.x509 import Certificate  # noqa: PLC0415 -- takes a second to load
     from pyhanko.pdf_utils.misc import PdfError  # noqa: PLC0415 -- the same
     from pyhanko.pdf_utils.reader import PdfFileReader  # noqa: PLC0415 -- the same
+    from pyhanko.sign.diff_analysis import ModificationLevel  # noqa: PLC0415 -- the same
     from pyhanko.sign.validation import validate_pdf_signature  # noqa: PLC0415 -- the same
     from pyhanko.sign.validation.errors import SignatureValidationError  # noqa: PLC0415 -- the same
+    from pyhanko.sign.validation.status import SignatureCoverageLevel  # noqa: PLC0415 -- the same
     from pyhanko_certvalidator import ValidationContext  # noqa: PLC0415 -- the same
 
+    allowed = (ModificationLevel.NONE, ModificationLevel.FORM_FILLING)
     context = ValidationContext(trust_roots=[Certificate.load(root) for root in roots_der], allow_fetching=False)
     reports = []
     try:
-        embedded = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
-        for signature in embedded:
+        for signature in PdfFileReader(io.BytesIO(pdf)).embedded_signatures:
             status = validate_pdf_signature(signature, signer_validation_context=context)
-            whole = status.coverage.name in {"ENTIRE_FILE", "ENTIRE_REVISION"} and status.docmdp_ok is not False
-            signer = status.signing_cert.subject.native["common_name"]
             reports.append(
-                SignatureReport(signature.field_name, signer, status.intact and status.valid, status.trusted, whole)
+                SignatureReport(
+                    field=signature.field_name,
+                    signer=status.signing_cert.subject.native["common_name"],
+                    intact=status.intact and status.valid and status.modification_level in allowed,
+                    trusted=status.trusted,
+                    covers_whole_document=status.coverage is SignatureCoverageLevel.ENTIRE_FILE,
+                )
             )
     except (PdfError, SignatureValidationError, ValueError, KeyError, TypeError) as error:
         raise Refusal("document-signature-invalid", field="") from error
     if not reports:
         raise Refusal("document-unsigned")
+    if not reports[-1].covers_whole_document:
+        raise Refusal("document-signature-invalid", field=reports[-1].field)
     for report in reports:
-        if not (report.intact and report.covers_whole_document):
+        if not report.intact:
             raise Refusal("document-signature-invalid", field=report.field)
         if not report.trusted:
             raise Refusal("document-signature-untrusted", field=report.field)
