@@ -19,13 +19,17 @@ EXIT_REFUSED, EXIT_INCOMPLETE, EXIT_USAGE = 1, 2, 3
 
 # command -> (module, attribute, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "audit": ("api.cli.audit", "audit", "derive everything again, from the rows or from a published log alone"),
     "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
+    "log": ("api.cli.log", "log", "publish the transparency log, or say how far it is"),
     "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),
     "run": ("api.cli.run", "run", "start the whole demo: sandbox, web, worker, signer"),
     "sandbox": ("api.cli.sandbox", "sandbox", "play the payment provider on this machine"),
     "scheme": ("api.cli.terms", "scheme", "show the dated rules of a scheme with their sources"),
     "serve": ("api.cli.serve", "serve", "serve the pages and the JSON API"),
+    "signer": ("api.cli.signer", "signer", "sign the published log, as a process that opens no database"),
     "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),
+    "verify": ("api.cli.verify", "verify", "check a receipt or a copy of the log, offline"),
     "worker": ("api.cli.worker", "worker", "do what happens after a request: payments, dated jobs, mail, the log"),
 }
 

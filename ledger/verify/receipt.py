@@ -80,11 +80,11 @@ def _check_opening(report: Report, opening: Opening, file: str) -> None:
     n = str(opening.entry["n"])
     with report.check("opening", file, f"header and line {opening.line.index} are those that entry {n} commits to"):
         if "l" not in opening.entry or opening.line.index == 0:
-            raise Refusal("opening-does-not-fit", n=n, line=opening.line.index)
+            raise Refusal("opening-does-not-fit", n=n)
         count, lines_root = lines_of(opening.entry)
         opened = {line.index: commitment(line.nonce, line.line) for line in (opening.header, opening.line)}
         if root_from_lines(count, opened, opening.path) != lines_root:
-            raise Refusal("opening-does-not-fit", n=n, line=opening.line.index)
+            raise Refusal("opening-does-not-fit", n=n)
     with report.check("header and line", file, "complete, known members only, of the minute that is public"):
         check_line(opening.entry, 0, opening.header.line)
         check_line(opening.entry, opening.line.index, opening.line.line)

@@ -68,7 +68,7 @@ class Replay:
         if entry["t"] == GENESIS:
             self.step = "openings"
             if opened:
-                raise Refusal("opening-does-not-fit", n=n, line=0)
+                raise Refusal("opening-does-not-fit", n=n)
             self.legs.append(b"")
             return
         commitments = self._check_openings(n, entry, opened)
@@ -110,7 +110,7 @@ class Replay:
         count, root = lines_of(entry)
         commitments = [commitment(nonce, line) for nonce, line in opened]
         if len(opened) != count or lines_root(commitments) != root:
-            raise Refusal("opening-does-not-fit", n=n, lines=len(opened))
+            raise Refusal("opening-does-not-fit", n=n)
         self.lines += count
         return commitments
 
@@ -149,9 +149,9 @@ class Replay:
         self.step = "balanced entries"
         for asset, total in sums.items():
             if total:
-                raise Refusal("entry-unbalanced", n=n, asset=asset, difference=total)
+                raise Refusal("posted-entry-unbalanced", n=n, asset=asset, difference=total)
         if len(lines) < 2:  # noqa: PLR2004 -- double entry needs two lines
-            raise Refusal("entry-has-too-few-postings", n=n, postings=len(lines))
+            raise Refusal("posted-entry-too-small", n=n, postings=len(lines))
         self._check_limits(n, touched)
         self._check_key(n, header)
         self._check_reversal(n, header, legs)
@@ -295,7 +295,7 @@ def _opened_line(value: JSON, n: int) -> tuple[bytes, Line]:
         line, encoded = value["line"], value["nonce"]
         if isinstance(line, Mapping) and isinstance(encoded, str) and len(nonce := from_b64(encoded)) == NONCE_SIZE:
             return nonce, line
-    raise Refusal("openings-malformed", n=n)
+    raise Refusal("opening-does-not-fit", n=n)
 
 
 def _note_replay(report: Report, state: Replay, file: str, size: int) -> None:

@@ -1,0 +1,60 @@
+"""`bxl audit`: of the rows of a database, or of a published log with its openings and no database."""
+
+from pathlib import Path
+
+import click
+
+from api.bootstrap import open_book
+from api.cli.options import book_options, settings_for
+from api.cli.verify import policy_option, show, trusted_policy
+from ledger.audit.openings import bundle_lines
+from ledger.audit.rows import audit_rows
+from ledger.verify.replay import replay
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.group("audit", invoke_without_command=True)
+@click.option("--log", "log_folder", type=_FOLDER, help="Audit this copy of a log instead of a database.")
+@click.option("--openings", type=_FILE, help="The bundle that opens the log's commitments (with --log).")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@book_options
+@click.pass_context
+def audit(
+    context: click.Context,
+    log_folder: Path | None,
+    openings: Path | None,
+    policy_file: Path | None,
+    database: str | None,
+    book: str | None,
+    *,
+    as_json: bool,
+) -> int | None:
+    """Derive everything again: from the rows of --database, or with --log and --openings from files alone."""
+    context.obj = (database, book)
+    if context.invoked_subcommand is not None:
+        return None
+    if (log_folder is None) != (openings is None):
+        raise click.UsageError("--log and --openings go together")
+    if log_folder is not None and openings is not None:
+        return show(replay(log_folder, openings, trusted_policy(policy_file)), as_json=as_json)
+    settings = settings_for(database, book)
+    return show(audit_rows(open_book(settings), settings.log_folder), as_json=as_json)
+
+
+@audit.command("bundle")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to write it.")
+@book_options
+@click.pass_obj
+def bundle(outer: tuple[str | None, str | None], out: Path, database: str | None, book: str | None) -> None:
+    """Write the openings of every entry under the published checkpoint. The file tells everything: guard it."""
+    settings = settings_for(database or outer[0], book or outer[1])
+    opened = open_book(settings)
+    partial = out.with_name(out.name + ".partial")
+    partial.touch(mode=0o600)
+    with partial.open("wb") as file:
+        count = sum(1 for line in bundle_lines(opened, settings.log_folder) if file.write(line))
+    partial.replace(out)
+    click.echo(f"{count - 2} entries in {out}")

@@ -1,0 +1,66 @@
+"""Commands on the transparency log: bring it up to date, look at it."""
+
+import json
+from pathlib import Path
+
+import click
+
+from api.bootstrap import open_book
+from api.cli.options import book_options, settings_for
+from api.cli.signer import signer_of
+from ledger.balances import entry_count
+from ledger.errors import Refusal
+from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
+from ledger.log.checkpoint import Checkpoint
+from ledger.log.encoding import b64
+from ledger.log.tiles import LogFolder
+
+
+@click.group("log")
+def log() -> None:
+    """Publish the transparency log and look at it."""
+
+
+@log.command("publish")
+@book_options
+@click.option("--json", "as_json", is_flag=True, help="Print what is published as JSON.")
+def publish(database: str | None, book: str | None, *, as_json: bool) -> None:
+    """Write all committed entries to the log's files, sign them, and keep the checkpoint."""
+    settings = settings_for(database, book)
+    opened = open_book(settings)
+    integrate(opened, settings.log_folder)
+    signer_of(settings).run_round()
+    checkpoint = copy_checkpoint(opened, settings.log_folder, now=opened.clock.now())
+    if checkpoint is None:
+        raise Refusal("log-not-published", folder=str(settings.log_folder))
+    _show(checkpoint, as_json=as_json, folder=settings.log_folder)
+
+
+@log.command("status")
+@book_options
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def status(database: str | None, book: str | None, *, as_json: bool) -> None:
+    """Say how many entries are booked, written to files, and signed."""
+    settings = settings_for(database, book)
+    opened = open_book(settings)
+    published = read_checkpoint(settings.log_folder)
+    with opened.read() as connection:
+        booked = entry_count(connection, opened.book_id)
+    figures: dict[str, int | str] = {
+        "booked": booked,
+        "written": LogFolder(settings.log_folder).position(),
+        "signed": published[0].size if published else 0,
+        "root": b64(published[0].root) if published else "",
+        "folder": str(settings.log_folder),
+    }
+    click.echo(json.dumps(figures) if as_json else "\n".join(f"{name:<8} {value}" for name, value in figures.items()))
+
+
+def _show(checkpoint: Checkpoint, *, as_json: bool, folder: Path) -> None:
+    figures = {
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": b64(checkpoint.root),
+        "folder": str(folder),
+    }
+    click.echo(json.dumps(figures) if as_json else "\n".join(f"{name:<7} {value}" for name, value in figures.items()))

@@ -1,0 +1,101 @@
+"""`bxl verify`: checks that need no database and no network."""
+
+from pathlib import Path
+
+import click
+
+from api.cli.options import settings_for
+from ledger.errors import Refusal
+from ledger.log.policy import Policy, parse_policy
+from ledger.log.receipt import ReceiptFiles
+from ledger.log.tiles import POLICY
+from ledger.verify.log import verify_log
+from ledger.verify.receipt import NO_POLICY, verify_receipt
+from ledger.verify.report import Report
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+policy_option = click.option(
+    "--policy", "policy_file", type=_FILE, help="The log's policy file (default: that of this installation)."
+)
+
+
+@click.group("verify")
+def verify() -> None:
+    """Check a receipt or a copy of the log, offline."""
+
+
+@verify.command("receipt")
+@click.argument("file", type=_FILE)
+@click.option("--opening", type=_FILE, help="The opening (default: opening.json beside the proof).")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def receipt(file: Path, opening: Path | None, policy_file: Path | None, *, as_json: bool) -> int:
+    """Check FILE: a receipt in PDF, or a .tlog-proof with its opening."""
+    policy = trusted_policy(policy_file)
+    if file.read_bytes()[:5] == b"%PDF-" or file.suffix.lower() == ".pdf":
+        return show(_verify_pdf(file, policy), as_json=as_json)
+    opening = opening or file.with_name("opening.json")
+    if not opening.exists():
+        raise click.FileError(str(opening), "the opening is missing; name it with --opening")
+    files = {"proof_file": file.name, "opening_file": opening.name}
+    return show(verify_receipt(file.read_bytes(), opening.read_bytes(), policy, **files), as_json=as_json)
+
+
+@verify.command("log")
+@click.argument("folder", type=_FOLDER)
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def log(folder: Path, policy_file: Path | None, *, as_json: bool) -> int:
+    """Check the copy of a log in FOLDER: signatures, every entry's bytes, every tile, the root."""
+    return show(verify_log(folder, trusted_policy(policy_file)), as_json=as_json)
+
+
+def trusted_policy(policy_file: Path | None) -> Policy | None:
+    """The policy of --policy, else of this installation, else none; never one that comes with what is checked."""
+    path = policy_file or settings_for(None).log_folder / POLICY
+    return parse_policy(path.read_bytes()) if path.exists() else None
+
+
+def show(report: Report, *, as_json: bool) -> int:
+    """Print a report; its exit code."""
+    click.echo(report.to_json() if as_json else report.to_text(), nl=as_json)
+    return report.exit_code
+
+
+def _verify_pdf(file: Path, policy: Policy | None) -> Report:
+    """The signature over all bytes of the PDF first, then the two files in it."""
+    pdf = file.read_bytes()
+    report = Report(f"receipt {file.name}")
+    if policy is None or policy.receipt_certificate_sha256 is None:
+        report.missing.append(NO_POLICY)
+        return report
+    try:
+        files = _attached(pdf, policy.receipt_certificate_sha256)
+    except Refusal as refusal:
+        report.failed("PDF signature", file.name, refusal)
+        report.not_checked.append("whatever rests on the check that failed")
+        return report
+    report.passed("PDF signature", file.name, f"over all {len(pdf)} bytes, by the certificate that the policy names")
+    inner = verify_receipt(
+        files.proof,
+        files.opening,
+        policy,
+        proof_file=f"{file.name}: receipt.tlog-proof",
+        opening_file=f"{file.name}: opening.json",
+    )
+    return Report(
+        report.subject,
+        report.checks + inner.checks,
+        [*inner.not_checked, "whether the page says what its two attachments say, beyond the signature over both"],
+        inner.missing,
+        inner.figures,
+    )
+
+
+def _attached(pdf: bytes, certificate_sha256: str) -> ReceiptFiles:
+    from contracts.documents.verify import verify_receipt_pdf  # noqa: PLC0415 -- only PDF receipts need its libraries
+
+    contents = verify_receipt_pdf(pdf, receipt_certificate_sha256=certificate_sha256)
+    return ReceiptFiles(contents.proof, contents.opening)
