@@ -20,7 +20,6 @@ from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.lib.utils import simpleSplit
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -188,7 +187,7 @@ def _footer(canvas: PdfCanvas, paper: Paper, *, number: int, count: int) -> None
     canvas.setFillColor(QUIET)
     canvas.setFont(SANS, 7.2)
     y = 19 * mm - 11
-    for line in simpleSplit(paper.footer, SANS, 7.2, WIDTH - 62):
+    for line in _wrapped(paper.footer, SANS, 7.2, WIDTH - 62):
         canvas.drawString(MARGIN, y, line)
         y -= 9.6
     canvas.drawRightString(MARGIN + WIDTH, 19 * mm - 11, paper.page_label.format(number=number, count=count))
@@ -299,7 +298,7 @@ class _FactsFlowable(Flowable):  # type: ignore[misc] # ReportLab has no types
         self.figures = block.figures
         self.rows = [
             (
-                simpleSplit(label, SANS, self.SIZE, WIDTH * (0.7 if block.figures else self.LABEL) - 10),
+                _wrapped(label, SANS, self.SIZE, WIDTH * (0.7 if block.figures else self.LABEL) - 10),
                 _lines(value, SANS_BOLD if label in block.strong else SANS, self.SIZE, WIDTH * (1 - self.LABEL) - 4),
                 label in block.strong,
             )
@@ -557,7 +556,19 @@ def _whole_euro(cents: Any) -> str:  # noqa: ANN401 -- the chart's axis steps ma
 
 
 def _lines(text: str, font: str, size: float, width: float) -> list[str]:
-    return [line for part in text.split("\n") for line in simpleSplit(part, font, size, width)] or [""]
+    return [line for part in text.split("\n") for line in _wrapped(part, font, size, width)]
+
+
+def _wrapped(text: str, font: str, size: float, width: float) -> list[str]:
+    """`text` over as many lines as it needs, broken at plain spaces only: dates and amounts stay whole."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if pdfmetrics.stringWidth(longer, font, size) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _write(
