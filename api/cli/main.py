@@ -21,6 +21,8 @@ EXIT_REFUSED, EXIT_INCOMPLETE, EXIT_USAGE = 1, 2, 3
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("api.cli.audit", "audit", "derive everything again, from the rows or from a published log alone"),
     "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
+    "export": ("api.cli.books", "export_command", "write the book for beancount, hledger or a spreadsheet"),
+    "import": ("api.cli.books", "import_command", "post journal entries from a file of JSON lines"),
     "log": ("api.cli.log", "log", "publish the transparency log, or say how far it is"),
     "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),
     "run": ("api.cli.run", "run", "start the whole demo: sandbox, web, worker, signer"),
@@ -28,7 +30,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "scheme": ("api.cli.terms", "scheme", "show the dated rules of a scheme with their sources"),
     "serve": ("api.cli.serve", "serve", "serve the pages and the JSON API"),
     "signer": ("api.cli.signer", "signer", "sign the published log, as a process that opens no database"),
+    "statement": ("api.cli.books", "statement_command", "print the postings of one account"),
     "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),
+    "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),
     "verify": ("api.cli.verify", "verify", "check a receipt or a copy of the log, offline"),
     "worker": ("api.cli.worker", "worker", "do what happens after a request: payments, dated jobs, mail, the log"),
 }
@@ -83,6 +87,11 @@ def main() -> NoReturn:
     except Refusal as refusal:
         show_refusal(refusal, as_json="--json" in sys.argv)
         sys.exit(EXIT_REFUSED)
+    except Exception as error:
+        if not _is_database_failure(error):
+            raise
+        click.echo(f"The database does not answer: {str(error).splitlines()[0]}", err=True)
+        sys.exit(EXIT_INCOMPLETE)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -94,6 +103,12 @@ def show_refusal(refusal: Refusal, *, as_json: bool) -> None:
     from api.refusals import sentence  # noqa: PLC0415 -- only the unhappy path needs the catalogue
 
     click.echo(sentence(refusal, "en"), err=True)
+
+
+def _is_database_failure(error: Exception) -> bool:
+    """Whether the driver could not reach its database; SQLAlchemy is asked only if something has loaded it."""
+    loaded = sys.modules.get("sqlalchemy.exc")
+    return loaded is not None and isinstance(error, loaded.OperationalError)
 
 
 if __name__ == "__main__":
