@@ -1,8 +1,8 @@
 """The payment provider's webhook: a wake-up call that names a payment, unsigned, and so believed in nothing else.
 
-The id is checked for its form and stored in the inbox; nothing is fetched here. A well-formed id is always answered with
-200, known or not, so that the route tells nobody which payments exist; it is stored, since it may come before our own
-create call has returned.
+The id is checked for its form and stored in the inbox; nothing is fetched here. A well-formed id is always answered
+with 200, known or not, so that the route tells nobody which payments exist; it is stored, since it may come before our
+own create call has returned.
 """
 
 from typing import Annotated

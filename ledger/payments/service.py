@@ -73,7 +73,7 @@ def request_payment(
     if not return_path.startswith("/") or return_path.startswith("//") or "\\" in return_path:
         raise Refusal("return-path-malformed", path=return_path)
     if language not in LANGUAGES:
-        raise Refusal("language-not-known", language=language)
+        raise Refusal("language-unknown", language=language[:16], allowed=LANGUAGES)
     payment_id = uow.new_id("y")
     uow.connection.execute(
         t.payment.insert().values(

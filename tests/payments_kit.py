@@ -1,0 +1,275 @@
+"""What tests of the payment rails share: a fake rail, a shop with a book and a provider, a web server for webhooks."""
+
+import itertools
+import json
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.deps import get_book
+from api.errors import add_problem_handlers
+from api.rails.mollie import MollieRail
+from api.rails.sandbox.control import SandboxControl
+from api.webhooks.mollie import router
+from ledger import balances
+from ledger.accounts import AccountRef
+from ledger.book import Book
+from ledger.clock import FixedClock
+from ledger.payments import queries
+from ledger.payments.bodies import cents_of
+from ledger.payments.calls import send_due_calls
+from ledger.payments.inbox import process_inbox
+from ledger.payments.model import Mode, PaymentView, ResolveCredit, own_credit
+from ledger.payments.rail import (
+    CallRefusedError,
+    NotAtProviderError,
+    OutcomeUnknownError,
+    PaymentRail,
+    ProviderPayment,
+    ProviderRefund,
+    RailBusyError,
+    is_payment_id,
+)
+from ledger.payments.service import configure_payments, request_payment, request_refund
+from ledger.payments.sweep import sweep
+
+T = TypeVar("T", ProviderPayment, ProviderRefund)
+TEST_KEY = "test_" + "k" * 30
+DAY = date(2026, 3, 2)
+
+
+@dataclass
+class FakeRail:
+    """A provider in memory. It shouts: whoever sees its warning outside a test has wired it by mistake."""
+
+    today: date = DAY
+    payments_by_id: dict[str, ProviderPayment] = field(default_factory=dict)
+    refunds_by_id: dict[str, ProviderRefund] = field(default_factory=dict)
+    keys: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    mode: Mode = Mode.TEST
+
+    def __post_init__(self) -> None:
+        warnings.warn("a fake payment rail: no money moves", UserWarning, stacklevel=2)
+        self._numbers = itertools.count(1)
+
+    def create_payment(self, body: bytes, idempotency_key: str) -> ProviderPayment:
+        def create() -> ProviderPayment:
+            asked = json.loads(body)
+            return ProviderPayment(
+                provider_id=f"tr_fake{next(self._numbers):06d}",
+                status="open",
+                amount_cents=cents_of(asked["amount"]["value"]),
+                currency=asked["amount"]["currency"],
+                mode="test",
+                created_at=self._noon(),
+                checkout_url="https://pay.example/checkout",
+                metadata=asked["metadata"],
+            )
+
+        return self._once("create_payment", body, idempotency_key, create, self.payments_by_id)
+
+    def create_refund(self, payment_provider_id: str, body: bytes, idempotency_key: str) -> ProviderRefund:
+        def create() -> ProviderRefund:
+            asked = json.loads(body)
+            payment = self._find(payment_provider_id)
+            cents = cents_of(asked["amount"]["value"])
+            gone = {"failed", "canceled"}
+            refunded = sum(r.amount_cents for r in self._refunds_of(payment_provider_id) if r.status not in gone)
+            if payment.status != "paid" or cents > payment.amount_cents - refunded:
+                raise CallRefusedError("more than remains")
+            return ProviderRefund(
+                provider_id=f"re_fake{next(self._numbers):06d}",
+                payment_provider_id=payment_provider_id,
+                status="pending",
+                amount_cents=cents,
+                currency="EUR",
+                created_at=self._noon(),
+                metadata=asked["metadata"],
+            )
+
+        return self._once("create_refund", body, idempotency_key, create, self.refunds_by_id)
+
+    def payment(self, provider_id: str) -> ProviderPayment:
+        self.calls.append("payment")
+        return replace(self._find(provider_id), refunds=tuple(self._refunds_of(provider_id)))
+
+    def newest_payments(self, *, since: date) -> list[ProviderPayment]:
+        self.calls.append("newest_payments")
+        return [p for p in reversed(self.payments_by_id.values()) if p.created_at.date() >= since]
+
+    def newest_refunds(self, *, since: date) -> list[ProviderRefund]:
+        self.calls.append("newest_refunds")
+        return [r for r in reversed(self.refunds_by_id.values()) if r.created_at.date() >= since]
+
+    def decide(self, provider_id: str, outcome: str) -> None:
+        paid_at = self._noon() if outcome == "paid" else None
+        changed = replace(self._find(provider_id), status=outcome, paid_at=paid_at, checkout_url=None)
+        self.payments_by_id[provider_id] = changed
+
+    def set_refund(self, refund_id: str, status: str) -> None:
+        self.refunds_by_id[refund_id] = replace(self.refunds_by_id[refund_id], status=status)
+
+    def _once(self, name: str, body: bytes, key: str, create: Callable[[], T], kept: dict[str, T]) -> T:
+        self.calls.append(name)
+        fault = self.faults.pop(0) if self.faults else None
+        if fault == "lost-before":
+            raise OutcomeUnknownError(fault)
+        if fault == "busy":
+            raise RailBusyError(fault)
+        if key in self.keys:
+            known_body, object_id = self.keys[key]
+            if known_body != body:
+                raise CallRefusedError("the key was used for another body")
+            made = kept[object_id]
+        else:
+            made = create()
+            kept[made.provider_id] = made
+            self.keys[key] = (body, made.provider_id)
+        if fault == "lost-after":
+            raise OutcomeUnknownError(fault)
+        return made
+
+    def _find(self, provider_id: str) -> ProviderPayment:
+        if not is_payment_id(provider_id) or provider_id not in self.payments_by_id:
+            raise NotAtProviderError(provider_id)
+        return self.payments_by_id[provider_id]
+
+    def _refunds_of(self, provider_id: str) -> list[ProviderRefund]:
+        return [r for r in self.refunds_by_id.values() if r.payment_provider_id == provider_id]
+
+    def _noon(self) -> datetime:
+        return datetime(self.today.year, self.today.month, self.today.day, 11, tzinfo=UTC)
+
+
+@dataclass
+class Shop:
+    """A book with a provider behind it. `work` does what the worker does; nothing happens by itself."""
+
+    book: Book
+    rail: PaymentRail
+    clock: FixedClock
+    control: SandboxControl | None = None
+    resolve_credit: ResolveCredit = own_credit
+
+    def configure(self, webhook_url: str = "http://127.0.0.1:9/webhooks/mollie") -> "Shop":
+        with self.book.unit_of_work(actor="test") as unit:
+            configure_payments(unit, public_url="https://bxl.example", webhook_url=webhook_url, mode=Mode.TEST)
+        return self
+
+    def ask(self, reference: str = "pledge:p1", *, payer: str = "c1", cents: int = 50_000, code: str = "489100") -> str:
+        """A payment, asked for and not yet sent."""
+        with self.book.unit_of_work(actor="test") as unit:
+            return request_payment(
+                unit,
+                reference=reference,
+                payer=payer,
+                amount_cents=cents,
+                description="A pledge",
+                credit=AccountRef(code, payer),
+                return_path="/fr/pledges/p1",
+                language="fr",
+            )
+
+    def open(self, reference: str = "pledge:p1", **asked: object) -> PaymentView:
+        """A payment that stands open at the provider."""
+        payment_id = self.ask(reference, **asked)
+        assert send_due_calls(self.book, self.rail) == 1
+        return self.view(payment_id)
+
+    def paid(self, reference: str = "pledge:p1", **asked: object) -> PaymentView:
+        """A payment that was paid and posted."""
+        assert self.control is not None
+        payment = self.open(reference, **asked)
+        self.control.pay(payment.provider_id)
+        assert sweep(self.book, self.rail) == 1
+        assert self.process() == 1
+        return self.view(payment.payment_id)
+
+    def ask_refund(self, payment: PaymentView, *, reference: str = "back:p1", cents: int | None = None) -> str:
+        with self.book.unit_of_work(actor="test") as unit:
+            return request_refund(
+                unit,
+                payment_id=payment.payment_id,
+                amount_cents=payment.amount_cents if cents is None else cents,
+                reference=reference,
+                debit=AccountRef("489100", "c1"),
+            )
+
+    def send(self) -> int:
+        return send_due_calls(self.book, self.rail)
+
+    def process(self) -> int:
+        return process_inbox(self.book, self.rail, resolve_credit=self.resolve_credit)
+
+    def sweep(self) -> int:
+        return sweep(self.book, self.rail)
+
+    def later(self, **pause: int) -> None:
+        """Time passes for the worker; the business date stays."""
+        self.clock.business_date = self.clock.today()
+        self.clock.instant += timedelta(**pause)
+
+    def view(self, payment_id: str) -> PaymentView:
+        with self.book.read() as connection:
+            view = queries.payment(connection, self.book.book_id, payment_id)
+        assert view is not None
+        return view
+
+    def refunds(self, payment: PaymentView) -> list[queries.RefundView]:
+        with self.book.read() as connection:
+            return queries.refunds_of_payment(connection, self.book.book_id, payment.payment_id)
+
+    def cases(self) -> list[str]:
+        with self.book.read() as connection:
+            return [case.code for case in queries.open_cases(connection, self.book.book_id)]
+
+    def entries(self) -> dict[str, int]:
+        """How often each purpose was posted."""
+        with self.book.read() as connection:
+            return Counter(e.purpose for e in balances.entries(connection, self.book.book_id) if e.purpose)
+
+    def balance(self, account: str) -> int:
+        with self.book.read() as connection:
+            return balances.balance(connection, self.book.book_id, AccountRef.parse(account))
+
+
+def sandbox_rail(url: str, **options: object) -> MollieRail:
+    """The real client on a sandbox."""
+    return MollieRail(TEST_KEY, url, **options)
+
+
+@contextmanager
+def serve_webhooks(book: Book) -> Iterator[str]:
+    """The webhook route on a real server; gives its address."""
+    app = FastAPI()
+    app.include_router(router)
+    add_problem_handlers(app)
+    app.dependency_overrides[get_book] = lambda: book
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}/webhooks/mollie"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
