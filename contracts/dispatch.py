@@ -66,7 +66,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.LOAN_DISTRIBUTE: loans.continue_distribution,
     events.LOAN_WRITE_OFF: loans.continue_write_off,
 }
-"""By topic, each in one unit of work; `loan.agreed` is not here, since papers are drawn outside one."""
+"""By topic, each in one unit of work."""
 
 
 def _is_of_a_due(uow: UnitOfWork, body: Body) -> bool:

@@ -17,10 +17,9 @@ REFUND_FAILED = "refund.failed"
 
 OFFER_RETURN = "offer.return-pledges"
 LOAN_ISSUE = "loan.issue"
-LOAN_AGREED = "loan.agreed"
 LOAN_DISTRIBUTE = "loan.distribute"
 LOAN_WRITE_OFF = "loan.write-off"
-"""Emitted by the products: the next chunk of a run, and the agreement that is to be written for one lender."""
+"""Emitted by the products: the next chunk of a run over many pledges or lenders."""
 
 MAIL_TEMPLATES = frozenset({
     "pledge-made",

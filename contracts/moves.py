@@ -5,6 +5,7 @@ makes it audit trail and concurrency guard in one. An object without a move is i
 move causes journal entries it names the fact key of one of them; `facts` holds what the event itself states.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,11 +15,12 @@ from typing import TypeVar, cast
 import sqlalchemy as sa
 
 from ledger.book import UnitOfWork
-from ledger.errors import InvariantError
+from ledger.errors import Refusal
 from ledger.statemachine import Machine
 from ledger.storage.base import JSON, Count, Day, Instant, Json, Text, record_table
 
 S = TypeVar("S", bound=StrEnum)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 move = record_table(
     "move",
@@ -67,10 +69,13 @@ def record_move(
     fact_key: str | None = None,
     facts: Mapping[str, JSON] | None = None,
 ) -> S:
-    """Move the object by `event` and give the state it is in now; refuses `move-not-allowed`.
+    """Move the object by `event` and give the state it is in now.
 
-    The caller holds the lock on the object's own row, so that nobody else moves it meanwhile.
+    `evidence` is a SHA-256 in hex. The caller holds the lock on the object's own row, so that nobody else moves it
+    meanwhile. Refuses `move-not-allowed` and `evidence-malformed`.
     """
+    if evidence is not None and not _SHA256.fullmatch(evidence):
+        raise Refusal("evidence-malformed", key=f"{machine.name}:{object_id}:{event}")
     last = last_move(uow.connection, uow.book_id, object_id)
     source = machine.initial if last is None else machine.states(last.to_state)
     target = machine.after(source, event)
@@ -142,14 +147,6 @@ def in_state(book_id: str, machine: Machine[S], object_id: sa.ColumnElement[str]
         .exists()
     )
     return sa.or_(found, position.is_(None)) if machine.initial in wanted else found
-
-
-def lock_row(uow: UnitOfWork, table: sa.Table, *key: sa.ColumnElement[bool]) -> sa.Row[tuple[object, ...]] | None:
-    """The one row with that key, locked until the unit of work ends (SQLite's writers take turns as a whole)."""
-    rows = uow.connection.execute(sa.select(table).where(table.c.book_id == uow.book_id, *key).with_for_update()).all()
-    if len(rows) > 1:
-        raise InvariantError(f"a key of {table.name} names more than one row")
-    return rows[0] if rows else None
 
 
 def _moves(book_id: str) -> sa.Select[tuple[object, ...]]:

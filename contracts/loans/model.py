@@ -103,6 +103,7 @@ class DocumentDesk:
     verify_address: str
     sandbox: bool
     policy_sha256: str | None = None
+    passphrase: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +203,27 @@ class LenderLine:
     outstanding_cents: int
     lost_cents: int
     own: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoanOverview:
+    """A loan in a list of the operator or of its borrower."""
+
+    loan_id: str
+    offer_id: str
+    title: str
+    borrower: str
+    borrower_name: str
+    state: LoanState
+    state_label: Label
+    days_past_due: int
+    overdue_cents: int
+    principal_cents: int
+    outstanding_cents: int
+    lost_cents: int
+    lenders: int
+    agreed_on: date
+    next_due_on: date | None
 
 
 def claim_asset(loan_id: str) -> Asset:

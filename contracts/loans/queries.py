@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts import moves
+from contracts.documents.queries import DocumentView, documents_for
 from contracts.loans import tables as t
 from contracts.loans.lifecycle import BANKRUPTCY, CALLED, DISBURSED, INSTALMENT, LOAN, REPAID, SETTLED, WRITTEN_OFF
 from contracts.loans.model import ClaimLine as ClaimLine
@@ -29,6 +30,7 @@ from contracts.loans.model import (
 )
 from contracts.loans.model import InstalmentLine as InstalmentLine
 from contracts.loans.model import LenderLine as LenderLine
+from contracts.loans.model import LoanOverview as LoanOverview
 from contracts.loans.model import MonthFlow as MonthFlow
 from contracts.loans.model import Portfolio as Portfolio
 from contracts.loans.model import PortfolioTotals as PortfolioTotals
@@ -56,7 +58,7 @@ class LoanEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoanPage:
-    """A loan in full; `claims` and `shares` are those of the lender who was asked for, if any."""
+    """A loan in full; `claims`, `shares`, `documents` are those of the lender who was asked for, if any."""
 
     loan_id: str
     offer_id: str
@@ -82,27 +84,7 @@ class LoanPage:
     lenders: list[LenderLine]
     claims: list[ClaimLine]
     shares: list[ShareLine]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoanOverview:
-    """A loan in a list of the operator or of its borrower."""
-
-    loan_id: str
-    offer_id: str
-    title: str
-    borrower: str
-    borrower_name: str
-    state: LoanState
-    state_label: Label
-    days_past_due: int
-    overdue_cents: int
-    principal_cents: int
-    outstanding_cents: int
-    lost_cents: int
-    lenders: int
-    agreed_on: date
-    next_due_on: date | None
+    documents: list[DocumentView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +220,7 @@ def loan_page(connection: sa.Connection, keeper: Keeper, loan_id: str, on: date,
         lenders=[_lender_line(book, claim, on, lender) for claim in book.claims],
         claims=[_claim_line(tax, book, claim, on) for claim in own],
         shares=[line for claim in own for line in _share_lines(tax, book, claim, on)],
+        documents=agreements_of(connection, keeper.book_id, loan_id, lender) if own and lender else [],
     )
 
 
@@ -288,6 +271,12 @@ def loan_book(connection: sa.Connection, book_id: str, loan_id: str) -> LoanBook
         history=tuple(histories[loan_id]),
         instalment_history=tuple(tuple(histories[each.instalment_id]) for each in instalments),
     )
+
+
+def agreements_of(connection: sa.Connection, book_id: str, loan_id: str, lender: str) -> list[DocumentView]:
+    """The lender's agreements on this loan; their reference is `agreement:<loan>:<pledge>`."""
+    every = documents_for(connection, book_id, lender)
+    return [paper for paper in every if paper.reference.startswith(f"agreement:{loan_id}:")]
 
 
 def loan_ids(connection: sa.Connection, book_id: str, borrower: str | None = None) -> Sequence[str]:

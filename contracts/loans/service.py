@@ -4,7 +4,6 @@ Whoever changes a loan holds its row. A run over many lenders goes on in chunks:
 left is a row of the outbox. Handlers and dated jobs may run again without changing anything.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
@@ -12,7 +11,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from contracts import moves
-from contracts.events import LOAN_AGREED, LOAN_DISTRIBUTE, LOAN_ISSUE, LOAN_WRITE_OFF, emit_mail
+from contracts.events import LOAN_DISTRIBUTE, LOAN_ISSUE, LOAN_WRITE_OFF, emit_mail
 from contracts.loans import postings
 from contracts.loans import queries as q
 from contracts.loans import tables as t
@@ -52,9 +51,7 @@ from ledger.payments.queries import payments_for, refunds_of_payment, transfer_o
 from ledger.payments.service import request_payment, request_refund
 from ledger.storage.base import JSON
 
-CHUNK = pledges.CHUNK
-JOB = "system:loans"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+CHUNK, JOB = pledges.CHUNK, "system:loans"
 
 
 def close_offer(uow: UnitOfWork, offer_id: str, *, on: date) -> OfferClosed:
@@ -79,7 +76,7 @@ def close_due_offers(book: Book, on: date) -> int:
 def continue_issue(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle the next chunk of a loan's issue."""
     loan_id = str(body["loan_id"])
-    _lock(uow, loan_id)
+    lock_loan(uow, loan_id)
     _issue(uow, q.loan_book(uow.connection, uow.book_id, loan_id), first=int(str(body["first"])))
 
 
@@ -107,7 +104,7 @@ def order_disbursement(uow: UnitOfWork, loan_id: str, *, approval_id: str, on: d
 
     Refuses what `ledger.payments.transfers` refuses, `move-not-allowed`, and `loan-not-fully-issued`.
     """
-    book = _lock(uow, loan_id)
+    book = lock_loan(uow, loan_id)
     LOAN.after(book.state, DISBURSEMENT_ORDERED)
     if state_of(uow.connection, uow.book_id, book.claims[-1].pledge_id) is not PledgeState.CONVERTED:
         raise Refusal("loan-not-fully-issued", loan_id=loan_id)
@@ -123,7 +120,7 @@ def confirm_transfer(uow: UnitOfWork, order_id: str, *, statement_reference: str
     order = transfer_order(uow.connection, uow.book_id, order_id)
     book = None
     if order is not None and order.kind is TransferKind.DISBURSEMENT:
-        book = _lock(uow, order.reference.removeprefix("loan:"))
+        book = lock_loan(uow, order.reference.removeprefix("loan:"))
     transfers.confirm_booked(uow, order_id, statement_reference=statement_reference, evidence=evidence, on=on)
     if book is None or not LOAN.allows(book.state, DISBURSED):
         return
@@ -147,7 +144,7 @@ def call_due_instalments(book: Book, on: date) -> int:
 
 def call_due(uow: UnitOfWork, loan_id: str, n: int, *, on: date) -> bool:
     """Call one instalment that has fallen due and ask its borrower for the payment; False if there is none to call."""
-    book = _lock(uow, loan_id)
+    book = lock_loan(uow, loan_id)
     due = book.instalments[n - 1]
     is_scheduled = book.instalment_state(n) is InstalmentState.SCHEDULED
     if book.state is not LoanState.RUNNING or not is_scheduled or due.due_on > on:
@@ -164,7 +161,7 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
 
     Refuses `due-not-payable`.
     """
-    book = _lock(uow, loan_id)
+    book = lock_loan(uow, loan_id)
     if book.instalment_state(n) is not InstalmentState.CALLED:
         raise Refusal("due-not-payable", loan_id=loan_id, n=n, state=book.instalment_state(n).value)
     reference, due = _reference(loan_id, n), book.instalments[n - 1]
@@ -202,7 +199,7 @@ def settle_due(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """
     loan_id, n = _due_of(str(body["reference"]))
     payment_id, on = str(body["payment_id"]), date.fromisoformat(str(body["paid_on"]))
-    book = _lock(uow, loan_id)
+    book = lock_loan(uow, loan_id)
     settled = next((move for move in book.instalment_history[n - 1] if move.event == SETTLED), None)
     known = settled is not None and settled.facts["payment_id"] == payment_id
     if known or refunds_of_payment(uow.connection, uow.book_id, payment_id):
@@ -220,7 +217,7 @@ def settle_due(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 
 def continue_distribution(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle the next chunk of an instalment's distribution."""
-    book = _lock(uow, str(body["loan_id"]))
+    book = lock_loan(uow, str(body["loan_id"]))
     on = date.fromisoformat(str(body["on"]))
     _distribute(uow, book, int(str(body["n"])), first=int(str(body["first"])), on=on)
 
@@ -237,7 +234,7 @@ def remind_late_borrowers(book: Book, on: date) -> int:
 
 def remind(uow: UnitOfWork, loan_id: str, *, on: date) -> bool:
     """What the lateness of one loan asks for on that date and was not done yet; False where that is nothing."""
-    book = _lock(uow, loan_id)
+    book = lock_loan(uow, loan_id)
     days = book.position.days_past_due(on)
     oldest = next(iter(book.position.overdue(on)), None)
     if book.state is not LoanState.RUNNING or oldest is None:
@@ -260,8 +257,7 @@ def record_bankruptcy(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str)
 
     Refuses `evidence-malformed` and `move-not-allowed`.
     """
-    book = _lock(uow, loan_id)
-    _check_evidence(evidence)
+    book = lock_loan(uow, loan_id)
     moves.record_move(uow, LOAN, loan_id, BANKRUPTCY, on=on, evidence=evidence)
     for claim in book.claims:
         outstanding = book.position_of(claim).outstanding_cents(on)
@@ -274,8 +270,7 @@ def write_off(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> None
 
     Refuses `evidence-malformed` and `move-not-allowed`.
     """
-    book = _lock(uow, loan_id)
-    _check_evidence(evidence)
+    book = lock_loan(uow, loan_id)
     moves.record_move(uow, LOAN, loan_id, WRITTEN_OFF, on=on, evidence=evidence)
     for instalment in book.instalments:
         state = book.instalment_state(instalment.n)
@@ -292,7 +287,7 @@ def write_off(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> None
 
 def continue_write_off(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle the next chunk of a write-off."""
-    book, on = _lock(uow, str(body["loan_id"])), date.fromisoformat(str(body["on"]))
+    book, on = lock_loan(uow, str(body["loan_id"])), date.fromisoformat(str(body["on"]))
     _write_off_claims(uow, book, first=int(str(body["first"])), on=on, evidence=str(body["evidence"]))
 
 
@@ -366,7 +361,7 @@ def _write_schedule(uow: UnitOfWork, loan_id: str, frozen: Schedule) -> None:
 
 
 def _issue(uow: UnitOfWork, book: q.LoanBook, *, first: int) -> None:
-    """Post the issue of up to a chunk of claims from number `first`, and have their agreements written."""
+    """Post the issue of up to a chunk of claims from number `first`; their agreements are written afterwards."""
     loan = book.loan
     offers.lock_offer(uow, loan.offer_id)
     for claim in _chunk(book, first):
@@ -376,8 +371,6 @@ def _issue(uow: UnitOfWork, book: q.LoanBook, *, first: int) -> None:
         entry = postings.loan_issued(loan, claim, actor=uow.actor)
         uow.post(entry)
         pledges.convert_pledge(uow, lent, on=loan.agreed_on, fact_key=entry.key)
-        body = {"loan_id": loan.loan_id, "pledge_id": claim.pledge_id}
-        uow.emit(LOAN_AGREED, f"{loan.loan_id}:{claim.pledge_id}", body)
     _emit_rest(uow, LOAN_ISSUE, book, first, key=loan.loan_id)
 
 
@@ -469,7 +462,8 @@ def _mail_lateness(uow: UnitOfWork, book: q.LoanBook, event: str, n: int, days: 
         emit_mail(uow, "loan-late-lender", key=own_key, to=claim.lender, facts=facts, path=_path(book))
 
 
-def _lock(uow: UnitOfWork, loan_id: str) -> q.LoanBook:
+def lock_loan(uow: UnitOfWork, loan_id: str) -> q.LoanBook:
+    """Hold the loan until the unit of work ends, and give it as it stands; refuses `loan-not-known`."""
     c = t.loan.c
     held = sa.select(c.loan_id).where(c.book_id == uow.book_id, c.loan_id == loan_id).with_for_update()
     if uow.connection.execute(held).first() is None:
@@ -484,11 +478,6 @@ def _in_unit(book: Book, act: Callable[[UnitOfWork], bool]) -> int:
 
 def _lenders(book: q.LoanBook) -> list[str]:
     return sorted({claim.lender for claim in book.claims})
-
-
-def _check_evidence(evidence: str) -> None:
-    if not _SHA256.fullmatch(evidence):
-        raise Refusal("evidence-malformed", key=evidence[:64])
 
 
 def _due_of(reference: str) -> tuple[str, int]:
