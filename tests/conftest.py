@@ -89,7 +89,8 @@ def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make
             url = f"sqlite:///{path}"
         else:
             name = f"bxl_{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]}_{next(numbers)}"
-            server, template = request.getfixturevalue("postgresql_url"), request.getfixturevalue("postgresql_template")
+            server = request.getfixturevalue("postgresql_url")
+            template = request.getfixturevalue("postgresql_template")
             _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
             databases.append(name)
             url = _database_url(server, name)

@@ -1,7 +1,7 @@
 """The seal in the database itself: what SQL alone, without this program, may not do to the record.
 
     every record table       no UPDATE, no DELETE, no TRUNCATE; no INSERT OR REPLACE either
-    balance, head            no DELETE; counters never go back
+    balance, head            no DELETE; counters never go back; the head stands at the last block
     entry, posting, account  nothing may be added to what a block has sealed, nor beyond what the next one will seal
     block                    numbers and hashes continue the block before; the range is gapless; counts agree; every
                              entry balances per asset
@@ -47,6 +47,7 @@ def _sqlite(tables: Iterable[str]) -> Iterable[str]:
     for table in sorted(MUTABLE_RECORD_TABLES):
         yield _sqlite_refusal(table, "kept", "BEFORE DELETE", f"{table} rows are kept")
     yield _sqlite_refusal("head", "forward", "BEFORE UPDATE", "head moves forward only", when=_HEAD_BACK)
+    yield _sqlite_refusal("head", "sealed", "BEFORE UPDATE", "head is at the last block", when=_SQLITE_ASTRAY)
     yield _sqlite_refusal("balance", "forward", "BEFORE UPDATE", "balance moves forward only", when=_BALANCE_BACK)
     for table in _JOURNAL:
         # the delete trigger stops INSERT OR REPLACE only where the connection has recursive_triggers on
@@ -100,6 +101,10 @@ _SQLITE_SEALED = "NEW.{number} <= (SELECT max(last_n) FROM block WHERE book_id =
 _SQLITE_LAST = "(SELECT {column} FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)"
 _SQLITE_ENTRIES = "FROM entry WHERE book_id = NEW.book_id AND n >= NEW.first_n"
 _SQLITE_OPENED = "FROM {table} WHERE book_id = NEW.book_id AND opened_n BETWEEN NEW.first_n AND NEW.last_n"
+_SQLITE_ASTRAY = (
+    "(NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash) IS NOT"
+    " (SELECT block, last_n, hash FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)"
+)
 _SQLITE_BLOCK = (
     ("number", "block out of order", f"NEW.block <> coalesce({_SQLITE_LAST.format(column='block')}, -1) + 1"),
     ("first", "a gap before the block", f"NEW.first_n <> coalesce({_SQLITE_LAST.format(column='last_n')}, -1) + 1"),
@@ -154,6 +159,8 @@ def _postgresql(tables: Iterable[str]) -> Iterable[str]:
             f"CREATE TRIGGER {table}_forward BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({back})"
             " EXECUTE FUNCTION bxl_final()"
         )
+    yield _AT_LAST_BLOCK
+    yield "CREATE TRIGGER head_sealed BEFORE UPDATE ON head FOR EACH ROW EXECUTE FUNCTION bxl_at_last_block()"
     yield _OPEN_ENTRY
     yield _guard("entry", "bxl_open_entry")
     for number, guarded in (("n", ("posting",)), ("opened_n", ("account", "asset")), ("from_n", ("account_rule",))):
@@ -179,9 +186,27 @@ BEGIN
 END $$
 """
 
+_AT_LAST_BLOCK = """
+CREATE FUNCTION bxl_at_last_block() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan
+    AS $$
+DECLARE
+    latest record;
+BEGIN
+    SELECT b.block, b.last_n, b.hash INTO latest FROM block b
+    WHERE b.book_id = NEW.book_id ORDER BY b.block DESC LIMIT 1;
+    IF (NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash) IS DISTINCT FROM (latest.block, latest.last_n, latest.hash)
+    THEN
+        RAISE EXCEPTION 'seal: head is at the last block' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$
+"""
+
 _OPEN_ENTRY = """
 CREATE FUNCTION bxl_open_entry() RETURNS trigger LANGUAGE plpgsql
-    SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan
+    AS $$
 BEGIN
     PERFORM 1 FROM head WHERE book_id IN (SELECT book_id FROM added) FOR UPDATE;
     IF EXISTS (
@@ -201,7 +226,8 @@ END $$
 
 _OPEN_ROW = """
 CREATE FUNCTION bxl_open_{number}() RETURNS trigger LANGUAGE plpgsql
-    SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan
+    AS $$
 BEGIN
     PERFORM 1 FROM head WHERE book_id IN (SELECT book_id FROM added) FOR UPDATE;
     IF EXISTS (
@@ -215,11 +241,13 @@ BEGIN
 END $$
 """
 
-# The settings pin the plan: each query reads the block's own range by index, whenever it was planned.
+# The settings and the inner ORDER BY pin the plan: with scans and sorts switched off, only the index that begins with
+# the range's own column gives that order, so each query reads the block's own range, whenever it was planned.
 _SEAL = """
 CREATE FUNCTION bxl_seal() RETURNS trigger LANGUAGE plpgsql
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-    SET plan_cache_mode = force_generic_plan AS $$
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+    SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
+    AS $$
 DECLARE
     previous record;
     found record;
@@ -240,18 +268,25 @@ BEGIN
         count(*) FILTER (WHERE e.block <> NEW.block) AS strangers,
         coalesce(sum(e.lines - 1) FILTER (WHERE e.type = 'posting/1'), 0) AS postings,
         coalesce(sum(e.lines - 1) FILTER (WHERE e.type = 'accounts/1'), 0) AS opened
-    INTO found FROM entry e WHERE e.book_id = NEW.book_id AND e.n >= NEW.first_n;
+    INTO found FROM (
+        SELECT * FROM entry WHERE book_id = NEW.book_id AND n >= NEW.first_n ORDER BY n
+    ) e;
     IF found.entries <> NEW.entries OR found.last_n <> NEW.last_n OR found.strangers <> 0
         OR NEW.entries <> NEW.last_n - NEW.first_n + 1
     THEN
         RAISE EXCEPTION 'seal: entries do not agree' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    SELECT
-        (SELECT count(*) FROM account a
-            WHERE a.book_id = NEW.book_id AND a.opened_n BETWEEN NEW.first_n AND NEW.last_n)
-        + (SELECT count(s.line) FROM asset s
-            WHERE s.book_id = NEW.book_id AND s.opened_n BETWEEN NEW.first_n AND NEW.last_n)
-    INTO opened;
+    SELECT (
+        SELECT count(*) FROM (
+            SELECT 1 FROM account WHERE book_id = NEW.book_id AND opened_n BETWEEN NEW.first_n AND NEW.last_n
+            ORDER BY opened_n, line
+        ) a
+    ) + (
+        SELECT count(s.line) FROM (
+            SELECT line FROM asset WHERE book_id = NEW.book_id AND opened_n BETWEEN NEW.first_n AND NEW.last_n
+            ORDER BY opened_n, line
+        ) s
+    ) INTO opened;
     IF opened <> found.opened THEN
         RAISE EXCEPTION 'seal: accounts do not agree' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
@@ -261,8 +296,9 @@ BEGIN
     SELECT coalesce(sum(part.lines), 0) AS postings, coalesce(bool_or(part.difference <> 0), false) AS unbalanced
     INTO found FROM (
         SELECT count(*) AS lines, sum(p.debit) - sum(p.credit) AS difference
-        FROM posting p JOIN account a ON a.book_id = p.book_id AND a.account_id = p.account_id
-        WHERE p.book_id = NEW.book_id AND p.n BETWEEN NEW.first_n AND NEW.last_n
+        FROM (
+            SELECT * FROM posting WHERE book_id = NEW.book_id AND n BETWEEN NEW.first_n AND NEW.last_n ORDER BY n, line
+        ) p JOIN account a ON a.book_id = p.book_id AND a.account_id = p.account_id
         GROUP BY p.n, a.asset
     ) part;
     IF NEW.postings <> found.postings THEN

@@ -129,7 +129,8 @@ entry = record_table(
     sa.Column("leaf", Blob, nullable=False),
     sa.UniqueConstraint("book_id", "fact_key", name="entry_fact_key"),
     sa.UniqueConstraint("book_id", "reverses", name="entry_reverses_once"),
-    # parents are never written before their seal: this is what makes a commit without its block fail
+    sa.Index("entry_block", "book_id", "block"),  # SQLite looks here when the block arrives
+    # checked at commit: this is what makes a commit without its block fail
     sa.ForeignKeyConstraint(
         ["book_id", "block"],
         ["block.book_id", "block.block"],

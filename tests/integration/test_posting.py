@@ -1,4 +1,5 @@
 """Posting through a unit of work, on both databases."""
+# ruff: noqa: E501 -- tables of cases read best one row a case
 
 from collections.abc import Callable
 from datetime import date, timedelta
