@@ -1,0 +1,270 @@
+"""`bxl import`, `trial-balance`, `statement`, `export` as a shell sees them, on a database they make themselves."""
+
+import json
+import random
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+BEAN_CHECK = Path(sys.executable).with_name("bean-check")
+Bxl = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with nothing in it."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/books.sqlite3"
+        return
+    server = sa.make_url(request.getfixturevalue("postgresql_url"))
+    name = f"bxl_commands_{random.SystemRandom().randrange(10**9)}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def bxl(database: str, tmp_path: Path) -> Bxl:
+    """Run a command on the database, in a folder of its own."""
+
+    def run(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "api.cli.main", *arguments, "--database", database]
+        environment = {"PATH": "/usr/bin:/bin", "BXL_DATA": str(tmp_path / "data"), "LANG": "C.UTF-8"}
+        return subprocess.run(
+            command, input=given, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
+        )
+
+    return run
+
+
+def line(key: str, cents: int = 1_000, owner: str = "c17", on: str = "2026-01-31", **changes: object) -> str:
+    entry: dict[str, object] = {
+        "key": key,
+        "effective_on": on,
+        "purpose": "paiement reçu",
+        "postings": [
+            {"account": "550100", "asset": "EUR", "debit": cents},
+            {"account": f"489100:{owner}", "asset": "EUR", "credit": cents},
+        ],
+    }
+    return json.dumps(entry | changes, ensure_ascii=False)
+
+
+def write(path: Path, *lines: str) -> str:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def answer(result: subprocess.CompletedProcess[str]) -> object:
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def counts(result: subprocess.CompletedProcess[str]) -> tuple[int, int, int]:
+    found = answer(result)
+    assert isinstance(found, dict)
+    assert set(found) == {"entries", "postings", "duplicates", "seconds"}
+    assert found["seconds"] >= 0
+    return found["entries"], found["postings"], found["duplicates"]
+
+
+def refusal_of(result: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    assert result.returncode == 1
+    refusal: dict[str, object] = json.loads(result.stdout)["refusal"]
+    return refusal
+
+
+def test_a_file_is_posted_once_and_read_back(bxl: Bxl, tmp_path: Path) -> None:
+    file = write(tmp_path / "entries.jsonl", *(line(f"k{i}", 100 + i, f"c{i % 3}") for i in range(25)))
+    assert counts(bxl("import", file, "--batch", "10", "--json")) == (25, 50, 0)
+    before = bxl("trial-balance", "--json").stdout
+    assert counts(bxl("import", file, "--json")) == (0, 0, 25)
+    assert bxl("trial-balance", "--json").stdout == before
+    rows = json.loads(before)
+    assert [(row["account"], row["asset"]) for row in rows] == [
+        ("489100:c0", "EUR"),
+        ("489100:c1", "EUR"),
+        ("489100:c2", "EUR"),
+        ("550100", "EUR"),
+    ]
+    assert rows[3] == {"account": "550100", "asset": "EUR", "debit": 25 * 100 + sum(range(25)), "credit": 0}
+    assert sum(row["credit"] for row in rows) == rows[3]["debit"]
+
+
+def test_without_json_people_read_counts_and_euro(bxl: Bxl, tmp_path: Path) -> None:
+    imported = bxl("import", write(tmp_path / "entries.jsonl", line("k1", 123_456)))
+    assert imported.stdout.startswith("1 entries, 2 postings, 0 duplicates")
+    assert "1234.56" in bxl("trial-balance").stdout
+    assert "paiement reçu" in bxl("statement", "489100:c17").stdout
+
+
+def test_balances_on_a_date_and_the_statement_of_an_account(bxl: Bxl, tmp_path: Path) -> None:
+    late, early = line("k1", 500, on="2026-03-01"), line("k2", 300, on="2026-01-01")
+    assert bxl("import", write(tmp_path / "entries.jsonl", late, early)).returncode == 0
+    assert answer(bxl("trial-balance", "--on", "2026-02-01", "--json")) == [
+        {"account": "489100:c17", "asset": "EUR", "debit": 0, "credit": 300},
+        {"account": "550100", "asset": "EUR", "debit": 300, "credit": 0},
+    ]
+    rows = answer(bxl("statement", "489100:c17", "--json"))
+    assert isinstance(rows, list)
+    assert [set(row) for row in rows] == [
+        {"seq", "entry", "effective_on", "booked_at", "purpose", "debit", "credit", "balance"}
+    ] * 2
+    assert [(row["seq"], row["effective_on"], row["credit"], row["balance"]) for row in rows] == [
+        (1, "2026-03-01", 500, -500),
+        (2, "2026-01-01", 300, -800),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bad", "code", "field"),
+    [
+        ("{", "line-not-json", ""),
+        ("[]", "line-not-an-object", ""),
+        (line("k", 100.5), "amount-not-an-integer", "postings[0].debit"),
+        (line("k", True), "amount-not-an-integer", "postings[0].debit"),
+        (line("k", -5), "amount-negative", "postings[0].debit"),
+        (line("k", 0), "posting-is-empty", "postings[0].debit"),
+        (line("k", 2**53), "amount-too-large", "postings[0].debit"),
+        (line("k", on="2026-02-30"), "date-malformed", "effective_on"),
+        (line("k", postings=[]), "entry-has-too-few-postings", "postings"),
+        (line("k", colour="red"), "field-unknown", "colour"),
+        (line("k", owner="C 17"), "account-malformed", "postings[1].account"),
+        (line("k").replace('"credit": 1000', '"credit": 999'), "entry-unbalanced", "postings"),
+        (line("k").replace('"credit": 1000', '"credit": 1000, "debit": 1000'), "posting-has-both-sides", None),
+        (line("k").replace('"key": "k"', '"key": "k", "key": "k2"'), "field-repeated", "key"),
+        (line("k").replace("EUR", "XYZ"), "asset-unknown", None),
+        (line("k").replace("550100", "950100"), "account-not-in-chart", None),
+        (line("good-1", 777), "key-posted-with-another-body", None),
+    ],
+)
+def test_a_wrong_line_is_named_and_only_earlier_batches_stay(
+    bxl: Bxl, tmp_path: Path, bad: str, code: str, field: str | None
+) -> None:
+    lines = [line("good-1"), line("good-2"), line("good-3"), "", bad, line("good-4")]
+    file = write(tmp_path / "entries.jsonl", *lines)
+    refusal = refusal_of(bxl("import", file, "--batch", "2", "--json"))
+    facts = refusal["facts"]
+    assert isinstance(facts, dict)
+    assert (refusal["code"], facts["line"]) == (code, 5)
+    assert field is None or facts["field"] == field
+    rows = answer(bxl("trial-balance", "--json"))
+    assert isinstance(rows, list)
+    assert [row["debit"] for row in rows if row["account"] == "550100"] == [2_000]  # good-3 was in the refused batch
+
+
+def test_people_read_the_line_the_field_and_a_sentence(bxl: Bxl, tmp_path: Path) -> None:
+    result = bxl("import", write(tmp_path / "entries.jsonl", line("k1"), line("k2", -5)))
+    assert result.returncode == 1
+    assert result.stderr.startswith("line 2, postings[0].debit: ")
+    assert "Nothing of its batch is posted" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_refused_line_can_be_corrected_and_the_file_run_again(bxl: Bxl, tmp_path: Path) -> None:
+    file = tmp_path / "entries.jsonl"
+    write(file, line("k1"), line("k2", -5))
+    assert bxl("import", str(file), "--batch", "1").returncode == 1
+    write(file, line("k1"), line("k2", 5))
+    assert counts(bxl("import", str(file), "--json")) == (1, 2, 1)
+
+
+def test_floors_hold_only_where_they_are_asked_for(bxl: Bxl, tmp_path: Path) -> None:
+    overdrawn = json.dumps({
+        "key": "k1", "effective_on": "2026-01-31", "purpose": "overdraw", "postings": [
+            {"account": "489100:c17", "asset": "EUR", "debit": 5}, {"account": "550200", "asset": "EUR", "credit": 5},
+        ],
+    })  # fmt: skip
+    file = write(tmp_path / "entries.jsonl", overdrawn)
+    refusal = refusal_of(bxl("import", file, "--floors", "--json"))
+    assert refusal["code"] == "floor-crossed"
+    assert answer(bxl("trial-balance", "--json")) == []
+    assert counts(bxl("import", file, "--json")) == (1, 2, 0)
+
+
+def test_assets_are_declared_by_a_line_before_their_use(bxl: Bxl, tmp_path: Path) -> None:
+    units = line("k1").replace("EUR", "TREES")
+    file = write(tmp_path / "entries.jsonl", '{"asset": "TREES", "scale": 0}', units, '{"asset": "TREES", "scale": 0}')
+    assert counts(bxl("import", file, "--json")) == (1, 2, 0)
+    rows = answer(bxl("trial-balance", "--json"))
+    assert isinstance(rows, list)
+    assert {row["asset"] for row in rows} == {"TREES"}
+
+
+def test_the_exports_are_accepted_and_agree_to_the_cent(bxl: Bxl, tmp_path: Path) -> None:
+    chance = random.Random(7)
+    lines = [
+        line(f"k{i}", chance.randrange(1, 10**8), f"c{chance.randrange(5)}", f"2026-0{chance.randrange(1, 10)}-11")
+        for i in range(60)
+    ]
+    assert bxl("import", write(tmp_path / "entries.jsonl", *lines)).returncode == 0
+    stated = {
+        (row["account"], row["asset"]): row["debit"] - row["credit"]
+        for row in json.loads(bxl("trial-balance", "--json").stdout)
+    }
+    for export_format in ("beancount", "hledger", "csv"):
+        result = bxl("export", "--format", export_format, "--out", str(tmp_path / f"book.{export_format}"))
+        assert result.returncode == 0, result.stderr
+    assert subprocess.run([BEAN_CHECK, tmp_path / "book.beancount"], check=False).returncode == 0
+    assert subprocess.run(["hledger", "-f", tmp_path / "book.hledger", "check"], check=False).returncode == 0
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    report = subprocess.run(
+        ["hledger", "-f", tmp_path / "book.hledger", "balance", "--flat", "--empty", "-O", "csv", "-N"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    for row in report.splitlines():
+        name, amount = row.strip('"').split('","')
+        sums[":".join(name.split(":")[1:]), "EUR"] += int(Decimal(amount.split()[0].replace(",", "")) * 100)
+    assert sums == stated
+
+
+PEAK = """
+import atexit, resource, sys
+from api.cli.main import main
+atexit.register(lambda: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr))
+main()
+"""
+
+
+def test_a_file_of_any_length_is_read_in_flat_memory(tmp_path: Path) -> None:
+    file = tmp_path / "entries.jsonl"
+    peaks = []
+    for number, size in enumerate((2_000, 22_000)):
+        write(file, *(line(f"{number}/{i}", owner=f"c{i % 50}") for i in range(size)))
+        command = [sys.executable, "-c", PEAK, "import", str(file), "--database", f"sqlite:///{tmp_path}/books.sqlite3"]
+        result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+        peaks.append(int(result.stderr.split()[-1]))
+    assert peaks[1] - peaks[0] < 20_000  # kB, for 20,000 entries more
+
+
+def test_a_book_that_was_never_made_cannot_be_read(bxl: Bxl) -> None:
+    for arguments in (("trial-balance",), ("statement", "550100"), ("export", "--format", "csv", "--out", "-")):
+        result = bxl(*arguments)
+        assert result.returncode == 1
+        assert "Traceback" not in result.stderr
+
+
+def test_a_database_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "api.cli.main", "trial-balance", "--database"]
+    result = subprocess.run(
+        [*command, "postgresql://127.0.0.1:1/none"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("import",), ("import", "absent.jsonl"), ("export", "--format", "odt"), ("pay",)]
+)
+def test_a_wrong_use_exits_three(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "api.cli.main", *arguments]
+    assert subprocess.run(command, capture_output=True, check=False, cwd=tmp_path).returncode == 3
