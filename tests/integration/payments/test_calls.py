@@ -1,0 +1,175 @@
+"""Calls to the provider: one effect, whatever the line, the provider or the process does."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import sqlalchemy as sa
+
+from ledger.payments import tables as t
+from ledger.payments.model import PaymentState, RefundState
+from tests.payments_kit import sandbox_rail
+
+
+def call_row(shop):
+    with shop.book.read() as connection:
+        return connection.execute(sa.select(t.provider_call)).first()
+
+
+def quick(shop, sandbox):
+    """The same shop with a client that waits a second for an answer."""
+    shop.rail = sandbox_rail(sandbox.base, timeout=(1, 1))
+    return shop
+
+
+@pytest.mark.parametrize("fault", ["timeout-after", "reset-after", "500-after"])
+def test_a_create_that_times_out_after_it_took_effect_is_answered_with_the_same_payment(sqlite_shop, sandbox, fault):
+    shop = quick(sqlite_shop, sandbox)
+    payment_id = shop.ask()
+    shop.control.add_fault(fault, path="/v2/payments", seconds=3)
+    assert shop.send() == 0
+    assert call_row(shop).state == "unknown"
+    assert shop.send() == 0  # its pause is not over
+    shop.later(seconds=30)
+    assert shop.send() == 1
+    [at_provider] = shop.control.payments()
+    assert shop.view(payment_id).provider_id == at_provider["id"]
+    first, second = (r for r in shop.control.requests() if r["method"] == "POST")
+    assert (first["body"], first["key"]) == (second["body"], second["key"])
+
+
+@pytest.mark.parametrize(
+    "fault", ["timeout-before", "reset-before", "500-before", "502-html", "503", "429", "422-without-detail"]
+)
+def test_a_create_that_did_not_take_effect_is_made_later(sqlite_shop, sandbox, fault):
+    shop = quick(sqlite_shop, sandbox)
+    payment_id = shop.ask()
+    shop.control.add_fault(fault, path="/v2/payments", seconds=3)
+    assert shop.send() == 0
+    assert shop.view(payment_id).state is PaymentState.REQUESTED
+    shop.later(seconds=30)
+    assert shop.send() == 1
+    assert len(shop.control.payments()) == 1
+
+
+def test_after_the_retry_window_a_lost_create_is_found_by_its_metadata_and_adopted(shop):
+    payment_id = shop.ask()
+    shop.control.add_fault("reset-after", path="/v2/payments")
+    assert shop.send() == 0
+    shop.later(minutes=70)
+    assert shop.send() == 1
+    [at_provider] = shop.control.payments()
+    assert shop.view(payment_id).provider_id == at_provider["id"]
+    assert [r["method"] for r in shop.control.requests()] == ["POST", "GET"]
+
+
+def test_after_the_retry_window_a_create_that_is_not_found_is_closed_and_shown(sqlite_shop):
+    payment_id = sqlite_shop.ask()
+    sqlite_shop.control.add_fault("reset-before", path="/v2/payments")
+    sqlite_shop.send()
+    sqlite_shop.later(minutes=70)
+    assert sqlite_shop.send() == 1
+    assert sqlite_shop.view(payment_id).state is PaymentState.REJECTED
+    assert sqlite_shop.control.payments() == []
+    assert sqlite_shop.cases() == ["payment-refused-by-provider"]
+
+
+def test_a_call_that_was_only_postponed_keeps_its_whole_retry_window(sqlite_shop):
+    sqlite_shop.ask()
+    sqlite_shop.control.add_fault("429", path="/v2/payments")
+    sqlite_shop.send()
+    assert (call_row(sqlite_shop).state, call_row(sqlite_shop).first_sent_at) == ("planned", None)
+    sqlite_shop.later(minutes=70)
+    assert sqlite_shop.send() == 1
+    assert len(sqlite_shop.control.payments()) == 1
+
+
+def test_a_refund_with_an_unknown_outcome_is_looked_for_before_anything_is_sent_again(sqlite_shop):
+    payment = sqlite_shop.paid()
+    sqlite_shop.ask_refund(payment)
+    sqlite_shop.control.add_fault("reset-after", path="/v2/payments/")
+    assert sqlite_shop.send() == 0
+    sqlite_shop.later(minutes=1)
+    before = len(sqlite_shop.control.requests())
+    assert sqlite_shop.send() == 1
+    assert [r["method"] for r in sqlite_shop.control.requests()[before:]] == ["GET"]
+    assert sqlite_shop.process() == 1
+    assert sqlite_shop.refunds(payment)[0].state is RefundState.SENT
+    assert len(sqlite_shop.control.refunds()) == 1
+
+
+def test_a_refund_that_nobody_can_find_after_the_window_waits_for_a_person(sqlite_shop):
+    payment = sqlite_shop.paid()
+    sqlite_shop.ask_refund(payment)
+    sqlite_shop.control.add_fault("reset-before", path="/v2/payments/")
+    sqlite_shop.send()
+    sqlite_shop.later(minutes=70)
+    assert sqlite_shop.send() == 1
+    assert sqlite_shop.control.refunds() == []
+    assert sqlite_shop.refunds(payment)[0].state is RefundState.REJECTED
+    assert sqlite_shop.cases() == ["refund-outcome-unknown"]
+    assert sqlite_shop.send() == 0
+
+
+def test_one_payment_may_be_sent_alone(sqlite_shop):
+    from ledger.payments.calls import send_due_calls
+
+    first, second = sqlite_shop.ask("pledge:p1"), sqlite_shop.ask("pledge:p2")
+    assert send_due_calls(sqlite_shop.book, sqlite_shop.rail, subject=second) == 1
+    assert sqlite_shop.view(first).state is PaymentState.REQUESTED
+    assert sqlite_shop.view(second).state is PaymentState.OPEN
+
+
+# Killed processes: each step is run in a process of its own that kills itself at a named point.
+
+
+def run_process(shop, sandbox, *, crash_at="", minutes=0):
+    """What one turn of a worker does, in another process; gives its exit code."""
+    environment = {**os.environ, "BXL_CRASH_AT": crash_at, "PYTHONPATH": "."}
+    url = shop.book.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "tests.payments_turn", url, sandbox.base, str(minutes)]
+    return subprocess.run(command, env=environment, timeout=60, check=False).returncode
+
+
+@pytest.mark.parametrize("point", ["call.before-send", "call.after-send", "posting.after-commit"])
+def test_a_process_killed_while_it_creates_a_payment_loses_and_doubles_nothing(shop, sandbox, point):
+    payment_id = shop.ask()
+    assert run_process(shop, sandbox, crash_at=point) == -signal.SIGKILL
+    assert run_process(shop, sandbox, minutes=2) == 0
+    [at_provider] = shop.control.payments()
+    assert shop.view(payment_id).provider_id == at_provider["id"]
+
+
+def test_a_process_killed_after_it_sent_and_started_seventy_minutes_later_adopts_the_payment(sqlite_shop, sandbox):
+    payment_id = sqlite_shop.ask()
+    assert run_process(sqlite_shop, sandbox, crash_at="call.after-send") == -signal.SIGKILL
+    assert run_process(sqlite_shop, sandbox, minutes=70) == 0
+    [at_provider] = sqlite_shop.control.payments()
+    assert sqlite_shop.view(payment_id).provider_id == at_provider["id"]
+    assert len([r for r in sqlite_shop.control.requests() if r["method"] == "POST"]) == 1
+
+
+@pytest.mark.parametrize("point", ["inbox.after-fetch", "posting.before-seal", "posting.after-seal"])
+def test_a_process_killed_while_it_records_a_payment_posts_it_once_when_it_is_back(shop, sandbox, point):
+    payment = shop.open()
+    shop.control.pay(payment.provider_id)
+    assert run_process(shop, sandbox, crash_at=point) == -signal.SIGKILL
+    assert shop.entries() == {}
+    assert run_process(shop, sandbox) == 0
+    assert shop.entries() == {"payment-received": 1}
+    assert run_process(shop, sandbox, minutes=2) == 0
+    assert shop.entries() == {"payment-received": 1}
+
+
+@pytest.mark.parametrize("point", ["call.before-send", "call.after-send", "inbox.after-fetch"])
+def test_a_process_killed_while_it_refunds_sends_the_money_back_once(shop, sandbox, point):
+    payment = shop.paid()
+    shop.ask_refund(payment)
+    assert run_process(shop, sandbox, crash_at=point) == -signal.SIGKILL
+    assert run_process(shop, sandbox, minutes=2) == 0
+    assert run_process(shop, sandbox, minutes=4) == 0
+    assert len(shop.control.refunds()) == 1
+    assert shop.entries() == {"payment-received": 1, "refund-sent": 1}
+    assert shop.balance("580100") == 0
