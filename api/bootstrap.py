@@ -1,32 +1,162 @@
 """From settings to a working installation: the book, the payment rail, the mail, and what answers to what.
 
-This is the only place that knows which function handles which outbox topic.
+    <data>/bxl.sqlite3        the embedded database
+    <data>/keys/              wrapping key of the subject keys, keys of the log, of receipts and of papers
+    <data>/log/               what is published
+
+This is the only place that knows which function handles which topic and which job runs on which date.
 """
 
-from dataclasses import dataclass
+import hashlib
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TookTooLong
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from api.settings import Settings
+import sqlalchemy as sa
+import structlog
+
+from api import migrations
+from api.mail.transport import KeptMail, MailTransport, SmtpMail
+from api.rails.mollie import MollieRail
+from api.rails.sandbox.control import SandboxControl
+from api.settings import LOCAL_HOSTS, Settings
+from contracts.documents.authority import make_receipt_identity
+from ledger import book as ledger_book
 from ledger.book import Book
+from ledger.clock import SystemClock
+from ledger.errors import Refusal
+from ledger.log.keys import create_log
+from ledger.log.tiles import POLICY
+from ledger.payments.calls import send_due_calls
+from ledger.payments.rail import PaymentRail
+from ledger.payments.service import configure_payments
+from ledger.storage.engine import open_engine
+from ledger.storage.keys import KeyRing, make_wrapping_key, read_wrapping_key
+
+CALL_SECONDS = 5.0
+_WRAPPING_KEY = "wrapping.key"
+logger = structlog.get_logger("bxl.bootstrap")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wiring:
     """Everything a process needs, put together once."""
 
     settings: Settings
     book: Book
+    rail: PaymentRail
+    mail: MailTransport
+    sandbox: SandboxControl | None
+    _calls: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="provider-call"), repr=False
+    )
 
+    def send_call_now(self, subject: str) -> bool:
+        """Right after a commit: make the provider call of one payment or refund, waiting five seconds at most.
 
-def open_book(settings: Settings) -> Book:
-    """The book of an installation that stands; raises `BookMissing` where `create_book` has not run."""
-    raise NotImplementedError
-
-
-def create_book(settings: Settings) -> Book:
-    """Create or open: folder, schema, keys and policy, genesis. Doing it twice does it once."""
-    raise NotImplementedError
+        A call that takes longer goes on and is recorded when it answers; one that fails is the worker's to repeat.
+        """
+        calling = self._calls.submit(send_due_calls, self.book, self.rail, limit=1, subject=subject)
+        try:
+            return calling.result(CALL_SECONDS) > 0
+        except TookTooLong:
+            return False
+        except Exception as error:  # the effect is the worker's to repeat; the answer to the person goes on
+            logger.warning("call-failed", subject=subject, exc_info=error)
+            return False
 
 
 def wire(settings: Settings) -> Wiring:
-    """Open the book and connect the edges."""
-    return Wiring(settings, open_book(settings))
+    """Open the book and connect the edges; refuses `book-unknown` and `schema-not-current`."""
+    return wire_book(settings, open_book(settings))
+
+
+def wire_book(settings: Settings, book: Book) -> Wiring:
+    """Connect the edges to an open book, and keep where payers return to and where the provider knocks."""
+    rail = MollieRail(settings.mollie_key, settings.mollie_endpoint)
+    with book.unit_of_work(actor="system:bootstrap") as uow:
+        configure_payments(uow, public_url=settings.origin, webhook_url=settings.webhook_url, mode=rail.mode)
+    return Wiring(
+        settings=settings,
+        book=book,
+        rail=rail,
+        mail=SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else KeptMail(),
+        sandbox=SandboxControl(settings.sandbox_url) if settings.sandbox_url else None,
+    )
+
+
+def open_book(settings: Settings) -> Book:
+    """The book of an installation that stands; refuses `book-unknown` and `schema-not-current`."""
+    engine = _engine(settings)
+    wrapping = read_wrapping_key(settings.keys_folder / _WRAPPING_KEY)
+    return ledger_book.open_book(
+        engine, settings.book_id, clock=SystemClock(), keys=KeyRing(settings.book_id, wrapping)
+    )
+
+
+def create_book(settings: Settings, *, business_date: date | None = None) -> Book:
+    """Create or open: folders, schema, keys and policy, entry 0. Doing it twice does it once.
+
+    With `business_date` a new book is a sandbox whose date stands still until it is moved.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    engine = _engine(settings)
+    _upgrade(engine)
+    clock = SystemClock()
+    receipt = make_receipt_identity(settings.keys_folder, now=clock.now(), passphrase=settings.key_passphrase)
+    create_log(
+        settings.keys_folder,
+        settings.log_folder,
+        origin=_log_origin(settings),
+        receipt_certificate_sha256=receipt.certificate_sha256,
+        passphrase=settings.key_passphrase,
+    )
+    keys = KeyRing(settings.book_id, _wrapping_key(settings.keys_folder))
+    try:
+        return ledger_book.create_book(
+            engine,
+            settings.book_id,
+            name=settings.operator,
+            origin=settings.origin,
+            policy_hash=hashlib.sha256((settings.log_folder / POLICY).read_bytes()).digest(),
+            clock=clock,
+            keys=keys,
+            business_date=business_date,
+        )
+    except Refusal as refusal:
+        if refusal.code != "book-exists":
+            raise
+        return ledger_book.open_book(engine, settings.book_id, clock=clock, keys=keys)
+
+
+def _engine(settings: Settings) -> sa.Engine:
+    return open_engine(settings.database_url)
+
+
+def _wrapping_key(folder: Path) -> bytes:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _WRAPPING_KEY
+    return read_wrapping_key(path) if path.exists() else make_wrapping_key(path)
+
+
+def _log_origin(settings: Settings) -> str:
+    """The log's name: the public host, or a name of its own on a machine that has none."""
+    host = urlsplit(settings.origin).hostname or "localhost"
+    if host in LOCAL_HOSTS:
+        host = f"local-{secrets.token_hex(4)}.bxl-invest.example"
+    return f"{host}/{settings.book_id}"
+
+
+def _upgrade(engine: sa.Engine) -> None:
+    if hasattr(migrations, "upgrade"):
+        migrations.upgrade(engine)
+        return
+    from ledger.storage.schema import create_schema
+
+    migrations.load_metadata()
+    if not sa.inspect(engine).has_table("book"):
+        create_schema(engine)

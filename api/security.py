@@ -89,7 +89,7 @@ class SecurityHeaders:
 
 
 class OriginCheck:
-    """Refuses a state-changing request that another site's page made with our visitor's cookie (`origin-not-allowed`)."""
+    """Refuses a write that another site's page made with our visitor's cookie (`origin-not-allowed`)."""
 
     def __init__(self, app: ASGIApp, *, origin: str, exempt: tuple[str, ...], refuse: RefusalResponse) -> None:
         self.app = app

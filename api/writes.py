@@ -1,7 +1,7 @@
 """Writes that may be repeated: the answer to an `Idempotency-Key` is kept with its effect and given again.
 
-A request runs in one unit of work together with the row that keeps its answer. A refusal rolls that unit of work back and
-is kept in one of its own, so that a repetition gets the same refusal even where the cause has gone meanwhile.
+A request runs in one unit of work together with the row that keeps its answer. A refusal rolls that unit of work back
+and is kept in one of its own, so that a repetition gets the same refusal even where the cause has gone meanwhile.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """One parent for the processes of an installation: starts them, restarts one that dies, ends them together.
 
-Each child runs in its own session, so that Ctrl-C in a terminal reaches the parent alone, and holds the read end of a pipe
-whose other end only the parent has: a parent that is killed without warning takes its children with it (see
+Each child runs in its own session, so that Ctrl-C in a terminal reaches the parent alone, and holds the read end of a
+pipe whose other end only the parent has: a parent that is killed without warning takes its children with it (see
 `end_with_parent`).
 """
 

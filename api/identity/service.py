@@ -46,7 +46,10 @@ def request_login_link(uow: UnitOfWork, *, email: str, language: str, origin: st
             expires_at=uow.now() + LINK_LIFETIME,
         )
     )
-    facts: dict[str, Fact] = {"link": login_link(origin, language, token), "minutes": int(LINK_LIFETIME.total_seconds()) // 60}
+    facts: dict[str, Fact] = {
+        "link": login_link(origin, language, token),
+        "minutes": int(LINK_LIFETIME.total_seconds()) // 60,
+    }
     write_mail(
         uow, template="log-in", to=party.party_id, key=f"log-in:{token_hash(token)}", language=language, facts=facts
     )
@@ -59,7 +62,7 @@ def link_is_open(book: Book, token: str) -> bool:
 
 
 def open_session(uow: UnitOfWork, token: str) -> OpenedSession:
-    """Use up a log-in link and open a session; refuses `log-in-link-not-valid` (unknown, used or expired: one answer)."""
+    """Use up a log-in link and open a session; refuses `log-in-link-not-valid` (unknown, used, expired)."""
     row = uow.connection.execute(_open_link(uow.book_id, token, uow.now())).first()
     if row is None:
         raise Refusal("log-in-link-not-valid")

@@ -1,4 +1,4 @@
-"""Operational rows of log-in: one-time links, how often an address asked, open sessions. Tokens are kept as hashes only."""
+"""Operational rows of log-in: one-time links, how often an address asked, open sessions; of tokens only hashes."""
 
 import sqlalchemy as sa
 

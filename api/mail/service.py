@@ -1,7 +1,7 @@
 """Writing mail and sending it: written in the unit of work of its cause, delivered afterwards and at least once.
 
-A mail has a key, so that its cause may be handled twice and the mail is still written once. Its text is fixed when it is
-written and sealed under the recipient's key.
+A mail has a key, so that its cause may be handled twice and the mail is still written once. Its text is fixed when it
+is written and sealed under the recipient's key.
 
     written ──sent──▶ sent
        │ ├──no delivery configured──▶ kept
@@ -28,15 +28,26 @@ logger = structlog.get_logger("bxl.mail")
 
 
 def write_mail(
-    uow: UnitOfWork, *, template: str, to: str, key: str, facts: Mapping[str, Fact], language: str | None = None
+    uow: UnitOfWork,
+    *,
+    template: str,
+    to: str,
+    key: str,
+    facts: Mapping[str, Fact],
+    language: str | None = None,
+    page: tuple[str, str] | None = None,
 ) -> None:
-    """Write the mail `template` to the party `to`, in `language` or else the party's own; once per `key`."""
+    """Write the mail `template` to the party `to`, in `language` or else the party's own; once per `key`.
+
+    `page` is (origin, path) of the page it is about; its address in the mail's language is the fact `link`.
+    """
     known = sa.select(mail.c.key).where(mail.c.book_id == uow.book_id, mail.c.key == key)
     if uow.connection.execute(known).first():
         return
     recipient = parties.party(uow.connection, uow, to)
     chosen = language or recipient.language
-    text = render(template, chosen, name=recipient.name, facts=facts)
+    link = {} if page is None else {"link": f"{page[0]}/{chosen}{page[1]}"}
+    text = render(template, chosen, name=recipient.name, facts={**facts, **link})
     sealed = uow.keys.seal_personal(uow, to, json.dumps({"subject": text.subject, "body": text.body}).encode())
     uow.connection.execute(
         mail.insert().values(

@@ -1,5 +1,6 @@
 """Operational rows of mail: what was written to whom and whether it left. Address and text are sealed under the
-recipient's own key, so that an erasure makes them unreadable with everything else about the person."""
+recipient's own key, so that an erasure makes them unreadable with everything else about the person.
+"""
 
 import sqlalchemy as sa
 

@@ -1,8 +1,7 @@
-"""The dated jobs: what falls due with a date and not with an event. Each runs once per book and date.
+"""The dated jobs: what falls due with a date and not with an event.
 
-A job is one unit of work with the row that says it has run, so that a process killed in between has done neither. Days
-that the worker slept through are caught up with in order. Running a job again would change nothing: the services it
-calls are keyed by facts.
+Each job runs for each date in order, and a row says that it has. The services behind them work in units of their own
+and do nothing twice, so a job that was cut short simply runs again. Days that the worker slept through are caught up with.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +13,9 @@ import sqlalchemy as sa
 import structlog
 
 from api.worker.tables import dated_job
-from ledger.book import Book, UnitOfWork
+from contracts.loans import service as loans
+from contracts.pledges import service as pledges
+from ledger.book import Book
 
 logger = structlog.get_logger("bxl.jobs")
 
@@ -24,10 +25,20 @@ class Job:
     """One kind of dated work; `run` answers how many things it did on that date."""
 
     name: str
-    run: Callable[[UnitOfWork, date], int]
+    run: Callable[[Book, date], int]
 
 
-def run_dated_jobs(book: Book, jobs: Sequence[Job]) -> int:
+JOBS: tuple[Job, ...] = (
+    Job("firm-up-pledges", pledges.firm_up_pledges),
+    Job("lapse-unpaid-pledges", pledges.lapse_unpaid_pledges),
+    Job("close-offers", loans.close_due_offers),
+    Job("call-instalments", loans.call_due_instalments),
+    Job("remind-late-borrowers", loans.remind_late_borrowers),
+)
+"""In this order: an offer is closed on money that has become firm the same day."""
+
+
+def run_dated_jobs(book: Book, jobs: Sequence[Job] = JOBS) -> int:
     """Run every job of every day since the last one that was completed; gives how many jobs did anything."""
     with book.read() as connection:
         today = book.today_in(connection)
@@ -40,17 +51,22 @@ def run_dated_jobs(book: Book, jobs: Sequence[Job]) -> int:
     return done
 
 
+def rerun_dated_jobs(book: Book, jobs: Sequence[Job] = JOBS) -> int:
+    """Run today's jobs once more, for what has become due since they ran; gives how much they did."""
+    today = book.today()
+    return sum(job.run(book, today) for job in jobs)
+
+
 def _run(book: Book, job: Job, on: date) -> int:
     named = {"book_id": book.book_id, "on_date": on, "job": job.name}
     known = sa.select(dated_job.c.job).where(*(dated_job.c[name] == value for name, value in named.items()))
     with book.read() as connection:
         if connection.execute(known).first():
             return 0
+    count = job.run(book, on)
     with book.unit_of_work(actor=f"job:{job.name}") as uow:
-        if uow.connection.execute(known).first():
-            return 0
-        count = job.run(uow, on)
-        uow.connection.execute(dated_job.insert().values(**named, outcome=str(count), done_at=uow.now()))
+        if uow.connection.execute(known).first() is None:
+            uow.connection.execute(dated_job.insert().values(**named, outcome=str(count), done_at=uow.now()))
     if count:
         logger.info("job-done", job=job.name, on=on.isoformat(), count=count)
     return int(count > 0)
@@ -59,6 +75,5 @@ def _run(book: Book, job: Job, on: date) -> int:
 def _last_day(book_id: str, jobs: Sequence[Job]) -> sa.Select[Any]:
     """The newest day on which the last job of the day has run."""
     rows = dated_job.c
-    return sa.select(sa.func.max(rows.on_date, type_=rows.on_date.type)).where(
-        rows.book_id == book_id, rows.job == jobs[-1].name
-    )
+    newest = sa.func.max(rows.on_date, type_=rows.on_date.type)
+    return sa.select(newest).where(rows.book_id == book_id, rows.job == jobs[-1].name)

@@ -1,7 +1,7 @@
 """The relay: what a commit left in the outbox happens now, each row once.
 
-A row is taken under a lease; then its handler and its completion are one unit of work, so that a process killed anywhere
-in between leaves either both or neither. A handler that refuses can't succeed by trying again at once: the row is tried
+A row is taken under a lease; then its handler and its completion are one unit of work, so that a process killed
+anywhere in between leaves either both or neither. A handler that refuses can't succeed by trying again at once: the row is tried
 again later, and given up, visibly, after ten times.
 """
 
@@ -40,8 +40,7 @@ def _deliver(book: Book, handlers: Mapping[str, Handler], row: OutboxRow) -> int
             crash.reach("relay.before-effect")
             if handler := handlers.get(row.topic):
                 handler(uow, row)
-            if not outbox.complete(uow.connection, uow.book_id, row.topic, row.key, now=uow.now()):
-                raise _SettledElsewhere
+            _complete(uow, row)
             crash.reach("relay.after-effect")
     except _SettledElsewhere:
         return 0
@@ -53,6 +52,11 @@ def _deliver(book: Book, handlers: Mapping[str, Handler], row: OutboxRow) -> int
         logger.exception("handler-failed", topic=row.topic, key=row.key)
         return 0
     return 1
+
+
+def _complete(uow: UnitOfWork, row: OutboxRow) -> None:
+    if not outbox.complete(uow.connection, uow.book_id, row.topic, row.key, now=uow.now()):
+        raise _SettledElsewhere
 
 
 def _try_later(book: Book, row: OutboxRow, error: str) -> None:

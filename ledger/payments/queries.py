@@ -24,6 +24,15 @@ def payment(connection: sa.Connection, book_id: str, payment_id: str) -> Payment
     return views[0] if views else None
 
 
+def payer_of(connection: sa.Connection, book_id: str, payment_id: str) -> str | None:
+    """The party that a payment was asked of, or nothing."""
+    c = t.payment.c
+    payer: str | None = connection.execute(
+        sa.select(c.payer).where(c.book_id == book_id, c.payment_id == payment_id)
+    ).scalar_one_or_none()
+    return payer
+
+
 def payments_for(connection: sa.Connection, book_id: str, reference: str) -> list[PaymentView]:
     """Every payment of a reference, oldest first."""
     return _payments(connection, book_id, t.payment.c.reference == reference)

@@ -1,0 +1,112 @@
+"""Receipts for holders: the proof files of one line of the journal, and the paper that carries them.
+
+A line's receipt is its owner's and nobody else's; it is given once the published log covers the entry.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import cast
+
+from api.bootstrap import Wiring
+from contracts.documents.authority import make_receipt_identity
+from contracts.documents.model import Addressee, Language, ReceiptData
+from contracts.documents.receipt import render_receipt
+from contracts.documents.signature import sign_receipt
+from contracts.parties import queries as parties
+from contracts.parties.model import Attribute
+from ledger import balances
+from ledger.audit.openings import receipt_for
+from ledger.balances import OwnedLine
+from ledger.errors import Refusal
+from ledger.integrator import read_checkpoint
+from ledger.log.policy import parse_policy
+from ledger.log.receipt import ReceiptFiles
+from ledger.log.tiles import POLICY
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """A line of one's own; `final` once its receipt can be given."""
+
+    line: OwnedLine
+    final: bool
+
+
+def own_lines(wiring: Wiring, party_id: str, *, before_n: int | None = None, limit: int = 100) -> list[ReceiptLine]:
+    """The party's lines, newest first."""
+    book = wiring.book
+    size = published_size(wiring)
+    with book.read() as connection:
+        lines = balances.lines_of_owner(connection, book.book_id, party_id, before_n=before_n, limit=limit)
+    return [ReceiptLine(line, line.n < size) for line in lines]
+
+
+def published_size(wiring: Wiring) -> int:
+    """The number of entries under the published checkpoint."""
+    published = read_checkpoint(wiring.settings.log_folder)
+    return published[0].size if published else 0
+
+
+def receipt_files(wiring: Wiring, party_id: str, n: int, line: int) -> ReceiptFiles:
+    """Proof and opening of one's own line; refuses `line-unknown` for anybody else's, and `receipt-not-yet-final`."""
+    _own_line(wiring, party_id, n, line)
+    return receipt_for(wiring.book, wiring.settings.log_folder, n=n, line=line)
+
+
+def receipt_pdf(wiring: Wiring, party_id: str, n: int, line: int, *, language: str) -> bytes:
+    """The signed paper with both files attached; refuses as `receipt_files` does."""
+    owned = _own_line(wiring, party_id, n, line)
+    proof = receipt_for(wiring.book, wiring.settings.log_folder, n=n, line=line)
+    chosen = cast("Language", language)
+    pdf = render_receipt(_data(wiring, party_id, owned, chosen), chosen, proof=proof.proof, opening=proof.opening)
+    now = wiring.book.clock.now()
+    settings = wiring.settings
+    identity = make_receipt_identity(settings.keys_folder, now=now, passphrase=settings.key_passphrase)
+    return sign_receipt(pdf, identity=identity, at=now)
+
+
+def _own_line(wiring: Wiring, party_id: str, n: int, line: int) -> OwnedLine:
+    """Somebody else's line answers as one that does not exist."""
+    book = wiring.book
+    with book.read() as connection:
+        found = balances.lines_of_owner(connection, book.book_id, party_id, before_n=n + 1, limit=20)
+    for owned in found:
+        if (owned.n, owned.line) == (n, line):
+            return owned
+    raise Refusal("line-unknown", n=n, line=line)
+
+
+def _data(wiring: Wiring, party_id: str, owned: OwnedLine, language: Language) -> ReceiptData:
+    settings, book = wiring.settings, wiring.book
+    policy = (settings.log_folder / POLICY).read_bytes()
+    with book.read() as connection:
+        commune = parties.attribute_as_of(connection, book, party_id, Attribute.COMMUNE, owned.effective_on)
+        name = parties.display_name(connection, book, party_id)
+    return ReceiptData(
+        receipt_id=f"{book.book_id}-{owned.n}-{owned.line}",
+        holder=Addressee(party=party_id, name=name, address=(str(commune),) if commune else ()),
+        happened=purposes()[owned.purpose][language],
+        entry_number=owned.n,
+        effective_on=owned.effective_on,
+        booked_at=owned.booked_at,
+        account=str(owned.account),
+        asset=owned.account.asset,
+        side="debit" if owned.debit else "credit",
+        amount_cents=owned.debit or owned.credit,
+        origin=parse_policy(policy).origin,
+        checkpoint_size=published_size(wiring),
+        policy_sha256=hashlib.sha256(policy).hexdigest(),
+        licence_holder=settings.operator,
+        verify_address=f"{settings.origin}/log/",
+        sandbox=settings.is_sandbox,
+    )
+
+
+@cache
+def purposes() -> Mapping[str, Mapping[str, str]]:
+    """What each purpose of an entry means to a holder, by language."""
+    return tomllib.loads(files("api").joinpath("purposes.toml").read_text("utf-8"))

@@ -1,0 +1,98 @@
+"""`/v1/loans`: for staff all of them, for a lender and a borrower their own; what staff records of them."""
+
+from fastapi import APIRouter, Response
+
+from api.deps import AnySession, BookDep, Operator, Staff
+from api.identity.model import Role, Session
+from api.v1.answers import answer_once
+from api.v1.schemas.control import Asked
+from api.v1.schemas.loans import Evidence, Loan, LoanInFull, Reason, Release
+from api.writes import IdempotencyKey
+from contracts.loans import queries, service
+from ledger.book import Book, UnitOfWork
+from ledger.errors import Refusal
+from ledger.storage.base import JSON
+
+router = APIRouter(prefix="/loans", tags=["loans"])
+STAFF = frozenset({Role.AUDITOR, Role.OPERATOR})
+
+
+@router.get("")
+def list_loans(book: BookDep, _staff: Staff) -> list[Loan]:
+    """Every loan, the longest past due first."""
+    with book.read() as connection:
+        rows = queries.loans_overview(connection, book, book.today_in(connection))
+    return [Loan.model_validate(row) for row in rows]
+
+
+@router.get("/{loan_id}")
+def get_loan(book: BookDep, session: AnySession, loan_id: str) -> LoanInFull:
+    """One loan for its lenders, its borrower and staff; for everybody else it does not exist."""
+    return LoanInFull.model_validate(loan_for(book, session, loan_id))
+
+
+@router.post("/{loan_id}/disbursement-request", status_code=201)
+def request_disbursement(
+    book: BookDep, operator: Operator, key: IdempotencyKey, response: Response, loan_id: str, body: Reason
+) -> Asked:
+    """Ask a colleague to approve that the loan is paid out."""
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        asked = service.request_disbursement(uow, loan_id, on=uow.today(), reason=body.reason)
+        return {"approval_id": asked}
+
+    path = f"/v1/loans/{loan_id}/disbursement-request"
+    done = answer_once(book, operator, response, key=key, path=path, body=body, do=do)
+    return Asked(approval_id=str(done["approval_id"]))
+
+
+@router.post("/{loan_id}/disbursement", status_code=201)
+def order_disbursement(
+    book: BookDep, operator: Operator, key: IdempotencyKey, response: Response, loan_id: str, body: Release
+) -> dict[str, str]:
+    """Release the transfer that pays the loan out, once a colleague has approved it."""
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        order_id = service.order_disbursement(uow, loan_id, approval_id=body.approval_id, on=uow.today())
+        return {"order_id": order_id}
+
+    path = f"/v1/loans/{loan_id}/disbursement"
+    done = answer_once(book, operator, response, key=key, path=path, body=body, do=do)
+    return {"order_id": str(done["order_id"])}
+
+
+@router.post("/{loan_id}/bankruptcy")
+def record_bankruptcy(
+    book: BookDep, operator: Operator, key: IdempotencyKey, response: Response, loan_id: str, body: Evidence
+) -> LoanInFull:
+    """Record the borrower's bankruptcy by its proof."""
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        service.record_bankruptcy(uow, loan_id, on=body.on or uow.today(), evidence=body.evidence)
+        return {"loan_id": loan_id}
+
+    answer_once(book, operator, response, key=key, path=f"/v1/loans/{loan_id}/bankruptcy", body=body, do=do)
+    return get_loan(book, operator, loan_id)
+
+
+@router.post("/{loan_id}/write-off")
+def write_off(
+    book: BookDep, operator: Operator, key: IdempotencyKey, response: Response, loan_id: str, body: Evidence
+) -> LoanInFull:
+    """Write off what is outstanding and definitively lost; each lender's loss is an entry of its own."""
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        service.write_off(uow, loan_id, on=body.on or uow.today(), evidence=body.evidence)
+        return {"loan_id": loan_id}
+
+    answer_once(book, operator, response, key=key, path=f"/v1/loans/{loan_id}/write-off", body=body, do=do)
+    return get_loan(book, operator, loan_id)
+
+
+def loan_for(book: Book, session: Session, loan_id: str) -> queries.LoanPage:
+    """The loan as this session may see it; refuses `loan-not-known` to strangers."""
+    with book.read() as connection:
+        page = queries.loan_page(connection, book, loan_id, book.today_in(connection), lender=session.party_id)
+    if session.role in STAFF or page.claims or page.borrower == session.party_id:
+        return page
+    raise Refusal("loan-not-known", loan_id=loan_id)

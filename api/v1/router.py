@@ -1,0 +1,38 @@
+"""All resources of version 1 under `/v1`."""
+
+from fastapi import APIRouter
+
+from api.v1 import (
+    approvals,
+    books,
+    business_date,
+    documents,
+    loans,
+    offers,
+    payments,
+    pledges,
+    portfolio,
+    receipts,
+    sessions,
+    transfer_orders,
+)
+from api.v1.schemas import Problem
+
+_REFUSED = {"default": {"model": Problem, "description": "A refusal, as an RFC 9457 problem document"}}
+
+router = APIRouter(prefix="/v1", responses=_REFUSED)  # type: ignore[arg-type]  # FastAPI asks for int | str keys
+for resource in (
+    sessions,
+    offers,
+    pledges,
+    portfolio,
+    loans,
+    payments,
+    documents,
+    receipts,
+    approvals,
+    transfer_orders,
+    business_date,
+    books,
+):
+    router.include_router(resource.router)

@@ -1,0 +1,167 @@
+"""Portfolios and loans in the JSON API."""
+
+from datetime import date
+
+from api.v1.schemas import Cents, Code, Document, Line, Payment, Rate, RequestBody, Resource, Sha256
+
+
+class Claim(Resource):
+    """One claim of a lender: expected against received, with the tax withheld."""
+
+    loan_id: str
+    pledge_id: str
+    title: str
+    principal_cents: Cents
+    outstanding_cents: Cents
+    received_principal_cents: Cents
+    received_interest_gross_cents: Cents
+    withholding_cents: Cents
+    received_net_cents: Cents
+    expected_cents: Cents
+    overdue_cents: Cents
+    days_past_due: int
+    state_label: str
+    next_due_on: date | None
+    next_due_cents: Cents
+    lost_cents: Cents
+
+
+class Totals(Resource):
+    """The sums of the claims."""
+
+    principal_cents: Cents
+    outstanding_cents: Cents
+    received_principal_cents: Cents
+    received_interest_gross_cents: Cents
+    withholding_cents: Cents
+    received_net_cents: Cents
+    expected_cents: Cents
+    overdue_cents: Cents
+    lost_cents: Cents
+
+
+class Month(Resource):
+    """Gross amounts due and received in one month, named by its first day."""
+
+    month: date
+    expected_cents: Cents
+    received_cents: Cents
+
+
+class Portfolio(Resource):
+    """A lender's claims, late ones first."""
+
+    claims: list[Claim]
+    totals: Totals
+    months: list[Month]
+
+
+class Instalment(Resource):
+    """One instalment of a loan."""
+
+    n: int
+    due_on: date
+    interest_cents: Cents
+    principal_cents: Cents
+    total_cents: Cents
+    outstanding_cents: Cents
+    called: bool
+    paid_on: date | None
+    state: str
+
+
+class Share(Resource):
+    """The caller's own part of an instalment; `entry_key` names the journal entry that paid it."""
+
+    n: int
+    due_on: date
+    interest_cents: Cents
+    principal_cents: Cents
+    withholding_cents: Cents
+    net_cents: Cents
+    paid_on: date | None
+    entry_key: str | None
+
+
+class Event(Resource):
+    """Something that happened to the loan."""
+
+    on: date
+    event: str
+
+
+class Lender(Resource):
+    """A lender by number, never by name."""
+
+    number: int
+    principal_cents: Cents
+    outstanding_cents: Cents
+    lost_cents: Cents
+    own: bool
+
+
+class Loan(Resource):
+    """A loan in a list."""
+
+    loan_id: str
+    offer_id: str
+    title: str
+    borrower_name: str
+    state: str
+    state_label: str
+    days_past_due: int
+    overdue_cents: Cents
+    principal_cents: Cents
+    outstanding_cents: Cents
+    lost_cents: Cents
+
+
+class LoanInFull(Loan):
+    """A loan with its schedule and history; `claims`, `shares` and `documents` are the caller's own."""
+
+    rate_annual: Rate
+    term_years: int
+    every: str
+    repayment: str
+    agreed_on: date
+    disbursed_on: date | None
+    ends_on: date
+    instalments: list[Instalment]
+    events: list[Event]
+    lenders: list[Lender]
+    claims: list[Claim]
+    shares: list[Share]
+    documents: list[Document]
+
+
+class Due(Resource):
+    """A called instalment that its borrower has not paid, with the payment that settles it."""
+
+    loan_id: str
+    title: str
+    n: int
+    due_on: date
+    interest_cents: Cents
+    principal_cents: Cents
+    total_cents: Cents
+    days_past_due: int
+    payment: Payment | None
+
+
+class Evidence(RequestBody):
+    """What proves a fact that staff records, and the fact's date if it is not today."""
+
+    evidence: Sha256
+    on: date | None = None
+
+
+class Reason(RequestBody):
+    """Why a second pair of eyes is asked for."""
+
+    reason: Line
+
+
+class Release(RequestBody):
+    """The approval that a colleague gave."""
+
+    approval_id: Code

@@ -1,0 +1,151 @@
+"""What the worker does, step by step, and which function handles which topic of the outbox.
+
+relay        rows of the outbox -> their handlers
+calls        frozen provider calls -> the provider
+inbox        wake-up calls -> the whole truth -> facts
+jobs         what falls due with the date
+agreements   issued claims -> signed papers
+agreements   claims without a paper -> signed agreements
+mails        written mail -> the mail server
+integrate    committed entries -> tiles of the published log
+checkpoints  what the signer published -> rows
+sweep        what no webhook told
+calendar     the next day of a move of the sandbox's date
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import partial
+from typing import cast
+
+from api.bootstrap import Wiring
+from api.mail.service import send_due_mails, write_mail
+from api.worker import dates
+from api.worker.jobs import run_dated_jobs
+from api.worker.loop import Step, run_until_idle
+from api.worker.relay import Handler, relay
+from contracts.agreements import write_due_agreements
+from contracts.dispatch import HANDLERS, resolve_credit
+from contracts.dispatch import Handler as ProductHandler
+from contracts.events import MAIL_TEMPLATES
+from contracts.loans.model import DocumentDesk
+from ledger.book import UnitOfWork
+from ledger.errors import Fact
+from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
+from ledger.outbox import OutboxRow
+from ledger.payments.calls import send_due_calls
+from ledger.payments.inbox import process_inbox
+from ledger.payments.sweep import sweep
+
+SWEEP_SECONDS = 600.0
+LOG_SECONDS = 1.0
+MOST_SWEEPS = 5
+
+
+def steps(wiring: Wiring) -> list[Step]:
+    """Everything the worker does, in the order in which one thing leads to the next."""
+    book = wiring.book
+    return [
+        *money_steps(wiring),
+        Step("agreements", lambda: write_due_agreements(book, document_desk(wiring)), every=LOG_SECONDS),
+        Step("mails", lambda: send_due_mails(book, wiring.mail)),
+        Step("integrate", _Integrator(wiring), every=LOG_SECONDS),
+        Step("checkpoints", _CheckpointCopier(wiring), every=LOG_SECONDS),
+        Step("sweep", lambda: sweep(book, wiring.rail), every=SWEEP_SECONDS),
+        Step("calendar", lambda: live_one_day(wiring)),
+    ]
+
+
+def money_steps(wiring: Wiring) -> list[Step]:
+    """The steps that must come to rest before a day is over."""
+    book = wiring.book
+    return [
+        Step("relay", partial(relay, book, handlers(wiring))),
+        Step("calls", lambda: send_due_calls(book, wiring.rail)),
+        Step("inbox", lambda: process_inbox(book, wiring.rail, resolve_credit=resolve_credit)),
+        Step("jobs", lambda: run_dated_jobs(book)),
+    ]
+
+
+def handlers(wiring: Wiring) -> Mapping[str, Handler]:
+    """What happens with each topic: products' own facts, and mail."""
+    products = {topic: _with_body(handle) for topic, handle in HANDLERS.items()}
+    mails = {f"mail.{template}": partial(_write_mail, wiring.settings.origin) for template in MAIL_TEMPLATES}
+    return {**products, **mails}
+
+
+def live_one_day(wiring: Wiring) -> int:
+    """One day of an open move of the date, in a sandbox."""
+    if wiring.sandbox is None:
+        return 0
+    return dates.advance(wiring.book, tell=partial(tell, wiring), settle=partial(settle, wiring))
+
+
+def settle(wiring: Wiring) -> None:
+    """Let everything that is due today come to rest, whether or not the provider's calls arrive."""
+    money = money_steps(wiring)
+    run_until_idle(money)
+    for _ in range(MOST_SWEEPS):
+        if not sweep(wiring.book, wiring.rail):
+            break
+        run_until_idle(money)
+
+
+def tell(wiring: Wiring, today: date) -> None:
+    """Give the sandbox the date."""
+    assert wiring.sandbox is not None
+    wiring.sandbox.set_date(today)
+
+
+def _with_body(handle: ProductHandler) -> Handler:
+    return lambda uow, row: handle(uow, row.body)
+
+
+def _write_mail(origin: str, uow: UnitOfWork, row: OutboxRow) -> None:
+    """A product's wish for a mail becomes the mail, with a link in its reader's language."""
+    template, page = str(row.body["template"]), (origin, str(row.body["path"]))
+    facts = cast("Mapping[str, Fact]", row.body["facts"])
+    write_mail(uow, template=template, to=str(row.body["to"]), key=f"{template}:{row.key}", facts=facts, page=page)
+
+
+def document_desk(wiring: Wiring) -> DocumentDesk:
+    """What agreements are signed with, and what they name."""
+    settings = wiring.settings
+    return DocumentDesk(
+        keys_dir=settings.keys_folder,
+        licence_holder=settings.operator,
+        verify_address=f"{settings.origin}/verify",
+        sandbox=settings.is_sandbox,
+        passphrase=settings.key_passphrase,
+    )
+
+
+class _Integrator:
+    """Answers how many entries are new in the published log since the last time."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self.size = -1
+
+    def __call__(self) -> int:
+        book = self.wiring.book
+        size = integrate(book, self.wiring.settings.log_folder)
+        new, self.size = size - self.size if self.size >= 0 else 0, size
+        return new
+
+
+class _CheckpointCopier:
+    """Keeps each newly published checkpoint as a row; answers whether there was one."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self.size = 0
+
+    def __call__(self) -> int:
+        book, folder = self.wiring.book, self.wiring.settings.log_folder
+        published = read_checkpoint(folder)
+        if published is None or published[0].size == self.size:
+            return 0
+        copied = copy_checkpoint(book, folder, now=book.clock.now())
+        self.size = copied.size if copied else 0
+        return 1
