@@ -30,7 +30,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class GaugeFigures:
-    """A campaign's money in three shades, and its two marks (cents): each shade is the part on top of the one before."""
+    """A campaign's money in three shades, each on top of the one before, and its two marks; in cents."""
 
     firm_cents: int
     reflection_cents: int
@@ -133,7 +133,7 @@ def key(chart_id: str, name: str) -> Markup:
 
 
 def nice_ceiling(cents: int) -> int:
-    """The top of an axis: the next 1, 2, 3, 4, 5, 6 or 8 times a power of ten, so that its quarters or halves read well.
+    """The top of an axis: the next 1, 2, 3, 4, 5, 6 or 8 times a power of ten, so that its half reads well.
 
     >>> nice_ceiling(23741), nice_ceiling(100000), nice_ceiling(0)
     (30000, 100000, 100)
@@ -190,17 +190,20 @@ def _framed(bars: Sequence[Bar], shapes: Markup, label: Label, *, ceiling: int, 
 
 def _svg(label: Label, height: int, body: Markup, *, css: str = "") -> Markup:
     return Markup(
-        '<svg class="{css}" width="100%" height="{height}" role="img" aria-labelledby="{id}-t {id}-d" focusable="false">'
+        '<svg class="{css}" width="100%" height="{height}" role="img" aria-labelledby="{id}-t {id}-d">'
         '<title id="{id}-t">{title}</title><desc id="{id}-d">{description}</desc>{body}</svg>'
     ).format(css=css, height=height, id=label.chart_id, title=label.title, description=label.description, body=body)
 
 
 def _patterns(chart_id: str) -> Markup:
     return Markup(
-        '<defs><pattern id="{0}-reflection" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-        '<rect class="hatch-ground" width="7" height="7"/><line class="hatch-line" x1="0" y1="0" x2="0" y2="7"/></pattern>'
+        '<defs><pattern id="{0}-reflection" width="7" height="7"'
+        ' patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<rect class="hatch-ground" width="7" height="7"/>'
+        '<line class="hatch-line" x1="0" y1="0" x2="0" y2="7"/></pattern>'
         '<pattern id="{0}-promised" width="7" height="7" patternUnits="userSpaceOnUse">'
-        '<rect class="dot-ground" width="7" height="7"/><circle class="dot" cx="3.5" cy="3.5" r="1.2"/></pattern></defs>'
+        '<rect class="dot-ground" width="7" height="7"/>'
+        '<circle class="dot" cx="3.5" cy="3.5" r="1.2"/></pattern></defs>'
     ).format(chart_id)
 
 

@@ -1,4 +1,4 @@
-"""What people type, read with patience: amounts and dates in any usual writing, and errors beside the field they concern."""
+"""What people type, read with patience: amounts and dates in any usual writing, errors beside their field."""
 
 import re
 from collections.abc import Mapping
@@ -18,29 +18,37 @@ _MOST_DIGITS = 12
 
 @dataclass
 class Form:
-    """A form on its way back to its page: what was typed, and what is wrong with it, in the order of the fields."""
+    """A form on its way back to its page: what was typed, and what is wrong with it, in the order of the fields.
+
+    `target` names one of several forms of a page; the identifiers of its fields begin with it.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     general: list[str] = field(default_factory=list)
+    target: str = ""
 
     @property
     def has_errors(self) -> bool:
         """Whether the page must show its error summary."""
         return bool(self.errors or self.general)
 
+    def id_of(self, name: str) -> str:
+        """The identifier of a field on the page."""
+        return f"{self.target}-{name}" if self.target else name
+
     def value(self, name: str) -> str:
         """What was typed into `name`."""
         return self.values.get(name, "")
 
 
-def refused(refusal: Refusal, language: str, values: Mapping[str, str], fields: Mapping[str, str]) -> Form:
+def refused(refusal: Refusal, language: str, form: Form, fields: Mapping[str, str]) -> Form:
     """The form with a refusal's sentence at the field that `fields` names for its code, else in the summary alone."""
-    form = Form(values)
+    form = Form(form.values, target=form.target)
     name = fields.get(refusal.code, "")
     if refusal.code == "text-malformed":
         name = str(refusal.facts["field"])
-    if name in values:
+    if name in form.values:
         form.errors[name] = sentence(refusal, language)
     else:
         form.general.append(sentence(refusal, language))

@@ -52,7 +52,7 @@ class Tongue:
         self.locale = LOCALES[language]
 
     def text(self, key: str, /, **facts: object) -> str:
-        """The words of `key` with `facts` in their places; a whole number `n` chooses between `key-one`, `key-other`."""
+        """The words of `key` with `facts` in their places; a number `n` chooses between `key-one` and `key-other`."""
         words = catalogue(self.language)
         if key not in words:
             n = facts.get("n")
@@ -107,11 +107,11 @@ class Tongue:
 
     def day_and_month(self, on: date) -> str:
         """A date without its year, as the reflection clock shows it: 6 mars."""
-        return format_skeleton("MMMd", on, locale=self.locale)
+        return str(format_skeleton("MMMd", on, locale=self.locale))
 
     def month(self, on: date) -> str:
         """A month in words: mars 2026."""
-        return format_skeleton("yMMMM", on, locale=self.locale)
+        return str(format_skeleton("yMMMM", on, locale=self.locale))
 
     def instant(self, at: datetime) -> str:
         """An instant on Brussels clocks, to the second."""
@@ -119,7 +119,7 @@ class Tongue:
         return f"{self.short_day(local.date())}{_NO_BREAK}{format_time(local, 'HH:mm:ss', locale=self.locale)}"
 
     def _whole_euro(self) -> str:
-        return Locale.parse(self.locale).currency_formats["standard"].pattern.replace(".00", "")
+        return str(Locale.parse(self.locale).currency_formats["standard"].pattern).replace(".00", "")
 
 
 @cache

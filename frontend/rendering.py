@@ -1,7 +1,7 @@
 """From a template and figures to a page: one Jinja environment, strict about every name and key.
 
-Undefined names raise, text is escaped, and the only markup that passes unescaped is drawn by `frontend.charts`. What every
-page needs (language, words, menu, session, business date) is added here, so that a route passes its own figures alone.
+Undefined names raise, text is escaped, and the only markup that passes unescaped is drawn by `frontend.charts`. What
+every page needs (language, words, menu, session, business date) is added here: a route passes its own figures alone.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,14 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from api.deps import current_session, get_wiring
 from api.identity.model import Role, Session
+from api.receipts import purposes
 from api.refusals import sentence
 from frontend import charts, words
 from frontend.figures import gauge_of
 from frontend.forms import Form
 from frontend.i18n import LANGUAGES, tongue
 
+REFRESH_SECONDS, MOST_REFRESHES = 3, 20
 SHEETS = ("tokens", "base", "layout", "components", "tables", "forms", "charts", "print")
 
 _HOME_OF_ROLE: Mapping[Role, tuple[str, str]] = {
@@ -108,6 +110,7 @@ def render(
         "event_text": lambda event: words.event_text(tongue_here, event),
         "rule_name": lambda rule: words.rule_name(tongue_here, rule),
         "account_name": lambda code: words.account_name(language, code),
+        "purpose_of": lambda purpose: purposes()[purpose][language],
         "sentence_of": lambda refusal: sentence(refusal, language),
     }
     text = environment().get_template(template).render(frame | figures)
@@ -123,6 +126,23 @@ def path_in(path: str, language: str) -> str:
 def see_other(path: str) -> RedirectResponse:
     """Answer a form post by sending the browser to a page of our own (303)."""
     return RedirectResponse(path, 303)
+
+
+def refresh_to(path: str, back: int, *, is_making: bool, waits: bool) -> str | None:
+    """What `<meta http-equiv="refresh">` says: ask again while a link `is_making`, and a while after coming `back`.
+
+    >>> refresh_to("/fr/pledges/p1", 0, is_making=True, waits=True)
+    '3; url=/fr/pledges/p1'
+    >>> refresh_to("/fr/pledges/p1", 2, is_making=False, waits=True)
+    '3; url=/fr/pledges/p1?back=3'
+    >>> refresh_to("/fr/pledges/p1", 0, is_making=False, waits=True) is None
+    True
+    """
+    if is_making:
+        return f"{REFRESH_SECONDS}; url={path}"
+    if waits and 0 < back < MOST_REFRESHES:
+        return f"{REFRESH_SECONDS}; url={path}?back={back + 1}"
+    return None
 
 
 def menu(language: str, path: str, session: Session | None) -> list[MenuItem]:

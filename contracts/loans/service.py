@@ -176,7 +176,7 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
         amount_cents=due.total_cents,
         description=f"{book.loan.title} ({loan_id}, {n})",
         credit=postings.collected(loan_id),
-        return_path=f"/{language}/enterprise",
+        return_path=f"/{language}/enterprise?back=1",
         language=language,
     )
     facts: dict[str, JSON] = {"title": book.loan.title, "n": n, "due_on": due.due_on.isoformat()}

@@ -366,7 +366,7 @@ def _request_payment(uow: UnitOfWork, pledge: Pledge, title: str) -> str:
         amount_cents=pledge.amount_cents,
         description=f"{title} ({pledge.pledge_id})",
         credit=postings.in_reflection(pledge.lender),
-        return_path=f"/{pledge.language}/pledges/{pledge.pledge_id}",
+        return_path=f"/{pledge.language}/pledges/{pledge.pledge_id}?back=1",
         language=pledge.language,
     )
 

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.deps import Language, WiringDep
+from api.identity.registration import Registration, register_citizen
 from api.identity.service import close_session, link_is_open, open_session, request_login_link
-from api.identity.registration import register_citizen
 from api.mail.queries import mailbox
 from api.refusals import status
 from api.security import clear_session_cookie, session_token, set_session_cookie
@@ -47,10 +47,10 @@ def send_link(
         with wiring.book.unit_of_work(actor="log-in") as uow:
             request_login_link(uow, email=email, language=language, origin=wiring.settings.origin)
     except Refusal as refusal:
-        form = refused(refusal, language, {"email": email, "next": next}, _FIELD_OF)
+        form = refused(refusal, language, Form({"email": email, "next": next}), _FIELD_OF)
         return render(request, "log_in.html", status=status(refusal), form=form)
-    wiring.send_mails_now()
-    response = see_other(f"/{language}/mailbox" if mailbox and wiring.settings.is_sandbox else f"/{language}/log-in/sent")
+    answer = "mailbox" if mailbox and wiring.settings.is_sandbox else "log-in/sent"
+    response = see_other(f"/{language}/{answer}")
     target = own_path(next, "")
     if target:
         secure = wiring.settings.is_https
@@ -131,24 +131,22 @@ def register(  # noqa: PLR0913, PLR0917 -- one argument a field of the form
         form.errors["private"] = words.text("pledge.error-tick")
     if form.has_errors:
         return _registration_page(request, language, form, code=422)
+    stated = Registration(
+        given_name=given_name,
+        family_name=family_name,
+        email=email,
+        commune=commune,
+        iban=iban,
+        tax_residence=tax_residence,
+        acts_outside_trade=True,
+        language=language,
+    )
     try:
         with wiring.book.unit_of_work(actor="registration") as uow:
-            register_citizen(
-                uow,
-                given_name=given_name,
-                family_name=family_name,
-                email=email,
-                commune=commune,
-                iban=iban,
-                tax_residence=tax_residence,
-                acts_outside_trade=True,
-                language=language,
-            )
-            request_login_link(uow, email=email, language=language, origin=wiring.settings.origin)
+            register_citizen(uow, stated, on=uow.today(), origin=wiring.settings.origin)
     except Refusal as refusal:
-        form = refused(refusal, language, values, _FIELD_OF)
+        form = refused(refusal, language, form, _FIELD_OF)
         return _registration_page(request, language, form, code=status(refusal))
-    wiring.send_mails_now()
     return see_other(f"/{language}/log-in/sent")
 
 
@@ -157,7 +155,7 @@ def letters(request: Request, wiring: WiringDep) -> Response:
     """The sandbox's mailbox; elsewhere there is no such page."""
     if not wiring.settings.is_sandbox:
         raise Refusal("not-found")
-    return render(request, "mailbox.html", mails=mailbox(wiring.book), ready=READY)
+    return render(request, "mailbox.html", mails=mailbox(wiring.book), ready=[])
 
 
 def _registration_page(request: Request, language: str, form: Form, *, code: int = 200) -> Response:

@@ -22,14 +22,13 @@ from contracts.pledges.queries import PledgeLine, pledge, pledge_line
 from contracts.pledges.service import make_pledge, request_new_payment, withdraw_pledge
 from frontend.forms import Form, cents_of, refused, share_of
 from frontend.i18n import tongue
-from frontend.rendering import render, see_other
+from frontend.rendering import refresh_to, render, see_other
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments.model import PaymentState
 from ledger.storage.base import JSON
 
 TIES = ("is_employee", "is_director", "is_spouse_or_cohabitant", "acts_in_trade")
-REFRESH_SECONDS = 3
 _FIELD_OF = {
     "pledge-below-minimum": "amount",
     "offer-cap-exceeded": "amount",
@@ -113,33 +112,40 @@ def pledge_now(  # noqa: PLR0913, PLR0917 -- one argument a field of the form
     try:
         answer = write_once(wiring.book, actor=citizen.party_id, key=_key(once), request=asked, do=do)
     except Refusal as refusal:
-        form = refused(refusal, language, form.values, _FIELD_OF)
+        form = refused(refusal, language, form, _FIELD_OF)
         return _form_page(request, wiring.book, offer_id, form, code=status(refusal))
     wiring.send_call_now(str(answer.outcome["payment_id"]))
     return see_other(f"/{language}/pledges/{answer.outcome['pledge_id']}")
 
 
 @router.get("/pledges/{pledge_id}")
-def pledge_page(request: Request, wiring: WiringDep, citizen: Citizen, pledge_id: str) -> Response:
+def pledge_page(
+    request: Request, wiring: WiringDep, citizen: Citizen, language: Language, pledge_id: str, back: int = 0
+) -> Response:
     """The pledge: its payment link, its reflection clock, and the button that takes it back.
 
-    The page asks for itself again while something is under way, so that nobody needs JavaScript to see it arrive.
+    The page asks for itself again while its link is being made, and some times after the payer came `back`, so that
+    nobody needs JavaScript to see the money arrive.
     """
     book = wiring.book
     with book.read() as connection:
         _require_own(pledge(connection, book.book_id, pledge_id).lender, citizen, pledge_id)
-        line = pledge_line(connection, book, pledge_id, book.today_in(connection))
+        line = pledge_line(connection, book.book_id, pledge_id, book.today_in(connection))
         today = book.today_in(connection)
-    payment = line.payment
-    can_pay_now = payment is not None and payment.state in _UNDER_WAY
+    payment = line.payment if line.can_pay else None
+    is_payable = payment is not None and payment.state in _UNDER_WAY
+    checkout_url = payment.checkout_url if payment is not None and is_payable else None
+    is_returning = line.state in {PledgeState.WITHDRAWN, PledgeState.RETURNED}
+    here = f"/{language}/pledges/{pledge_id}"
     return render(
         request,
         "pledge.html",
         line=line,
         clock=_clock(line, today),
-        checkout_url=payment.checkout_url if payment and can_pay_now else None,
-        must_ask_again=line.can_pay and not can_pay_now,
-        refresh=REFRESH_SECONDS if _is_under_way(line) else None,
+        checkout_url=checkout_url,
+        must_ask_again=line.can_pay and not is_payable,
+        came_back=back > 0,
+        refresh=refresh_to(here, back, is_making=is_payable and checkout_url is None, waits=is_payable or is_returning),
     )
 
 
@@ -160,7 +166,7 @@ def withdraw(wiring: WiringDep, citizen: Citizen, language: Language, pledge_id:
     with wiring.book.unit_of_work(actor=citizen.party_id) as uow:
         _require_own(pledge(uow.connection, uow.book_id, pledge_id).lender, citizen, pledge_id)
         withdraw_pledge(uow, pledge_id, on=uow.today())
-    return see_other(f"/{language}/pledges/{pledge_id}")
+    return see_other(f"/{language}/pledges/{pledge_id}?back=1")
 
 
 def _form_page(request: Request, book: Book, offer_id: str, form: Form, *, code: int = 200) -> Response:
@@ -191,12 +197,6 @@ def _clock(line: PledgeLine, today: date) -> ReflectionClock | None:
         days=[ClockDay(day, state) for day, state in zip(days, states, strict=True)],
         left=max(0, (line.reflection_ends_on - today).days),
     )
-
-
-def _is_under_way(line: PledgeLine) -> bool:
-    """Whether something is about to arrive: the link, the payment, or the refund."""
-    waiting_for_money = line.can_pay and line.payment is not None and line.payment.state in _UNDER_WAY
-    return waiting_for_money or line.state in {PledgeState.WITHDRAWN, PledgeState.RETURNED}
 
 
 def _require_own(owner: str, citizen: Session, pledge_id: str) -> None:

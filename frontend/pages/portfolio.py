@@ -1,11 +1,14 @@
 """A citizen's portfolio and the page of one loan, for everybody who may see it."""
 
+from dataclasses import dataclass
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.deps import AnySession, BookDep, Citizen, Language
+from api.deps import AnySession, BookDep, Citizen, Language, WiringDep
 from api.identity.model import Role, Session
+from api.receipts import published_size
 from contracts.documents.queries import documents_for
 from contracts.loans.queries import LoanPage, Portfolio, loan_page, portfolio
 from contracts.pledges.queries import pledges_of
@@ -13,9 +16,22 @@ from frontend.charts import Label, paired, stacked
 from frontend.figures import flow_bars, loan_bars
 from frontend.i18n import Tongue, tongue
 from frontend.rendering import home_of, render
+from ledger import balances
+from ledger.balances import PostedEntry
 from ledger.errors import Refusal
 
+PAYABLE = "489300"
+"""The account on which a lender's part of an instalment arrives: the line that its receipt is about."""
 router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLink:
+    """Where the receipt of a line is; `final` once the signed log covers it."""
+
+    n: int
+    line: int
+    final: bool
 
 
 @router.get("/portfolio")
@@ -24,7 +40,7 @@ def own_portfolio(request: Request, book: BookDep, citizen: Citizen, language: L
     with book.read() as connection:
         today = book.today_in(connection)
         mine = portfolio(connection, book, citizen.party_id, today)
-        pledges = pledges_of(connection, book, citizen.party_id, today)
+        pledges = pledges_of(connection, book.book_id, citizen.party_id, today)
         documents = documents_for(connection, book.book_id, citizen.party_id)
     return render(
         request,
@@ -37,12 +53,15 @@ def own_portfolio(request: Request, book: BookDep, citizen: Citizen, language: L
 
 
 @router.get("/loans/{loan_id}")
-def loan(request: Request, book: BookDep, session: AnySession, language: Language, loan_id: str) -> Response:
+def loan(request: Request, wiring: WiringDep, session: AnySession, language: Language, loan_id: str) -> Response:
     """One loan: a lender's own part, or the whole for its borrower and for staff."""
-    lender = session.party_id if session.role is Role.CITIZEN else None
+    book, lender = wiring.book, session.party_id if session.role is Role.CITIZEN else None
     with book.read() as connection:
         page = loan_page(connection, book, loan_id, book.today_in(connection), lender)
+        keys = [share.entry_key for share in page.shares if share.entry_key]
+        entries = balances.entries_by_key(connection, book.book_id, keys)
     _require_part(page, session)
+    signed = published_size(wiring)
     back = home_of(session, language)
     return render(
         request,
@@ -51,9 +70,16 @@ def loan(request: Request, book: BookDep, session: AnySession, language: Languag
         chart=_schedule_chart(page, tongue(language)),
         states={row.n: row.state for row in page.instalments},
         documents=page.documents,
+        receipts={key: _receipt(entry, session.party_id, signed) for key, entry in entries.items()},
         back_href=back,
         back_text=tongue(language).text(f"site.menu-{back.rpartition('/')[2]}"),
     )
+
+
+def _receipt(entry: PostedEntry, lender: str, signed: int) -> ReceiptLink:
+    """The holder's own line of the entry that distributed an instalment."""
+    line = next(each.line for each in entry.lines if (each.account.code, each.account.owner) == (PAYABLE, lender))
+    return ReceiptLink(entry.n, line, entry.n < signed)
 
 
 def _require_part(page: LoanPage, session: Session) -> None:

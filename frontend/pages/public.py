@@ -13,6 +13,7 @@ from frontend.charts import Label, stacked
 from frontend.figures import schedule_bars
 from frontend.i18n import Tongue, tongue
 from frontend.rendering import render
+from frontend.words import LABEL_KINDS
 from ledger.errors import Refusal
 
 OFFERS_ON_HOME = 3
@@ -23,7 +24,7 @@ router = APIRouter()
 def home(request: Request, book: BookDep) -> Response:
     """The first page: what this is, what is open, what can go wrong."""
     with book.read() as connection:
-        cards = open_offers(connection, book.book_id, book.clock.today())
+        cards = open_offers(connection, book, book.today_in(connection))
     return render(request, "home.html", cards=cards[:OFFERS_ON_HOME])
 
 
@@ -31,16 +32,16 @@ def home(request: Request, book: BookDep) -> Response:
 def offers(request: Request, book: BookDep) -> Response:
     """Every open offer."""
     with book.read() as connection:
-        cards = open_offers(connection, book.book_id, book.clock.today())
+        cards = open_offers(connection, book, book.today_in(connection))
     return render(request, "offers.html", cards=cards)
 
 
 @router.get("/offers/{offer_id}")
 def offer(request: Request, offer_id: str, book: BookDep, language: Language) -> Response:
     """One offer: the project, the money, the risk."""
-    today = book.clock.today()
+    today = book.today()
     with book.read() as connection:
-        page = offer_page(connection, book.book_id, offer_id, today)
+        page = offer_page(connection, book, offer_id, today)
     net, withholding = net_rate_annual(page.card.rate_annual, HolderKind.RESIDENT_INDIVIDUAL, today)
     return render(
         request,
@@ -58,13 +59,13 @@ def offer(request: Request, offer_id: str, book: BookDep, language: Language) ->
 @router.get("/how")
 def how(request: Request) -> Response:
     """How it works, what the words mean, and how to verify a receipt."""
-    return render(request, "how.html")
+    return render(request, "how.html", labels=list(LABEL_KINDS.items()))
 
 
 @router.get("/rules")
 def rules(request: Request, book: BookDep) -> Response:
     """The rules in force on the business date, each with its source and how sure it is."""
-    today = book.clock.today()
+    today = book.today()
     return render(request, "rules.html", groups=[(scheme, rules_of(scheme, today)) for scheme in schemes()])
 
 

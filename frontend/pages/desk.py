@@ -1,0 +1,152 @@
+"""The operator's desk: what waits for a person, read in one snapshot, and the deed behind each kind of approval."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.bootstrap import Wiring
+from api.identity.model import Session
+from api.operations import figures
+from api.worker.dates import latest_move
+from contracts.loans import service as loans
+from contracts.loans.model import LoanState
+from contracts.loans.queries import loans_overview, transfer_orders
+from contracts.offers import service as offers
+from contracts.offers.model import OfferState
+from contracts.offers.queries import offers as offer_cards
+from contracts.parties.queries import display_name
+from contracts.pledges import service as pledges
+from contracts.servicing import payouts
+from frontend.forms import Form
+from frontend.rendering import render
+from ledger import approvals, balances
+from ledger.approvals import Approval
+from ledger.book import Book, UnitOfWork
+from ledger.errors import InvariantError, Refusal
+from ledger.payments import transfers
+from ledger.payments.model import CLIENT_BANK, PROVIDER_BALANCE, TransferState
+from ledger.payments.queries import open_cases
+
+REFRESH_SECONDS = 2
+RECENT_ORDERS = 12
+LOAN_REFERENCE, PAYOUT_REFERENCE = "loan:", "payout:"
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalLine:
+    """A request that waits: what it is about, the amount if there is one, who asked, and whether that was oneself."""
+
+    approval: Approval
+    key: str
+    subject: str
+    amount_cents: int | None
+    asked_by: str
+    is_own: bool
+
+
+def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *, code: int = 200) -> Response:
+    """The desk as it stands, with the form that was refused, if one was."""
+    book = wiring.book
+    with book.read() as connection:
+        today = book.today_in(connection)
+        waiting = approvals.pending(connection, book.book_id, now=book.clock.now())
+        cards = offer_cards(connection, book, today)
+        overview = loans_overview(connection, book, today)
+        orders = transfer_orders(connection, book.book_id)
+        names = {o.payee: display_name(connection, book, o.payee) for o in orders}
+        cases = open_cases(connection, book.book_id)
+        payable = balances.balances(connection, book.book_id, code_prefix=payouts.PAYABLE)
+        at_provider = balances.balance(connection, book.book_id, PROVIDER_BALANCE)
+        at_bank = balances.balance(connection, book.book_id, CLIENT_BANK)
+    names |= {a.requested_by: _actor_name(book, a.requested_by) for a in waiting}
+    move = latest_move(book)
+    is_moving = move is not None and move.finished_at is None
+    titles = {card.offer_id: card.title for card in cards} | {loan.loan_id: loan.title for loan in overview}
+    asked = {str(reference) for a in waiting for reference in references(a)}
+    return render(
+        request,
+        "operations.html",
+        status=code,
+        here="operations",
+        form=form,
+        form_for=lambda target: form if form.target == target else Form(target=target),
+        move=move if is_moving else None,
+        refresh=REFRESH_SECONDS if is_moving and not form.has_errors else None,
+        drafts=[card for card in cards if card.state is OfferState.DRAFT],
+        open_cards=[card for card in cards if card.state is OfferState.OPEN],
+        approvals=[_line(each, titles, names, operator) for each in waiting],
+        asked=asked,
+        to_disburse=[loan for loan in overview if loan.state is LoanState.AGREED],
+        loans=overview,
+        orders=[order for order in orders if order.state is TransferState.ORDERED],
+        booked=[order for order in orders if order.state is TransferState.BOOKED][:RECENT_ORDERS],
+        names=names,
+        titles=titles,
+        payable_cents=sum(row.credit - row.debit for row in payable),
+        payable_count=sum(1 for row in payable if row.credit),
+        at_provider=at_provider,
+        at_bank=at_bank,
+        cases=cases,
+        figures=figures(book),
+    )
+
+
+def _actor_name(book: Book, actor: str) -> str:
+    """A person's name; what acts by itself is called as it is."""
+    try:
+        with book.read() as connection:
+            return display_name(connection, book, actor)
+    except Refusal as refusal:
+        if refusal.code != "party-unknown":
+            raise
+        return actor
+
+
+def references(approval: Approval) -> list[str]:
+    """What an approval is about: the offer's id, or the references of its transfers."""
+    body = approval.body
+    listed = body.get("transfers")
+    if isinstance(listed, list):
+        return [str(each["reference"]) for each in listed if isinstance(each, Mapping)]
+    return [str(body["offer_id"])] if "offer_id" in body else []
+
+
+def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
+    """Give the approval and do what it approves, in one: a deed that is refused leaves the approval waiting."""
+    approval = approvals.approve(uow, approval_id)
+    on, about = uow.today(), references(approval)
+    match approval.action:
+        case offers.PUBLISH:
+            offers.publish_offer(uow, about[0], on=on, approval_id=approval_id)
+        case offers.CANCEL:
+            pledges.cancel_offer(uow, about[0], on=on, approval_id=approval_id)
+        case transfers.APPROVAL_ACTION if about and about[0].startswith(LOAN_REFERENCE):
+            loans.order_disbursement(uow, about[0].removeprefix(LOAN_REFERENCE), approval_id=approval_id, on=on)
+        case transfers.APPROVAL_ACTION:
+            payouts.order_payouts(uow, approval_id=approval_id, on=on)
+        case other:
+            raise InvariantError(f"nobody does {other} from the desk")
+
+
+def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str], operator: Session) -> ApprovalLine:
+    about = references(approval)
+    first = about[0] if about else ""
+    is_loan = first.startswith(LOAN_REFERENCE)
+    key = "disburse-loan" if is_loan else "payout" if first.startswith(PAYOUT_REFERENCE) else approval.action
+    return ApprovalLine(
+        approval=approval,
+        key=f"operations.approval-{key}",
+        subject=titles.get(first.removeprefix(LOAN_REFERENCE), ""),
+        amount_cents=_amount(approval),
+        asked_by=names[approval.requested_by],
+        is_own=approval.requested_by == operator.party_id,
+    )
+
+
+def _amount(approval: Approval) -> int | None:
+    listed = approval.body.get("transfers")
+    if not isinstance(listed, list):
+        return None
+    return sum(int(str(each["amount_cents"])) for each in listed if isinstance(each, Mapping))

@@ -1,0 +1,49 @@
+"""An entrepreneur's page: what is to be paid, the loans and their lenders by number, the offers."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.deps import BookDep, Entrepreneur, Language, WiringDep
+from contracts.loans.queries import BorrowerDue, borrower_page, loan_page
+from contracts.loans.service import request_due_payment
+from frontend.rendering import refresh_to, render, see_other
+from ledger.errors import Refusal
+from ledger.payments.model import PaymentState
+
+_PAYABLE = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
+router = APIRouter()
+
+
+@router.get("/enterprise")
+def enterprise(
+    request: Request, book: BookDep, entrepreneur: Entrepreneur, language: Language, back: int = 0
+) -> Response:
+    """What the enterprise owes now, has borrowed, and offers."""
+    with book.read() as connection:
+        page = borrower_page(connection, book, entrepreneur.party_id, book.today_in(connection))
+    payable = [due for due in page.dues if _is_payable(due)]
+    is_making = any(due.payment is not None and due.payment.checkout_url is None for due in payable)
+    return render(
+        request,
+        "enterprise.html",
+        page=page,
+        payable={(due.loan_id, due.n) for due in payable},
+        refresh=refresh_to(f"/{language}/enterprise", back, is_making=is_making, waits=bool(payable)),
+    )
+
+
+@router.post("/enterprise/dues/{loan_id}/{n}/payment")
+def pay_again(wiring: WiringDep, entrepreneur: Entrepreneur, language: Language, loan_id: str, n: int) -> Response:
+    """Ask for a new payment link of a due where the last one failed or ran out."""
+    book = wiring.book
+    with book.unit_of_work(actor=entrepreneur.party_id) as uow:
+        if loan_page(uow.connection, book, loan_id, uow.today()).borrower != entrepreneur.party_id:
+            raise Refusal("loan-not-known", loan_id=loan_id)
+        payment_id = request_due_payment(uow, loan_id, n)
+    wiring.send_call_now(payment_id)
+    return see_other(f"/{language}/enterprise#dues")
+
+
+def _is_payable(due: BorrowerDue) -> bool:
+    return due.payment is not None and due.payment.state in _PAYABLE

@@ -1,0 +1,215 @@
+"""What the operator does from the desk: move the date, ask for what takes two people, approve, record from evidence.
+
+An evidence file is hashed here and not kept; its SHA-256 goes into the record.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, UploadFile
+from fastapi import Form as Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.bootstrap import Wiring
+from api.deps import Language, Operator, WiringDep
+from api.identity.model import Session
+from api.refusals import status
+from api.worker.dates import request_move
+from contracts.loans import service as loans
+from contracts.offers import service as offers
+from contracts.servicing import payouts
+from frontend.forms import Form, cents_of, date_of, refused
+from frontend.i18n import tongue
+from frontend.pages.desk import approve_and_do, desk_page
+from frontend.rendering import see_other
+from ledger.book import UnitOfWork
+from ledger.errors import Refusal
+from ledger.payments import transfers
+
+STEPS = frozenset({"1", "7", "31"})
+Typed = Annotated[str, Field()]
+File = UploadFile | None
+Act = Callable[[UnitOfWork], object]
+router = APIRouter(prefix="/operations")
+
+
+@router.get("")
+def operations(request: Request, wiring: WiringDep, operator: Operator) -> Response:
+    """Everything that waits for a person."""
+    return desk_page(request, wiring, operator, Form())
+
+
+@router.post("/date")
+def move_date(
+    request: Request, wiring: WiringDep, operator: Operator, language: Language, to_on: Typed = "", days: Typed = ""
+) -> Response:
+    """Move the sandbox's business date forward, by a step or to a date."""
+    form = Form({"to_on": to_on}, target="day")
+    target = wiring.book.today() + timedelta(days=int(days)) if days in STEPS else _date(form, "to_on", language)
+    return _answer(request, wiring, operator, form, "day", lambda uow: request_move(uow, target))
+
+
+@router.post("/offers/{offer_id}/publication")
+def ask_publication(
+    request: Request, wiring: WiringDep, operator: Operator, language: Language, offer_id: str
+) -> Response:
+    """Ask a second person to approve that an offer is published."""
+    reason = tongue(language).text("operations.offers-publish")
+    ask: Act = lambda uow: offers.request_publication(uow, offer_id, reason=reason)  # noqa: E731 -- read as one line
+    return _answer(request, wiring, operator, Form(), "approvals", ask)
+
+
+@router.post("/loans/{loan_id}/disbursement")
+def ask_disbursement(
+    request: Request, wiring: WiringDep, operator: Operator, language: Language, loan_id: str
+) -> Response:
+    """Ask a second person to approve that a loan is paid out."""
+    reason = tongue(language).text("operations.disburse-ask")
+
+    def ask(uow: UnitOfWork) -> None:
+        loans.request_disbursement(uow, loan_id, on=uow.today(), reason=reason)
+
+    return _answer(request, wiring, operator, Form(), "approvals", ask)
+
+
+@router.post("/payouts")
+def ask_payouts(request: Request, wiring: WiringDep, operator: Operator, language: Language) -> Response:
+    """Ask a second person to approve that lenders are paid what stands to their credit."""
+    reason = tongue(language).text("operations.payouts-ask")
+
+    def ask(uow: UnitOfWork) -> None:
+        payouts.request_payouts(uow, on=uow.today(), reason=reason)
+
+    return _answer(request, wiring, operator, Form(), "approvals", ask)
+
+
+@router.post("/approvals/{approval_id}")
+def approve(request: Request, wiring: WiringDep, operator: Operator, approval_id: str) -> Response:
+    """Approve what a colleague asked for, and do it."""
+    return _answer(request, wiring, operator, Form(), "approvals", lambda uow: approve_and_do(uow, approval_id))
+
+
+@router.post("/settlements")
+def record_settlement(
+    request: Request,
+    wiring: WiringDep,
+    operator: Operator,
+    language: Language,
+    reference: Typed = "",
+    amount: Typed = "",
+    evidence: File = None,
+) -> Response:
+    """Record money that the provider paid into the client account, from the bank statement."""
+    form = Form({"reference": reference, "amount": amount, "evidence": ""}, target="settlement")
+    stated = _text(form, "reference", language)
+    cents = _cents(form, "amount", language)
+    proof = _sha256(form, evidence, language)
+
+    def record(uow: UnitOfWork) -> None:
+        transfers.record_settlement(uow, reference=stated, amount_cents=cents, evidence=proof, on=uow.today())
+
+    return _answer(request, wiring, operator, form, "settlements", record)
+
+
+@router.post("/transfers/{order_id}")
+def confirm_transfer(
+    request: Request,
+    wiring: WiringDep,
+    operator: Operator,
+    language: Language,
+    order_id: str,
+    reference: Typed = "",
+    evidence: File = None,
+) -> Response:
+    """Record that the bank statement shows a transfer."""
+    form = Form({"reference": reference, "evidence": ""}, target=f"transfer-{order_id}")
+    stated = _text(form, "reference", language)
+    proof = _sha256(form, evidence, language)
+
+    def confirm(uow: UnitOfWork) -> None:
+        loans.confirm_transfer(uow, order_id, statement_reference=stated, evidence=proof, on=uow.today())
+
+    return _answer(request, wiring, operator, form, "transfers", confirm)
+
+
+@router.post("/loans/{loan_id}/bankruptcy")
+def record_bankruptcy(
+    request: Request,
+    wiring: WiringDep,
+    operator: Operator,
+    language: Language,
+    loan_id: str,
+    on: Typed = "",
+    evidence: File = None,
+) -> Response:
+    """Record a borrower's bankruptcy from the judgment."""
+    form = Form({"on": on, "evidence": ""}, target=f"bankruptcy-{loan_id}")
+    day, proof = _date(form, "on", language), _sha256(form, evidence, language)
+
+    def record(uow: UnitOfWork) -> None:
+        loans.record_bankruptcy(uow, loan_id, on=day, evidence=proof)
+
+    return _answer(request, wiring, operator, form, "loans", record)
+
+
+@router.post("/loans/{loan_id}/write-off")
+def write_off(
+    request: Request,
+    wiring: WiringDep,
+    operator: Operator,
+    language: Language,
+    loan_id: str,
+    on: Typed = "",
+    evidence: File = None,
+) -> Response:
+    """Record that what is outstanding is definitively lost, from the proof of the loss."""
+    form = Form({"on": on, "evidence": ""}, target=f"write-off-{loan_id}")
+    day, proof = _date(form, "on", language), _sha256(form, evidence, language)
+
+    def record(uow: UnitOfWork) -> None:
+        loans.write_off(uow, loan_id, on=day, evidence=proof)
+
+    return _answer(request, wiring, operator, form, "loans", record)
+
+
+def _answer(request: Request, wiring: Wiring, operator: Session, form: Form, part: str, act: Act) -> Response:
+    """Do it in one unit of work and go back to that part of the page; what is wrong is said on the page."""
+    language = request.url.path.strip("/").partition("/")[0]
+    if form.has_errors:
+        return desk_page(request, wiring, operator, form, code=422)
+    try:
+        with wiring.book.unit_of_work(actor=operator.party_id) as uow:
+            act(uow)
+    except Refusal as refusal:
+        return desk_page(request, wiring, operator, refused(refusal, language, form, {}), code=status(refusal))
+    return see_other(f"/{language}/operations#{part}")
+
+
+def _date(form: Form, name: str, language: str) -> date:
+    day = date_of(form.value(name))
+    if day is None:
+        form.errors[name] = tongue(language).text("operations.error-date")
+    return day or date.max
+
+
+def _text(form: Form, name: str, language: str) -> str:
+    if not form.value(name).strip():
+        form.errors[name] = tongue(language).text("operations.error-reference")
+    return form.value(name).strip()
+
+
+def _cents(form: Form, name: str, language: str) -> int:
+    cents = cents_of(form.value(name))
+    if cents is None:
+        form.errors[name] = tongue(language).text("operations.error-amount")
+    return cents or 0
+
+
+def _sha256(form: Form, evidence: UploadFile | None, language: str) -> str:
+    content = evidence.file.read() if evidence is not None else b""
+    if not content:
+        form.errors["evidence"] = tongue(language).text("operations.error-evidence")
+    return hashlib.sha256(content).hexdigest()

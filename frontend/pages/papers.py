@@ -1,0 +1,48 @@
+"""Downloads: one's own documents and the receipts of one's own lines."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.deps import AnySession, BookDep, Language, WiringDep
+from api.receipts import own_lines, receipt_pdf
+from contracts.documents.queries import documents_for
+from contracts.documents.service import open_document
+from frontend.rendering import render
+from ledger import balances
+from ledger.errors import Refusal
+
+LINES_A_PAGE = 50
+router = APIRouter()
+
+
+@router.get("/documents/{document_id}")
+def document(book: BookDep, session: AnySession, document_id: str) -> Response:
+    """One of one's own papers; somebody else's answers as one that does not exist."""
+    with book.read() as connection:
+        mine = documents_for(connection, book.book_id, session.party_id)
+        if all(each.document_id != document_id for each in mine):
+            raise Refusal("document-not-known", document_id=document_id)
+        pdf = open_document(book, connection, document_id)
+    return _pdf(pdf, f"{document_id}.pdf")
+
+
+@router.get("/receipts")
+def receipts(request: Request, wiring: WiringDep, session: AnySession, before: int | None = None) -> Response:
+    """Every line of the journal that is one's own, newest first, each with its receipt."""
+    lines = own_lines(wiring, session.party_id, before_n=before, limit=LINES_A_PAGE)
+    with wiring.book.read() as connection:
+        scales = balances.asset_scales(connection, wiring.book.book_id)
+    older = lines[-1].line.n if len(lines) == LINES_A_PAGE else None
+    return render(request, "receipts.html", lines=lines, scales=scales, older=older)
+
+
+@router.get("/receipts/{n}/{line}")
+def receipt(wiring: WiringDep, session: AnySession, language: Language, n: int, line: int) -> Response:
+    """The receipt of one's own line, as a signed paper with its proof attached."""
+    return _pdf(receipt_pdf(wiring, session.party_id, n, line, language=language), f"bxl-receipt-{n}-{line}.pdf")
+
+
+def _pdf(content: bytes, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type="application/pdf", headers=headers)
