@@ -16,8 +16,13 @@ from contracts.documents.paper import Attachment, Paper
 from contracts.documents.tagging import Element, Piece
 
 PRODUCER = "BXL Invest"
-SAVING = {"deterministic_id": True, "object_stream_mode": pikepdf.ObjectStreamMode.disable, "compress_streams": True}
-"""No object streams: signature dictionaries and attachments stay readable by simple tools."""
+SAVING = {
+    "deterministic_id": True,
+    "object_stream_mode": pikepdf.ObjectStreamMode.disable,
+    "compress_streams": False,
+    "stream_decode_level": pikepdf.StreamDecodeLevel.none,
+}
+"""Objects and streams stay as they are: pages and fonts compressed, attachments readable by the simplest tool."""
 
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -94,6 +99,8 @@ def _structure(pdf: Pdf, document: Element) -> None:
     root.K = _element(pdf, document, root, pages, owners)
     numbers = Array()
     for index, page in enumerate(pages):
+        if Name.Trans in page:
+            del page.Trans  # ReportLab's empty page transition
         page.StructParents = index
         page.Tabs = Name.S
         by_mcid = owners[index]

@@ -14,6 +14,7 @@ from importlib.resources import as_file, files
 from typing import Any, assert_never
 from xml.sax.saxutils import escape
 
+from reportlab import rl_config
 from reportlab.graphics import renderPDF, shapes
 from reportlab.graphics.charts.barcharts import VerticalBarChart
 from reportlab.lib.colors import Color, HexColor
@@ -62,6 +63,7 @@ _FONT_FILES = {
     SERIF_BOLD: "DejaVuSerifCondensed-Bold.ttf",
 }
 
+rl_config.useA85 = 0  # streams are binary; text encoding makes them a quarter longer
 # A chart begins by selecting this font; ReportLab's own default would leave one in the file that is not embedded.
 shapes.STATE_DEFAULTS["fontName"] = SANS
 

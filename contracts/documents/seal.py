@@ -18,7 +18,7 @@ from contracts.documents.archive import SAVING
 from contracts.documents.authority import SigningIdentity
 from ledger.errors import InvariantError
 
-BLOCK = 256
+BLOCK, _DIGITS = 256, 8
 CONTENTS_BYTES = 1280
 """Room for the signature, of which about 900 bytes are used; the rest must be zero."""
 
@@ -56,12 +56,32 @@ def covered_digest(pdf: bytes, start: int, end: int) -> bytes:
 
 
 def checksums(pdf: bytes) -> bytes:
-    """CRC-32 of each block, in hexadecimal; the signature value and the table itself count as zeros."""
+    """CRC-32 of each block, in hexadecimal, and of these; the signature value and the table itself count as zeros."""
     blank = pdf
     for pattern in (CONTENTS, CHECKSUMS):
         start, end = span(pattern, pdf)
         blank = _put(blank, (start, end), bytes(end - start))
-    return b"".join(b"%08x" % zlib.crc32(blank[i : i + BLOCK]) for i in range(0, len(blank), BLOCK))
+    entries = b"".join(_checksum(blank[i : i + BLOCK]) for i in range(0, len(blank), BLOCK))
+    return entries + _checksum(entries)
+
+
+def changed_range(pdf: bytes) -> tuple[int, int]:
+    """The first and last byte between which `pdf` was changed, as far as the table tells; ValueError without one."""
+    start, end = span(CHECKSUMS, pdf)
+    stated, found = pdf[start:end], checksums(pdf)
+    if _checksum(stated[:-_DIGITS]) != stated[-_DIGITS:]:
+        return start - 1, end  # with its brackets, one of which may be the change
+    stated, found = stated[:-_DIGITS], found[:-_DIGITS]
+    count = max(len(stated), len(found)) // _DIGITS
+    entries = [slice(_DIGITS * i, _DIGITS * (i + 1)) for i in range(count)]
+    changed = [i for i, entry in enumerate(entries) if stated[entry] != found[entry]]
+    if not changed:
+        return start - 1, end
+    return changed[0] * BLOCK, min((changed[-1] + 1) * BLOCK, len(pdf)) - 1
+
+
+def _checksum(block: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(block)
 
 
 def span(pattern: re.Pattern[bytes], pdf: bytes) -> tuple[int, int]:
@@ -83,11 +103,11 @@ def _with_room(pdf: bytes, at: datetime) -> bytes:
     for _ in range(4):
         prepared = _prepared(pdf, at, room)
         blocks = -(-len(prepared) // BLOCK)
-        if room == 8 * blocks:
+        if room == _DIGITS * (blocks + 1):
             if prepared.count(_RANGE_ROOM) != 1 or prepared.count(_CONTENTS_ROOM) != 1:
                 raise InvariantError("the room for the signature was not written as expected")
             return prepared
-        room = 8 * blocks
+        room = _DIGITS * (blocks + 1)
     raise InvariantError("the table of checksums does not settle")
 
 

@@ -70,42 +70,9 @@ def verify_pdf_signatures(pdf: bytes, *, roots_der: Sequence[bytes]) -> tuple[Si
     Refuses `document-unsigned`, `document-signature-invalid`, `document-signature-untrusted`; a later signature is the
     only change that an earlier one allows.
     """
-    from asn1crypto.x509 import Certificate  # noqa: PLC0415 -- takes a second to load
-    from pyhanko.pdf_utils.misc import PdfError  # noqa: PLC0415 -- the same
-    from pyhanko.pdf_utils.reader import PdfFileReader  # noqa: PLC0415 -- the same
-    from pyhanko.sign.diff_analysis import ModificationLevel  # noqa: PLC0415 -- the same
-    from pyhanko.sign.validation import validate_pdf_signature  # noqa: PLC0415 -- the same
-    from pyhanko.sign.validation.errors import SignatureValidationError  # noqa: PLC0415 -- the same
-    from pyhanko.sign.validation.status import SignatureCoverageLevel  # noqa: PLC0415 -- the same
-    from pyhanko_certvalidator import ValidationContext  # noqa: PLC0415 -- the same
+    from contracts.documents import pades  # noqa: PLC0415 -- pyHanko takes a second to load
 
-    allowed = (ModificationLevel.NONE, ModificationLevel.FORM_FILLING)
-    context = ValidationContext(trust_roots=[Certificate.load(root) for root in roots_der], allow_fetching=False)
-    reports = []
-    try:
-        for signature in PdfFileReader(io.BytesIO(pdf)).embedded_signatures:
-            status = validate_pdf_signature(signature, signer_validation_context=context)
-            reports.append(
-                SignatureReport(
-                    field=signature.field_name,
-                    signer=status.signing_cert.subject.native["common_name"],
-                    intact=status.intact and status.valid and status.modification_level in allowed,
-                    trusted=status.trusted,
-                    covers_whole_document=status.coverage is SignatureCoverageLevel.ENTIRE_FILE,
-                )
-            )
-    except (PdfError, SignatureValidationError, ValueError, KeyError, TypeError) as error:
-        raise Refusal("document-signature-invalid", field="") from error
-    if not reports:
-        raise Refusal("document-unsigned")
-    if not reports[-1].covers_whole_document:
-        raise Refusal("document-signature-invalid", field=reports[-1].field)
-    for report in reports:
-        if not report.intact:
-            raise Refusal("document-signature-invalid", field=report.field)
-        if not report.trusted:
-            raise Refusal("document-signature-untrusted", field=report.field)
-    return tuple(reports)
+    return pades.validate(pdf, roots_der)
 
 
 def _signature(value: bytes) -> bytes:
@@ -122,14 +89,10 @@ def _refuse_changed(pdf: bytes) -> NoReturn:
     from contracts.documents import seal  # noqa: PLC0415 -- as above
 
     try:
-        start, end = seal.span(seal.CHECKSUMS, pdf)
-        stated, found = pdf[start:end], seal.checksums(pdf)
+        first, last = seal.changed_range(pdf)
     except ValueError as error:
         raise Refusal("receipt-seal-missing") from error
-    count = -(-max(len(stated), len(found)) // 8)
-    changed = [i for i in range(count) if stated[8 * i : 8 * i + 8] != found[8 * i : 8 * i + 8]]
-    first, last = (changed[0] * seal.BLOCK, (changed[-1] + 1) * seal.BLOCK - 1) if changed else (start, end - 1)
-    raise Refusal("receipt-bytes-changed", first_byte=first, last_byte=min(last, len(pdf) - 1))
+    raise Refusal("receipt-bytes-changed", first_byte=first, last_byte=last)
 
 
 def _attachments(pdf: bytes) -> ReceiptContents:

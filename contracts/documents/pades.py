@@ -1,0 +1,109 @@
+"""PAdES baseline B signatures (ETSI EN 319 142-1) with pyHanko: made one after the other, and checked.
+
+A field that is created after the first signature counts as a suspicious change of the document, so every field is there
+before anyone signs. What people see of a signature is drawn by the layout. Timestamps (level B-T) are not added here.
+"""
+
+import io
+from collections.abc import Sequence
+
+from asn1crypto import keys as asn1_keys
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign import fields, signers
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+from typing_extensions import override
+
+from contracts.documents.signature import DocumentSigner
+from contracts.documents.verify import SignatureReport
+from ledger.errors import Refusal
+
+_ALLOWED = (ModificationLevel.NONE, ModificationLevel.FORM_FILLING)
+
+
+class _Writer(IncrementalPdfFileWriter):
+    """Leaves the file at PDF 1.7, the version of PDF/A-3; pyHanko would raise it to 2.0 for a PAdES signature."""
+
+    @override
+    def ensure_output_version(self, version: tuple[int, int]) -> None:
+        """Stay."""
+
+
+def sign(pdf: bytes, document_signers: Sequence[DocumentSigner]) -> bytes:
+    """`pdf` with one signature per signer, in their order."""
+    writer: IncrementalPdfFileWriter = _Writer(io.BytesIO(pdf))
+    for signer in document_signers:
+        fields.append_signature_field(writer, fields.SigFieldSpec(sig_field_name=signer.field))
+    out = io.BytesIO()
+    writer.write(out)
+    signed = out.getvalue()
+    for signer in document_signers:
+        signed = _signed(signed, signer)
+    return signed
+
+
+def validate(pdf: bytes, roots_der: Sequence[bytes]) -> tuple[SignatureReport, ...]:
+    """See `verify.verify_pdf_signatures`."""
+    roots = [asn1_x509.Certificate.load(root) for root in roots_der]
+    reports = []
+    try:
+        for signature in PdfFileReader(io.BytesIO(pdf)).embedded_signatures:
+            context = ValidationContext(trust_roots=roots, allow_fetching=False)
+            status = validate_pdf_signature(signature, signer_validation_context=context)
+            reports.append(
+                SignatureReport(
+                    field=signature.field_name,
+                    signer=status.signing_cert.subject.native["common_name"],
+                    intact=status.intact and status.valid and status.modification_level in _ALLOWED,
+                    trusted=status.trusted,
+                    covers_whole_document=status.coverage is SignatureCoverageLevel.ENTIRE_FILE,
+                )
+            )
+    except Exception as error:  # a stranger's file may break a parser anywhere, and is refused wherever it does
+        raise Refusal("document-signature-invalid", field="") from error
+    return _accepted(reports)
+
+
+def _accepted(reports: Sequence[SignatureReport]) -> tuple[SignatureReport, ...]:
+    if not reports:
+        raise Refusal("document-unsigned")
+    if not reports[-1].covers_whole_document:
+        raise Refusal("document-signature-invalid", field=reports[-1].field)
+    for report in reports:
+        if not report.intact:
+            raise Refusal("document-signature-invalid", field=report.field)
+        if not report.trusted:
+            raise Refusal("document-signature-untrusted", field=report.field)
+    return tuple(reports)
+
+
+def _signed(pdf: bytes, signer: DocumentSigner) -> bytes:
+    store = SimpleCertificateStore()
+    for certificate in signer.identity.chain:
+        store.register(_asn1(certificate))
+    key = signer.identity.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    simple = signers.SimpleSigner(
+        signing_cert=_asn1(signer.identity.certificate),
+        signing_key=asn1_keys.PrivateKeyInfo.load(key),
+        cert_registry=store,
+    )
+    metadata = signers.PdfSignatureMetadata(
+        field_name=signer.field,
+        subfilter=fields.SigSeedSubFilter.PADES,
+        md_algorithm="sha256",
+        reason=signer.reason,
+    )
+    out = io.BytesIO()
+    signers.PdfSigner(metadata, simple).sign_pdf(_Writer(io.BytesIO(pdf)), existing_fields_only=True, output=out)
+    return out.getvalue()
+
+
+def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
+    return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))

@@ -1,0 +1,158 @@
+"""The papers that the tests of documents draw: one loan of 500 EUR, its receipt and a year's statement."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from contracts.documents.model import (
+    Addressee,
+    AgreementData,
+    Enterprise,
+    ReceiptData,
+    StatementBalance,
+    StatementClaim,
+    StatementData,
+    StatementFlow,
+    TaxCreditNote,
+)
+from contracts.schemes.withholding import HolderKind, withholding
+from contracts.terms.schedule import Every, RepaymentKind, Schedule, Terms, schedule
+from contracts.terms.taeg import taeg
+
+AT = datetime(2026, 3, 9, 11, 0, tzinfo=UTC)
+VERIFY = "https://invest.example.brussels/verify"
+LICENCE = "Coopérative Iris Finance SC"
+LENDER = Addressee(
+    party="cabcdefghi",
+    name="Élodie Vandenbrœck-Șerbańska",
+    address=("Rue de l'Écuyer 12 bte 3", "1000 Bruxelles"),
+)
+BORROWER = Enterprise(
+    party="ebcdefghij",
+    name="Boulangerie Saint-Gilles & Fils <SRL>",
+    enterprise_number="0403.170.701",
+    address=("Chaussée de Waterloo 100", "1060 Saint-Gilles"),
+    represented_by="Amélie Peeters, administratrice",
+)
+PROOF = b"c2sp.org/tlog-proof@v1\nindex 46666\n" + b"b" * 1500 + b"\n"
+OPENING = b'{"lines":[],"n":46666}'
+
+
+def plan(kind: RepaymentKind = RepaymentKind.ANNUITY, instalments: int = 20) -> Schedule:
+    """500 EUR at 3 %, quarterly from 16 March 2026."""
+    return schedule(
+        Terms(50_000, Decimal("0.03"), date(2026, 3, 16), date(2026, 6, 16), instalments, Every.QUARTER, kind)
+    )
+
+
+def agreement(**changes: object) -> AgreementData:
+    """A loan of 25,000 EUR of which one lender gives 500."""
+    rows = plan()
+    values: dict[str, object] = {
+        "agreement_id": "dk7m2x9qpa",
+        "loan_id": "l4tz8c2hwe",
+        "agreed_on": date(2026, 3, 9),
+        "purpose": "un four électrique et la remise à neuf du fournil",
+        "lender": LENDER,
+        "borrower": BORROWER,
+        "schedule": rows,
+        "term_years": 5,
+        "loan_total_cents": 2_500_000,
+        "effective_rate": taeg(rows.terms),
+        "scheme": "proxi.B",
+        "rules": ("BE/legal_rate@2026-01-01", "proxi.B/term@2024-03-01"),
+        "withheld_by": "operator",
+        "withholding_rate": Decimal("0.30"),
+        "withholding_provisional": False,
+        "tax_credit": TaxCreditNote(
+            first_rate=Decimal("0.04"),
+            first_periods=3,
+            later_rate=Decimal("0.025"),
+            loss_rate=Decimal("0.30"),
+            source="ordonnance 17.03.2023, art. 12 et 13",
+            provisional=True,
+        ),
+        "pledged_on": date(2026, 3, 3),
+        "reflection_ended_on": date(2026, 3, 7),
+        "risk_acknowledged_on": date(2026, 3, 3),
+        "licence_holder": LICENCE,
+        "verify_address": VERIFY,
+        "sandbox": False,
+        "policy_sha256": "ab" * 32,
+    }
+    return AgreementData(**(values | changes))
+
+
+def receipt(**changes: object) -> ReceiptData:
+    """The lender's share of one instalment."""
+    values: dict[str, object] = {
+        "receipt_id": "main-46666-2",
+        "holder": LENDER,
+        "happened": "Votre part de l'échéance 3 du prêt « Un four pour le fournil »",
+        "entry_number": 46_666,
+        "effective_on": date(2026, 9, 16),
+        "booked_at": datetime(2026, 9, 16, 10, 30, 5, tzinfo=UTC),
+        "account": "489300:cabcdefghi",
+        "asset": "EUR",
+        "side": "credit",
+        "amount_cents": 2613,
+        "origin": "log.invest.example.brussels/main",
+        "checkpoint_size": 70_000,
+        "policy_sha256": "ab" * 32,
+        "licence_holder": LICENCE,
+        "verify_address": VERIFY,
+        "sandbox": False,
+    }
+    return ReceiptData(**(values | changes))
+
+
+def statement(**changes: object) -> StatementData:
+    """A year with three quarters expected, two of which came, and another loan lost."""
+    flows = []
+    for row in plan().instalments[:3]:
+        came = row.n < 3
+        tax = withholding(row.interest_cents, HolderKind.RESIDENT_INDIVIDUAL, row.due_on).tax_cents if came else 0
+        flows.append(
+            StatementFlow(
+                due_on=row.due_on,
+                loan_id="l4tz8c2hwe",
+                title="Un four pour le fournil",
+                expected_cents=row.total_cents,
+                received_on=row.due_on if came else None,
+                principal_cents=row.principal_cents if came else 0,
+                interest_gross_cents=row.interest_cents if came else 0,
+                withholding_cents=tax,
+                net_cents=row.total_cents - tax if came else 0,
+                entry=1000 + row.n if came else None,
+            )
+        )
+    values: dict[str, object] = {
+        "statement_id": "d9x8w7v6u5",
+        "holder": LENDER,
+        "starts_on": date(2026, 1, 1),
+        "ends_on": date(2026, 12, 31),
+        "issued_on": date(2027, 1, 4),
+        "known_at_entry": 51_234,
+        "claims": (
+            _claim("Un four pour le fournil", 50_000, opening=0, closing=45_329, overdue=2702, lost=0),
+            _claim("Atelier vélo du Canal", 120_000, opening=120_000, closing=0, overdue=0, lost=120_000),
+        ),
+        "flows": tuple(flows),
+        "balances": (StatementBalance(label="À verser sur votre compte", account="489300:cabcdefghi", amount_cents=1),),
+        "licence_holder": LICENCE,
+        "verify_address": VERIFY,
+        "sandbox": False,
+    }
+    return StatementData(**(values | changes))
+
+
+def _claim(title: str, principal: int, *, opening: int, closing: int, overdue: int, lost: int) -> StatementClaim:
+    return StatementClaim(
+        loan_id="l4tz8c2hwe",
+        title=title,
+        principal_cents=principal,
+        opening_cents=opening,
+        closing_cents=closing,
+        overdue_cents=overdue,
+        lost_cents=lost,
+        state_label="en cours",
+    )
