@@ -1,6 +1,6 @@
 """Seals a receipt: one invisible signature of the receipt key over every byte of the file.
 
-The file is written once, with room for the signature and for a table of checksums, one per block of 256 bytes. The
+The file is written once, with room for the signature and for a table of checksums, one per block of 1,024 bytes. The
 table proves nothing; it lets a check that fails say where the file was changed. Unlike an agreement's signatures, the
 result is the same bytes for the same receipt, key and time.
 """
@@ -18,7 +18,7 @@ from contracts.documents.archive import SAVING
 from contracts.documents.authority import SigningIdentity
 from ledger.errors import InvariantError
 
-BLOCK, _DIGITS = 256, 8
+BLOCK, _DIGITS = 1024, 8
 CONTENTS_BYTES = 1280
 """Room for the signature, of which about 900 bytes are used; the rest must be zero."""
 
