@@ -133,6 +133,20 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
         return ledger_book.open_book(engine, settings.book_id, clock=clock, keys=keys)
 
 
+def book_stands(settings: Settings) -> bool:
+    """Whether the database holds the book already."""
+    engine = _engine(settings)
+    if not sa.inspect(engine).has_table("book"):
+        return False
+    try:
+        open_book(settings)
+    except Refusal as refusal:
+        if refusal.code != "book-unknown":
+            raise
+        return False
+    return True
+
+
 def _engine(settings: Settings) -> sa.Engine:
     return open_engine(settings.database_url)
 

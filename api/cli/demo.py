@@ -1,6 +1,7 @@
 """`bxl demo`: the demo's book, made on the first start and kept afterwards."""
 
 import json
+import logging
 import signal
 import sys
 from datetime import datetime
@@ -22,7 +23,7 @@ def prepare() -> int:
     from api.diagnostics import configure_diagnostics  # noqa: PLC0415 -- the same
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    configure_diagnostics()
+    configure_diagnostics(logging.WARNING)
     settings = settings_for(None, None)
     wiring = make.prepare(settings, say=lambda line: click.echo(line, err=True))
     click.echo(json.dumps(log_ins.ready(wiring)))

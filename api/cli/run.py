@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 
 from api.cli.supervisor import ChildGone, Stopped, Supervisor
+from api.demo.files import SANDBOX_STATE, clear_unfinished
 from api.settings import SANDBOX_KEY, Settings, SettingsError, read_settings
 
 EXIT_UNAVAILABLE = 2
@@ -65,12 +66,16 @@ def is_free(host: str, port: int) -> bool:
 
 
 def _run_all(settings: Settings) -> int:
+    if not clear_unfinished(settings):
+        return _unavailable(
+            "The demo's book was interrupted while it was made: empty the database of BXL_DATABASE first."
+        )
     sandbox_port = _sandbox_port(settings)
     sandbox_url = f"http://127.0.0.1:{sandbox_port}"
     supervisor = Supervisor({"BXL_SANDBOX": sandbox_url}, say=_say)
     supervisor.stop_on_signals()
     try:
-        state = settings.data / "sandbox.json"
+        state = settings.data / SANDBOX_STATE
         supervisor.start("payment sandbox", "sandbox", "serve", "--port", str(sandbox_port), "--state", str(state))
         _await_answer(supervisor, f"{sandbox_url}/health")
         log_ins = json.loads(supervisor.run_once("preparation of the book", "demo", "prepare"))

@@ -36,23 +36,26 @@ def request_login_link(uow: UnitOfWork, *, email: str, language: str, origin: st
     party = parties.find_by_email(uow.connection, uow, email)
     if party is None:
         return
+    link = make_login_link(uow, party.party_id, language=language, origin=origin)
+    facts: dict[str, Fact] = {"link": link, "minutes": int(LINK_LIFETIME.total_seconds()) // 60}
+    write_mail(
+        uow, template="log-in", to=party.party_id, key=f"log-in:{token_hash(link)}", facts=facts, language=language
+    )
+
+
+def make_login_link(uow: UnitOfWork, party_id: str, *, language: str, origin: str) -> str:
+    """A fresh one-time link for a party; whoever holds it can log in as that party for a quarter of an hour."""
     token = secrets.token_urlsafe(32)
     uow.connection.execute(
         link_table.insert().values(
             book_id=uow.book_id,
             token_hash=token_hash(token),
-            party_id=party.party_id,
+            party_id=party_id,
             language=language,
             expires_at=uow.now() + LINK_LIFETIME,
         )
     )
-    facts: dict[str, Fact] = {
-        "link": login_link(origin, language, token),
-        "minutes": int(LINK_LIFETIME.total_seconds()) // 60,
-    }
-    write_mail(
-        uow, template="log-in", to=party.party_id, key=f"log-in:{token_hash(token)}", language=language, facts=facts
-    )
+    return login_link(origin, language, token)
 
 
 def link_is_open(book: Book, token: str) -> bool:

@@ -1,0 +1,265 @@
+"""The stage of the demo: who plays, what has been made so far, and the verbs that the story is told in.
+
+Each verb calls the services that pages and resources call, in a unit of work of the person who does it.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from importlib.resources import files
+from typing import Any
+
+from api.bootstrap import Wiring
+from api.identity.registration import Registration, register_citizen
+from api.worker.steps import document_desk, settle
+from contracts.agreements import write_due_agreements
+from contracts.loans import queries as loan_queries
+from contracts.loans import service as loans
+from contracts.offers import service as offers
+from contracts.offers.model import OfferDraft
+from contracts.parties import service as parties
+from contracts.parties.model import Attribute, LegalIdentity, LenderDeclaration, Role, StaffIdentity
+from contracts.pledges import service as pledges
+from contracts.servicing import payouts
+from contracts.terms.daycount import DayCount
+from contracts.terms.schedule import Every, RepaymentKind
+from ledger import approvals, balances
+from ledger.accounts import AccountRef
+from ledger.book import UnitOfWork
+from ledger.payments import transfers
+from ledger.payments.model import TransferState
+from ledger.payments.queries import transfer_orders
+
+EVIDENCE = "demonstration"
+FIRST, SECOND = "nadia", "pieter"
+"""The two operators; what one asks for the other approves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """An offer's figures; its words stand in offers.toml."""
+
+    borrower: str
+    rate_annual: str
+    term_years: int
+    every: Every
+    kind: RepaymentKind
+    minimum_euro: int
+    maximum_euro: int
+    opens_on: date
+    closes_on: date
+
+
+@dataclass
+class Stage:
+    """What the story knows by nickname."""
+
+    wiring: Wiring
+    parties: dict[str, str] = field(default_factory=dict)
+    offers: dict[str, str] = field(default_factory=dict)
+    pledges: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def enter(self) -> None:
+        """Register everybody; an operator verifies all accounts but one, whose payouts therefore wait."""
+        cast = read("cast.toml")
+        for row in cast["staff"]:
+            self._enter_staff(row)
+        for row in cast["enterprise"]:
+            self._enter_enterprise(row)
+        for row in cast["citizen"]:
+            self._enter_citizen(row)
+        for nick in [row["nick"] for row in (*cast["enterprise"], *cast["citizen"]) if row["nick"] != "lies"]:
+            party_id = self.parties[nick]
+            self._do(FIRST, partial(parties.verify_iban, party_id=party_id, seq=1, evidence=EVIDENCE))
+
+    def offer(self, name: str, figures: Figures) -> None:
+        """Draft an offer, have a second person approve it, publish it."""
+        words = read("offers.toml")[name]
+        draft = OfferDraft(
+            borrower=self.parties[figures.borrower],
+            rate_annual=Decimal(figures.rate_annual),
+            term_years=figures.term_years,
+            every=figures.every,
+            kind=figures.kind,
+            day_count=DayCount.THIRTY_E_360,
+            minimum_cents=figures.minimum_euro * 100,
+            maximum_cents=figures.maximum_euro * 100,
+            pledge_minimum_cents=10_000,
+            opens_on=figures.opens_on,
+            closes_on=figures.closes_on,
+            **words,
+        )
+        offer_id = self._do(FIRST, lambda uow: offers.draft_offer(uow, draft, on=uow.today()))
+        asked = self._do(FIRST, lambda uow: offers.request_publication(uow, offer_id, reason="dossier complete"))
+        self._do(SECOND, lambda uow: approvals.approve(uow, asked))
+        self._do(FIRST, lambda uow: offers.publish_offer(uow, offer_id, on=uow.today(), approval_id=asked))
+        self.offers[name] = offer_id
+
+    def pledge(self, who: str, offer: str, euro: int) -> None:
+        """Promise an amount; the payment is asked for, and a standing payer pays it."""
+        language = self._languages()[who]
+        made = self._do(
+            who,
+            lambda uow: pledges.make_pledge(
+                uow,
+                offer_id=self.offers[offer],
+                lender=self.parties[who],
+                amount_cents=euro * 100,
+                on=uow.today(),
+                language=language,
+                risk_acknowledged=True,
+                declaration=LenderDeclaration(),
+            ),
+        )
+        self.pledges[who, offer] = made.pledge_id
+
+    def withdraw(self, who: str, offer: str) -> None:
+        """Take a pledge back within its reflection period."""
+        pledge_id = self.pledges[who, offer]
+        self._do(who, lambda uow: pledges.withdraw_pledge(uow, pledge_id, on=uow.today()))
+
+    def settle_with_provider(self) -> None:
+        """Record that the provider paid out all money that nobody can take back any more."""
+
+        def do(uow: UnitOfWork) -> None:
+            amount = _free_at_provider(uow)
+            if amount > 0:
+                reference = f"1182.{uow.today():%y%m}.{uow.today():%d}"
+                proof = evidence(f"statement {reference}")
+                transfers.record_settlement(
+                    uow, reference=reference, amount_cents=amount, evidence=proof, on=uow.today()
+                )
+
+        self._do(FIRST, do)
+
+    def disburse(self, offer: str) -> None:
+        """Order the transfer that pays a loan out: one asks, the other approves."""
+        loan_id = self.loan_of(offer)
+        asked = self._do(
+            FIRST, lambda uow: loans.request_disbursement(uow, loan_id, on=uow.today(), reason="loan agreed and signed")
+        )
+        self._do(SECOND, lambda uow: approvals.approve(uow, asked))
+        self._do(FIRST, lambda uow: loans.order_disbursement(uow, loan_id, approval_id=asked, on=uow.today()))
+
+    def pay_out_lenders(self) -> None:
+        """Order the transfers of what stands to lenders' credit."""
+        asked = self.ask_for_payouts()
+        self._do(SECOND, lambda uow: approvals.approve(uow, asked))
+        self._do(FIRST, lambda uow: payouts.order_payouts(uow, approval_id=asked, on=uow.today()))
+
+    def ask_for_payouts(self) -> str:
+        """Ask the second operator to approve payouts."""
+        reason = "end of the month, balances checked"
+        asked: str = self._do(FIRST, lambda uow: payouts.request_payouts(uow, on=uow.today(), reason=reason))
+        return asked
+
+    def confirm_transfers(self) -> None:
+        """The bank's statement shows every transfer ordered so far."""
+
+        def do(uow: UnitOfWork) -> None:
+            for order in transfer_orders(uow.connection, uow.book_id, state=TransferState.ORDERED):
+                reference = f"{uow.today():%Y-%j}-{order.order_id}"
+                proof = evidence(f"statement {reference}")
+                loans.confirm_transfer(
+                    uow, order.order_id, statement_reference=reference, evidence=proof, on=uow.today()
+                )
+
+        self._do(FIRST, do)
+
+    def go_bankrupt(self, offer: str) -> None:
+        """Record the borrower's bankruptcy."""
+        loan_id, proof = self.loan_of(offer), evidence("judgment of the enterprise court")
+        self._do(FIRST, lambda uow: loans.record_bankruptcy(uow, loan_id, on=uow.today(), evidence=proof))
+
+    def write_off(self, offer: str) -> None:
+        """State what is lost."""
+        loan_id, proof = self.loan_of(offer), evidence("letter of the trustee in bankruptcy")
+        self._do(FIRST, lambda uow: loans.write_off(uow, loan_id, on=uow.today(), evidence=proof))
+
+    def let_pay(self, *who: str, pays: bool = True) -> None:
+        """Let people pay at once whatever is asked of them, or no longer."""
+        assert self.wiring.sandbox is not None
+        for nick in who:
+            if pays:
+                self.wiring.sandbox.add_standing_payer(self.parties[nick])
+            else:
+                self.wiring.sandbox.remove_standing_payer(self.parties[nick])
+
+    def loan_of(self, offer: str) -> str:
+        """The loan that an offer has become."""
+        book = self.wiring.book
+        with book.read() as connection:
+            found = loan_queries.loans_overview(connection, book, book.today_in(connection))
+        return next(loan.loan_id for loan in found if loan.offer_id == self.offers[offer])
+
+    def come_to_rest(self) -> None:
+        """Let payments, bookings, jobs and papers of the day be done."""
+        settle(self.wiring)
+        while write_due_agreements(self.wiring.book, document_desk(self.wiring)):
+            settle(self.wiring)
+
+    def citizens(self) -> list[str]:
+        """The nicknames of all citizens."""
+        return [row["nick"] for row in read("cast.toml")["citizen"]]
+
+    def _enter_staff(self, row: Mapping[str, Any]) -> None:
+        identity = StaffIdentity(row["name"], row["email"], row["language"], Role(row["role"]))
+        with self.wiring.book.unit_of_work(actor="system:setup") as uow:
+            self.parties[row["nick"]] = parties.register_staff(uow, identity)
+
+    def _enter_enterprise(self, row: Mapping[str, Any]) -> None:
+        names = ("name", "legal_form", "enterprise_number", "representative", "email", "language")
+        with self.wiring.book.unit_of_work(actor=self.parties[SECOND]) as uow:
+            party_id = parties.register_legal(uow, LegalIdentity(**{name: row[name] for name in names}))
+            proof, commune = "extract of the Crossroads Bank for Enterprises", row["commune"]
+            parties.record_attribute(uow, party_id, Attribute.COMMUNE, commune, valid_from=uow.today(), evidence=proof)
+            parties.change_iban(uow, party_id, row["iban"], valid_from=uow.today(), evidence="bank identity slip")
+        self.parties[row["nick"]] = party_id
+
+    def _enter_citizen(self, row: Mapping[str, Any]) -> None:
+        stated = Registration(
+            given_name=row["given_name"],
+            family_name=row["family_name"],
+            email=row["email"],
+            commune=row["commune"],
+            iban=row["iban"],
+            tax_residence="BE-BRU",
+            acts_outside_trade=True,
+            language=row["language"],
+        )
+        with self.wiring.book.unit_of_work(actor="visitor") as uow:
+            party_id = register_citizen(uow, stated, on=uow.today(), origin=self.wiring.settings.origin)
+        assert party_id is not None, "the cast has an address twice"
+        self.parties[row["nick"]] = party_id
+
+    def _languages(self) -> Mapping[str, str]:
+        return {row["nick"]: row["language"] for row in read("cast.toml")["citizen"]}
+
+    def _do(self, who: str, act: Callable[[UnitOfWork], Any]) -> Any:  # noqa: ANN401 -- whatever the service gives
+        with self.wiring.book.unit_of_work(actor=self.parties[who]) as uow:
+            return act(uow)
+
+
+def read(name: str) -> dict[str, Any]:
+    """A file of the demo."""
+    return tomllib.loads(files("api.demo").joinpath(name).read_text("utf-8"))
+
+
+def evidence(text: str) -> str:
+    """The hash of a paper that the demo pretends to have seen."""
+    return hashlib.sha256(f"{EVIDENCE}: {text}".encode()).hexdigest()
+
+
+def _free_at_provider(uow: UnitOfWork) -> int:
+    """What stands at the provider less what may still have to go back by it."""
+    standing = balances.balance(uow.connection, uow.book_id, AccountRef("580100"))
+    returnable = sum(
+        each.credit
+        for prefix in ("489100", "489400")
+        for each in balances.balances(uow.connection, uow.book_id, code_prefix=prefix)
+    )
+    return standing - returnable

@@ -1,0 +1,146 @@
+"""What happens in the demo, day by day: six offers, three loans, one of them late and one of them lost.
+
+oven      funded, repaid on time      cargo   funded, late since July      repair    bankrupt, written off
+tricycle  failed, refunded            silos   open, nearly funded          laundry   open, new
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import partial
+
+from api.demo.stage import Figures, Stage
+from contracts.terms.schedule import Every, RepaymentKind
+
+BEGINS_ON, ENDS_ON = date(2026, 3, 2), date(2026, 9, 15)
+Act = Callable[[Stage], None]
+
+OVEN = Figures(
+    borrower="fournil",
+    rate_annual="0.035",
+    term_years=5,
+    every=Every.MONTH,
+    kind=RepaymentKind.ANNUITY,
+    minimum_euro=18_000,
+    maximum_euro=24_000,
+    opens_on=date(2026, 3, 2),
+    closes_on=date(2026, 3, 31),
+)
+CARGO = Figures(
+    borrower="velo",
+    rate_annual="0.0425",
+    term_years=5,
+    every=Every.MONTH,
+    kind=RepaymentKind.LINEAR,
+    minimum_euro=12_000,
+    maximum_euro=15_000,
+    opens_on=date(2026, 3, 4),
+    closes_on=date(2026, 4, 5),
+)
+REPAIR = Figures(
+    borrower="recommence",
+    rate_annual="0.045",
+    term_years=5,
+    every=Every.MONTH,
+    kind=RepaymentKind.ANNUITY,
+    minimum_euro=9_000,
+    maximum_euro=11_000,
+    opens_on=date(2026, 3, 9),
+    closes_on=date(2026, 4, 12),
+)
+TRICYCLE = Figures(
+    borrower="vrac",
+    rate_annual="0.0375",
+    term_years=5,
+    every=Every.QUARTER,
+    kind=RepaymentKind.ANNUITY,
+    minimum_euro=6_000,
+    maximum_euro=8_000,
+    opens_on=date(2026, 4, 1),
+    closes_on=date(2026, 4, 30),
+)
+SILOS = Figures(
+    borrower="vrac",
+    rate_annual="0.0375",
+    term_years=8,
+    every=Every.QUARTER,
+    kind=RepaymentKind.LINEAR,
+    minimum_euro=15_000,
+    maximum_euro=20_000,
+    opens_on=date(2026, 8, 24),
+    closes_on=date(2026, 10, 9),
+)
+LAUNDRY = Figures(
+    borrower="zeepbel",
+    rate_annual="0.03",
+    term_years=8,
+    every=Every.YEAR,
+    kind=RepaymentKind.BULLET,
+    minimum_euro=25_000,
+    maximum_euro=35_000,
+    opens_on=date(2026, 9, 10),
+    closes_on=date(2026, 11, 15),
+)
+
+
+def acts() -> Mapping[date, list[Act]]:
+    """What people do, by day; what falls due by itself is not here."""
+    return {
+        BEGINS_ON: [Stage.enter, _everybody_pays, partial(Stage.offer, name="oven", figures=OVEN)],
+        date(2026, 3, 3): [_pledge("marie", "oven", 5_000), _pledge("amelie", "oven", 5_000)],
+        date(2026, 3, 4): [partial(Stage.offer, name="cargo", figures=CARGO)],
+        date(2026, 3, 6): [_pledge("jan", "oven", 4_000), _pledge("fatima", "cargo", 3_000)],
+        date(2026, 3, 9): [partial(Stage.offer, name="repair", figures=REPAIR), _pledge("paul", "oven", 4_000)],
+        date(2026, 3, 12): [_pledge("oliver", "oven", 2_500), _pledge("karim", "repair", 2_500)],
+        date(2026, 3, 16): [_pledge("zofia", "oven", 1_500), _pledge("tom", "cargo", 3_000)],
+        date(2026, 3, 19): [_pledge("karim", "oven", 1_000), _pledge("lies", "oven", 1_000)],
+        date(2026, 3, 23): [_pledge("amelie", "cargo", 2_500), _pledge("lies", "repair", 2_000)],
+        date(2026, 3, 26): [_pledge("ioana", "cargo", 2_000), _pledge("marie", "repair", 2_500)],
+        date(2026, 3, 30): [
+            Stage.settle_with_provider,
+            partial(Stage.disburse, offer="oven"),
+            _pledge("emile", "cargo", 2_500),
+        ],
+        date(2026, 3, 31): [Stage.confirm_transfers],
+        date(2026, 4, 1): [partial(Stage.offer, name="tricycle", figures=TRICYCLE)],
+        date(2026, 4, 2): [_pledge("amelie", "repair", 1_500), _pledge("paul", "repair", 2_000)],
+        date(2026, 4, 8): [Stage.settle_with_provider, partial(Stage.disburse, offer="cargo")],
+        date(2026, 4, 9): [Stage.confirm_transfers, _pledge("oliver", "tricycle", 1_000)],
+        date(2026, 4, 15): [Stage.settle_with_provider, partial(Stage.disburse, offer="repair")],
+        date(2026, 4, 16): [Stage.confirm_transfers, _pledge("ioana", "tricycle", 500)],
+        date(2026, 6, 25): [_two_fall_silent],
+        date(2026, 6, 29): [Stage.settle_with_provider, Stage.pay_out_lenders],
+        date(2026, 6, 30): [Stage.confirm_transfers],
+        date(2026, 7, 24): [partial(Stage.go_bankrupt, offer="repair")],
+        date(2026, 8, 24): [partial(Stage.offer, name="silos", figures=SILOS)],
+        date(2026, 8, 25): [_pledge("jan", "silos", 4_000)],
+        date(2026, 8, 27): [_pledge("oliver", "silos", 3_500)],
+        date(2026, 8, 31): [Stage.settle_with_provider, Stage.pay_out_lenders],
+        date(2026, 9, 1): [Stage.confirm_transfers, _pledge("marie", "silos", 5_000)],
+        date(2026, 9, 2): [_pledge("karim", "silos", 1_500)],
+        date(2026, 9, 4): [partial(Stage.withdraw, who="karim", offer="silos"), _pledge("paul", "silos", 3_000)],
+        date(2026, 9, 8): [partial(Stage.write_off, offer="repair")],
+        date(2026, 9, 10): [partial(Stage.offer, name="laundry", figures=LAUNDRY)],
+        date(2026, 9, 11): [_pledge("emile", "laundry", 1_000)],
+        date(2026, 9, 12): [_pledge("amelie", "silos", 500)],
+        date(2026, 9, 13): [_pledge("tom", "silos", 2_000)],
+        date(2026, 9, 14): [_pledge("lies", "laundry", 2_500), _citizens_pay_by_hand, _pledge("zofia", "silos", 500)],
+        ENDS_ON: [Stage.settle_with_provider],
+    }
+
+
+def _pledge(who: str, offer: str, euro: int) -> Act:
+    return partial(Stage.pledge, who=who, offer=offer, euro=euro)
+
+
+def _everybody_pays(stage: Stage) -> None:
+    stage.let_pay(*stage.citizens(), "fournil", "velo", "recommence")
+
+
+def _two_fall_silent(stage: Stage) -> None:
+    """Their June instalments are paid; nothing comes after them."""
+    stage.let_pay("velo", "recommence", pays=False)
+
+
+def _citizens_pay_by_hand(stage: Stage) -> None:
+    """From now on a person at the browser pays, or does not."""
+    stage.let_pay(*stage.citizens(), pays=False)
