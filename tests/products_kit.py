@@ -1,19 +1,24 @@
-"""What tests of the products share: a town of citizens and enterprises, an operator's two officers, a provider in memory.
+"""What tests of the products share: a town of citizens and enterprises, two officers, a provider in memory.
 
-    town.citizen("Ada")                     registered, resident, with a verified account
-    town.open_offer(...)                    drafted, approved by the second officer, published
-    made = town.pledge(offer_id, lender, 50_000);  town.pay(made.payment_id)
-    town.go_to(date)                        the business date moves day by day; every dated job runs on every day
-    town.settle()                           calls go out, truth is fetched, topics are handled, until nothing moves
+town.citizen("Ada")                     registered, resident, with a verified account
+town.open_offer(...)                    drafted, approved by the second officer, published
+made = town.pledge(offer_id, lender, 50_000);  town.pay(made.payment_id)
+town.go_to(date)                        the business date moves day by day; every dated job runs on every day
+town.settle()                           calls go out, truth is fetched, topics are handled, until nothing moves
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+import sqlalchemy as sa
+
+from api.refusals import sentence
 from contracts.dispatch import HANDLERS, resolve_credit
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans
@@ -32,6 +37,7 @@ from ledger import approvals, balances, outbox
 from ledger.accounts import AccountRef
 from ledger.book import Book
 from ledger.clock import FixedClock
+from ledger.errors import Refusal
 from ledger.payments import transfers
 from ledger.payments.calls import send_due_calls
 from ledger.payments.inbox import process_inbox
@@ -39,6 +45,7 @@ from ledger.payments.model import Mode
 from ledger.payments.queries import payment, payments_for
 from ledger.payments.service import configure_payments
 from ledger.payments.sweep import sweep
+from ledger.storage.base import metadata
 from tests.payments_kit import FakeRail
 
 DAY = date(2026, 3, 2)
@@ -51,7 +58,7 @@ JOBS = (
     loans.remind_late_borrowers,
 )
 _TEXTS = {"fr": "Un four.", "nl": "Een oven.", "en": "An oven."}
-_IBANS = ("BE68539007547034", "BE38091215014572")
+_IBANS = ("BE71096123456769", "BE38091215014572")
 
 
 @dataclass
@@ -89,7 +96,9 @@ class Town:
         return party_id
 
     def enterprise(self, name: str = "Boulangerie Levain", *, number: str = "0403.199.702") -> str:
-        identity = LegalIdentity(name, "SRL", number, "Claire Dubois", f"{name.split()[-1].lower()}@firms.example", "fr")
+        identity = LegalIdentity(
+            name, "SRL", number, "Claire Dubois", f"{name.rsplit(maxsplit=1)[-1].lower()}@firms.example", "fr"
+        )
         with self.book.unit_of_work(actor="system") as uow:
             party_id = parties.register_legal(uow, identity)
         self.give_iban(party_id)
@@ -248,9 +257,7 @@ class Town:
 
     def confirm(self, order_id: str) -> None:
         with self.book.unit_of_work(actor=self.maker) as uow:
-            loans.confirm_transfer(
-                uow, order_id, statement_reference=f"S{order_id}", evidence=EVIDENCE, on=self.today
-            )
+            loans.confirm_transfer(uow, order_id, statement_reference=f"S{order_id}", evidence=EVIDENCE, on=self.today)
         self.settle()
 
     def pay_out(self) -> list[str]:
@@ -329,3 +336,26 @@ def make_town(book: Book, clock: FixedClock, rail: FakeRail) -> Town:
         )
     town.maker, town.checker = town.staff("Mia"), town.staff("Otto")
     return town
+
+
+@contextmanager
+def refused(town: Town, code: str, **facts: Any) -> Iterator[None]:
+    """What happens inside is refused with this code and at least these facts, and leaves every row as it was."""
+    before = snapshot(town.book)
+    with pytest.raises(Refusal) as caught:
+        yield
+    assert caught.value.code == code
+    assert {name: caught.value.facts[name] for name in facts} == facts
+    assert sentence(caught.value, "fr") != sentence(caught.value, "nl") != sentence(caught.value, "en")
+    assert snapshot(town.book) == before
+
+
+def snapshot(book: Book) -> dict[str, str]:
+    """One hash of the rows of every table."""
+    with book.read() as connection:
+        return {
+            table.name: hashlib.sha256(
+                repr(sorted(map(repr, connection.execute(sa.select(table))))).encode()
+            ).hexdigest()
+            for table in metadata.sorted_tables
+        }

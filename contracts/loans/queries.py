@@ -37,6 +37,7 @@ from contracts.loans.model import PortfolioTotals as PortfolioTotals
 from contracts.loans.model import ShareLine as ShareLine
 from contracts.offers.queries import OfferCard, offer_record, offers
 from contracts.parties.queries import Keeper, display_name, holder_kind
+from contracts.pledges.queries import payment_to_show
 from contracts.schemes.withholding import HolderKind, withholding
 from contracts.servicing.model import Due, Label, Position, Standing
 from contracts.terms.schedule import Every, Instalment, RepaymentKind
@@ -483,13 +484,10 @@ def _open_dues(connection: sa.Connection, book_id: str, book: LoanBook, on: date
             principal_cents=instalment.principal_cents,
             total_cents=instalment.total_cents,
             days_past_due=max(0, (on - instalment.due_on).days),
-            payment=_newest_payment(connection, book_id, f"due:{book.loan.loan_id}:{instalment.n}"),
+            payment=payment_to_show(
+                payment_queries.payments_for(connection, book_id, f"due:{book.loan.loan_id}:{instalment.n}")
+            ),
         )
         for instalment in book.instalments
         if book.instalment_state(instalment.n) is InstalmentState.CALLED
     ]
-
-
-def _newest_payment(connection: sa.Connection, book_id: str, reference: str) -> PaymentView | None:
-    payments = payment_queries.payments_for(connection, book_id, reference)
-    return payments[-1] if payments else None

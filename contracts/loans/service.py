@@ -37,7 +37,7 @@ from contracts.offers.queries import OfferRecord, gauge, offer_ids
 from contracts.parties.queries import party, payout_iban
 from contracts.pledges import service as pledges
 from contracts.pledges.model import Pledge, PledgeState
-from contracts.pledges.queries import pledge, pledges_of_offer, state_of
+from contracts.pledges.queries import STILL_TO_PAY, pledge, pledges_of_offer, state_of
 from contracts.schemes import proxi
 from contracts.servicing.model import EARLY_WARNING_AFTER, FIRST_REMINDER_DAY, SECOND_REMINDER_DAY
 from contracts.terms.schedule import Schedule, schedule
@@ -166,8 +166,9 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
         raise Refusal("due-not-payable", loan_id=loan_id, n=n, state=book.instalment_state(n).value)
     reference, due = _reference(loan_id, n), book.instalments[n - 1]
     payments = payments_for(uow.connection, uow.book_id, reference)
-    if payments and payments[-1].state in pledges.STILL_TO_PAY:
-        return payments[-1].payment_id
+    known = next((each for each in payments if each.state in STILL_TO_PAY), None)
+    if known is not None:
+        return known.payment_id
     language = party(uow.connection, uow, book.loan.borrower).language
     payment_id = request_payment(
         uow,
@@ -218,8 +219,8 @@ def settle_due(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 def continue_distribution(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle the next chunk of an instalment's distribution."""
     book = lock_loan(uow, str(body["loan_id"]))
-    on = date.fromisoformat(str(body["on"]))
-    _distribute(uow, book, int(str(body["n"])), first=int(str(body["first"])), on=on)
+    n, first, on = int(str(body["n"])), int(str(body["first"])), date.fromisoformat(str(body["on"]))
+    _distribute(uow, book, n, first=first, on=on)
 
 
 def remind_late_borrowers(book: Book, on: date) -> int:

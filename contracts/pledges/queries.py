@@ -1,6 +1,6 @@
 """Read models of pledges, for pages, the JSON API and the loans."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,8 +13,11 @@ from contracts.pledges import tables as t
 from contracts.pledges.lifecycle import ISSUED, MACHINE, PAID
 from contracts.pledges.model import LIVE, Pledge, PledgeState, can_withdraw
 from ledger.errors import Refusal
-from ledger.payments.model import PaymentView, RefundView
+from ledger.payments.model import PaymentState, PaymentView, RefundView
 from ledger.payments.queries import payments_for, refunds_for
+
+STILL_TO_PAY = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
+"""States in which a payment waits for its payer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,12 @@ def paid_move(connection: sa.Connection, book_id: str, pledge_id: str) -> moves.
     return next((move for move in history if move.event == PAID), None)
 
 
+def payment_to_show(payments: Sequence[PaymentView]) -> PaymentView | None:
+    """The one that waits for its payer, else the newest."""
+    waiting = [view for view in payments if view.state in STILL_TO_PAY]
+    return next(iter([*waiting, *reversed(payments)]), None)
+
+
 def _lines(connection: sa.Connection, book_id: str, found: list[Pledge], on: date) -> list[PledgeLine]:
     histories = moves.moves_of(connection, book_id, [each.pledge_id for each in found])
     titles = {each: offer_record(connection, book_id, each).draft.title for each in {p.offer_id for p in found}}
@@ -133,7 +142,7 @@ def _line(
     payments = payments_for(connection, book_id, f"pledge:{each.pledge_id}")
     refunds = refunds_for(connection, book_id, f"pledge:{each.pledge_id}")
     wanted = None if paid is None else paid.facts["payment_id"]
-    shown = next((view for view in payments if view.payment_id == wanted), payments[-1] if payments else None)
+    shown = next((view for view in payments if view.payment_id == wanted), payment_to_show(payments))
     return PledgeLine(
         pledge_id=each.pledge_id,
         offer_id=each.offer_id,

@@ -57,7 +57,6 @@ from ledger.storage.base import JSON
 CHUNK = 500
 """Entries of one unit of work in a run over many pledges; what is left is a row of the outbox."""
 JOB = "system:pledges"
-STILL_TO_PAY = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
 
 
 def make_pledge(
@@ -120,8 +119,9 @@ def request_new_payment(uow: UnitOfWork, pledge_id: str, *, on: date) -> str:
     if state is not PledgeState.PLEDGED or on > pledge.payable_until:
         raise Refusal("pledge-not-payable", state=state.value, payable_until_on=pledge.payable_until.isoformat())
     payments = payments_for(uow.connection, uow.book_id, _reference(pledge_id))
-    if payments and payments[-1].state in STILL_TO_PAY | {PaymentState.PAID}:
-        return payments[-1].payment_id
+    known = next((each for each in payments if each.state in q.STILL_TO_PAY | {PaymentState.PAID}), None)
+    if known is not None:
+        return known.payment_id
     return _request_payment(uow, pledge, offer_record(uow.connection, uow.book_id, pledge.offer_id).draft.title)
 
 
