@@ -50,7 +50,6 @@ def receipt_for(book: Book, log_dir: Path, *, n: int, line: int) -> ReceiptFiles
         LogFolder(log_dir),
         checkpoint=checkpoint,
         note=note,
-        book=book.book_id,
         entry=found.row.bytes,
         commitments=[stated.commitment for stated in found.lines],
         header=header,

@@ -57,7 +57,6 @@ class OpenedLine:
 class Opening:
     """What opens one line of entry `entry["n"]`, and its header, which is line 0."""
 
-    book: str
     entry: Mapping[str, JSON]
     header: OpenedLine
     line: OpenedLine
@@ -67,7 +66,6 @@ class Opening:
         """The bytes of the file: one object in canonical JSON."""
         return canonical_json(
             {
-                "book": self.book,
                 "entry": dict(self.entry),
                 "header": {"line": dict(self.header.line), "nonce": b64(self.header.nonce)},
                 "line": {"index": self.line.index, "line": dict(self.line.line), "nonce": b64(self.line.nonce)},
@@ -81,7 +79,6 @@ def build_receipt(
     *,
     checkpoint: Checkpoint,
     note: bytes,
-    book: str,
     entry: bytes,
     commitments: Sequence[bytes],
     header: OpenedLine,
@@ -94,7 +91,7 @@ def build_receipt(
     n, size = public["n"], checkpoint.size
     path = inclusion_proof(n, size, lambda start, end: log.subtree(start, end, size))
     inner = lines_path(commitments, (header.index, line.index))
-    opening = Opening(book, public, header, line, tuple(inner))
+    opening = Opening(public, header, line, tuple(inner))
     return ReceiptFiles(TlogProof(n, tuple(path), note).encode(), opening.encode())
 
 
@@ -124,11 +121,10 @@ def parse_opening(encoded: bytes) -> Opening:
     """The opening in `encoded`; refuses `opening-malformed` with the reason. Nothing in it is verified yet."""
     try:
         value = parse_canonical(encoded)
-        members = _object(value, {"book", "entry", "header", "line", "path"})
+        members = _object(value, {"entry", "header", "line", "path"})
         header = _object(members["header"], {"line", "nonce"})
         line = _object(members["line"], {"index", "line", "nonce"})
         opening = Opening(
-            _text(members["book"]),
             _object(members["entry"]),
             OpenedLine(0, _bytes(header["nonce"], NONCE_SIZE), _object(header["line"])),
             OpenedLine(_number(line["index"]), _bytes(line["nonce"], NONCE_SIZE), _object(line["line"])),

@@ -64,16 +64,18 @@ def _check_entry(
     report: Report, proof: TlogProof, opening: Opening, checkpoint: Checkpoint, *, files: tuple[str, str]
 ) -> None:
     proof_file, opening_file = files
-    with report.check("public entry", opening_file, f"entry {proof.index}, of a known type, canonical"):
-        check_entry(opening.entry, proof.index)
+    n = opening.entry.get("n")
+    with report.check("public entry", opening_file, f"entry {n}, of a known type, complete"):
+        check_entry(opening.entry, n if isinstance(n, int) else -1)
+    both = f"{proof_file} and {opening_file}"
+    with report.check("entry number", both, f"both are about entry {proof.index}"):
+        if n != proof.index:
+            raise Refusal("opening-of-another-entry", n=proof.index, stated=str(n)[:40])
     where = f"entry {proof.index} is in the log of {checkpoint.size} entries ({len(proof.path)} hashes)"
-    with report.check("inclusion", f"{proof_file} and {opening_file}", where):
+    with report.check("inclusion", both, where):
         leaf = leaf_hash(canonical_json(dict(opening.entry)))
         if not verify_inclusion(leaf, proof.index, checkpoint.size, proof.path, checkpoint.root):
             raise Refusal("entry-not-in-log", n=proof.index, size=checkpoint.size)
-    with report.check("book", opening_file, f"the log {checkpoint.origin} is that of book {opening.book}"):
-        if checkpoint.origin.rpartition("/")[2] != opening.book:
-            raise Refusal("opening-of-another-book", book=opening.book, origin=checkpoint.origin)
 
 
 def _check_opening(report: Report, opening: Opening, file: str) -> None:
