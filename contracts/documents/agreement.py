@@ -88,6 +88,14 @@ def terms_json(data: AgreementData, wording_version: str) -> bytes:
         "allocation_order": list(data.allocation_order),
         "withheld_by": data.withheld_by,
         "withholding_rate": str(data.withholding_rate),
+        "tax_credit": {
+            "first_rate": str(data.tax_credit.first_rate),
+            "first_periods": data.tax_credit.first_periods,
+            "later_rate": str(data.tax_credit.later_rate),
+            "loss_rate": str(data.tax_credit.loss_rate),
+            "source": data.tax_credit.source,
+            "provisional": data.tax_credit.provisional,
+        },
         "pledged_on": data.pledged_on.isoformat(),
         "reflection_ended_on": data.reflection_ended_on.isoformat(),
         "schedule": [
@@ -175,7 +183,7 @@ def _articles(data: AgreementData, words: Wording) -> Iterator[Block]:
             "article.object",
             principal=money(data.principal_cents, language),
             total=money(data.loan_total_cents, language),
-            purpose=data.purpose,
+            purpose=data.purpose.rstrip(". "),
         ),
     )
     yield from _article(words, "use", say("article.use"))
@@ -225,7 +233,6 @@ def _tax(data: AgreementData, words: Wording) -> Iterator[Block]:
             periods=str(credit.first_periods),
             later=percent(credit.later_rate, language),
             loss=percent(credit.loss_rate, language),
-            source=credit.source,
         ),
     )
     if credit.provisional:
