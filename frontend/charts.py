@@ -149,8 +149,12 @@ def axis_labels(labels: Sequence[str]) -> set[int]:
 
     >>> sorted(axis_labels(["2026", "", "", "2027", "", ""])), len(axis_labels([str(n) for n in range(30)]))
     ([0, 3], 6)
+    >>> sorted(axis_labels(["2026", "2027"] + [""] * 22))
+    [1]
     """
     named = [n for n, label in enumerate(labels) if label]
+    if len(named) > 1 and (named[1] - named[0]) * _MOST_LABELS * 2 < len(labels):
+        named = named[1:]
     step = -(-len(named) // _MOST_LABELS)
     return set(named[:: max(step, 1)])
 

@@ -1,11 +1,16 @@
 """From read models to what charts draw: sums of what is there already, and nothing that a rule would have to decide."""
 
 from collections.abc import Sequence
+from datetime import date
 
-from contracts.loans.queries import InstalmentLine, MonthFlow
+from contracts.loans.lifecycle import CANCELLED
+from contracts.loans.queries import InstalmentLine, LoanEvent, MonthFlow
 from contracts.offers.queries import OfferCard
 from contracts.terms.schedule import Instalment
 from frontend.charts import Bar, GaugeFigures
+
+MONTHS_BACK = MONTHS_AHEAD = 12
+NEXT_INSTALMENTS = 4
 
 
 def gauge_of(card: OfferCard) -> GaugeFigures:
@@ -29,6 +34,23 @@ def loan_bars(instalments: Sequence[InstalmentLine]) -> list[Bar]:
     """The same for a loan that exists."""
     names = _first_of_each([row.due_on.year for row in instalments])
     return [Bar(name, row.principal_cents, row.interest_cents) for name, row in zip(names, instalments, strict=True)]
+
+
+def near_instalments(instalments: Sequence[InstalmentLine]) -> set[int]:
+    """The numbers shown at once: everything that was paid or called, and the next few."""
+    coming = [row.n for row in instalments if row.state in {"scheduled", "cancelled"}]
+    return {row.n for row in instalments} - set(coming[NEXT_INSTALMENTS:])
+
+
+def told_events(events: Sequence[LoanEvent]) -> list[LoanEvent]:
+    """What the story of a loan tells, newest first; that each later instalment is cancelled goes with the loss."""
+    return [event for event in reversed(events) if event.event != CANCELLED]
+
+
+def window(months: Sequence[MonthFlow], today: date) -> list[MonthFlow]:
+    """The months that a chart shows: a year back and a year ahead; the table beside it has all of them."""
+    now = today.year * 12 + today.month
+    return [flow for flow in months if -MONTHS_BACK <= flow.month.year * 12 + flow.month.month - now <= MONTHS_AHEAD]
 
 
 def flow_bars(months: Sequence[MonthFlow]) -> list[Bar]:

@@ -74,7 +74,7 @@ def share_of(text: str) -> Decimal | None:
     """A percentage from 0 to 100 as a fraction, or None.
 
     >>> [str(share_of(t)) for t in ("10", "2,5 %", "101", "x")]
-    ['0.1', '0.025', 'None', 'None']
+    ['0.10', '0.025', 'None', 'None']
     """
     found = re.fullmatch(r"\d{1,3}(?:[.,]\d{1,4})?", _SPACES.sub("", text).rstrip("%"), re.ASCII)
     share = Decimal(found[0].replace(",", ".")).scaleb(-2) if found else None

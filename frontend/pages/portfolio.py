@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fastapi import APIRouter
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,10 +11,10 @@ from api.deps import AnySession, BookDep, Citizen, Language, WiringDep
 from api.identity.model import Role, Session
 from api.receipts import published_size
 from contracts.documents.queries import documents_for
-from contracts.loans.queries import LoanPage, Portfolio, loan_page, portfolio
+from contracts.loans.queries import LoanPage, MonthFlow, loan_page, portfolio
 from contracts.pledges.queries import pledges_of
 from frontend.charts import Label, paired, stacked
-from frontend.figures import flow_bars, loan_bars
+from frontend.figures import flow_bars, loan_bars, near_instalments, told_events, window
 from frontend.i18n import Tongue, tongue
 from frontend.rendering import home_of, render
 from ledger import balances
@@ -48,7 +49,7 @@ def own_portfolio(request: Request, book: BookDep, citizen: Citizen, language: L
         portfolio=mine,
         pledges=pledges,
         documents=documents,
-        chart=_flow_chart(mine, tongue(language)) if mine.months else None,
+        chart=_flow_chart(window(mine.months, today), tongue(language)),
     )
 
 
@@ -69,6 +70,8 @@ def loan(request: Request, wiring: WiringDep, session: AnySession, language: Lan
         page=page,
         chart=_schedule_chart(page, tongue(language)),
         states={row.n: row.state for row in page.instalments},
+        events=told_events(page.events),
+        near=near_instalments(page.instalments),
         documents=page.documents,
         receipts={key: _receipt(entry, session.party_id, signed) for key, entry in entries.items()},
         back_href=back,
@@ -89,8 +92,9 @@ def _require_part(page: LoanPage, session: Session) -> None:
         raise Refusal("loan-not-known", loan_id=page.loan_id)
 
 
-def _flow_chart(mine: Portfolio, words: Tongue) -> object:
-    months = mine.months
+def _flow_chart(months: list[MonthFlow], words: Tongue) -> Markup | None:
+    if not months:
+        return None
     description = words.text(
         "portfolio.flows-description",
         first=words.month(months[0].month),
@@ -102,7 +106,7 @@ def _flow_chart(mine: Portfolio, words: Tongue) -> object:
     return paired(flow_bars(months), label, write=words.money_round)
 
 
-def _schedule_chart(page: LoanPage, words: Tongue) -> object:
+def _schedule_chart(page: LoanPage, words: Tongue) -> Markup:
     rows = page.instalments
     description = words.text(
         "offer.schedule-description",

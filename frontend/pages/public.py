@@ -1,6 +1,7 @@
 """What everybody may read: home, offers, one offer, how it works, and the rules in force."""
 
 from fastapi import APIRouter
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -69,7 +70,7 @@ def rules(request: Request, book: BookDep) -> Response:
     return render(request, "rules.html", groups=[(scheme, rules_of(scheme, today)) for scheme in schemes()])
 
 
-def _schedule_chart(page: OfferPage, words: Tongue) -> object:
+def _schedule_chart(page: OfferPage, words: Tongue) -> Markup:
     rows, totals = page.schedule.instalments, page.schedule.totals
     description = words.text(
         "offer.schedule-description",
