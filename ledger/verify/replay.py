@@ -129,13 +129,13 @@ class Replay:
                 self.assets[asset] = _integer(line["scale"])
 
     def _post(self, n: int, header: Line, lines: Sequence[Line], commitments: Sequence[bytes]) -> None:
-        self.step = "postings"
         sums: Counter[str] = Counter()
         touched: dict[AccountName, _Account] = {}
         legs: list[tuple[str, str, int]] = []
         for index, (line, committed) in enumerate(zip(lines, commitments, strict=True), start=1):
             name = (str(line["account"]), str(line["asset"]))
             account = self.accounts.get(name)
+            self.step = "postings"
             if account is None:
                 raise Refusal("account-not-opened", n=n, line=index, account=name[0], asset=name[1])
             signed = _integer(line.get("debit", 0)) - _integer(line.get("credit", 0))

@@ -1,0 +1,433 @@
+"""The auditor's replay: no database, every balance again, and everything that is wrong found and named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.accounts import AccountRef
+from ledger.audit.openings import bundle_lines, receipt_for
+from ledger.clock import FixedClock
+from ledger.errors import Refusal
+from ledger.integrator import _append
+from ledger.journal import JournalEntry, Posting
+from ledger.log.checkpoint import Checkpoint, sign_checkpoint
+from ledger.log.encoding import b64, from_b64
+from ledger.log.keys import load_keys
+from ledger.log.leaf import canonical_json, lines_root
+from ledger.log.policy import parse_policy
+from ledger.log.tiles import Edge, LogFolder
+from ledger.verify.entry import commitment
+from ledger.verify.log import verify_log
+from ledger.verify.replay import NOT_CHECKED, replay
+from ledger.verify.report import Verdict
+from tests.conftest import MakeEngine
+from tests.proof import (
+    ON,
+    ORIGIN,
+    HandmadeLog,
+    PublishedBook,
+    every_byte_changed,
+    new_signer,
+    pledge,
+    posted,
+    published_book,
+)
+
+BALANCED = (("550100", 100), ("489100:c1", -100))
+
+
+@pytest.fixture
+def published(make_engine: MakeEngine, tmp_path: Path, clock: FixedClock) -> PublishedBook:
+    return published_book(make_engine("sqlite"), tmp_path / "data", clock)
+
+
+@pytest.fixture
+def handmade(tmp_path: Path) -> HandmadeLog:
+    return HandmadeLog(tmp_path)
+
+
+def test_a_book_on_either_database_replays(engine, tmp_path: Path, clock: FixedClock) -> None:
+    published = published_book(engine, tmp_path / "data", clock)
+    published.post(300, citizens=7)
+    with published.book.unit_of_work(actor="s1") as unit:
+        loan = (Posting(AccountRef("550100"), debit=1), Posting(AccountRef("580100"), credit=1))
+        unit.post(JournalEntry("swap", ON, "test", loan, actor="s2", evidence="a" * 64, approvals=("a1", "a2")))
+        back = tuple(Posting(p.account, debit=p.credit, credit=p.debit) for p in loan)
+        unit.post(JournalEntry("swap:back", ON, "test", back, reverses="swap"))
+    checkpoint = published.publish()
+    report = replay(published.log_dir, published.bundle(), published.policy)
+    assert (report.verdict, report.exit_code) == (Verdict.VERIFIED, 0), report.to_text()
+    assert report.figures["size"] == checkpoint.size
+    names = {check.name: check.detail for check in report.checks}
+    assert names["balanced entries"].startswith("604 postings")
+    assert names["reversals"].startswith("1,")
+    assert set(NOT_CHECKED) <= set(report.not_checked)
+    assert json.loads(report.to_json())["verdict"] == "verified"
+    assert "VERIFIED" in report.to_text()
+
+
+def test_an_empty_book_replays(published: PublishedBook) -> None:
+    published.publish()
+    assert replay(published.log_dir, published.bundle(), published.policy).verdict is Verdict.VERIFIED
+
+
+def test_later_entries_do_not_disturb_the_bundle_of_an_earlier_checkpoint(published: PublishedBook) -> None:
+    published.post(5)
+    published.publish()
+    published.post(5, citizens=9)
+    assert replay(published.log_dir, published.bundle(), published.policy).verdict is Verdict.VERIFIED
+
+
+def test_there_is_no_bundle_before_there_is_a_checkpoint(published: PublishedBook) -> None:
+    with pytest.raises(Refusal, match="log-not-published"):
+        list(bundle_lines(published.book, published.log_dir))
+
+
+def test_without_a_trusted_policy_the_audit_is_incomplete(published: PublishedBook) -> None:
+    published.post(2)
+    published.publish()
+    report = replay(published.log_dir, published.bundle(), None)
+    assert (report.verdict, report.exit_code) == (Verdict.INCOMPLETE, 2)
+    assert verify_log(published.log_dir, None).verdict is Verdict.INCOMPLETE
+
+
+def test_every_changed_byte_of_the_bundle_is_refused(published: PublishedBook) -> None:
+    published.post(4)
+    published.publish()
+    bundle = published.bundle()
+    for position, changed in every_byte_changed(bundle.read_bytes()):
+        bundle.write_bytes(changed)
+        report = replay(published.log_dir, bundle, published.policy)
+        assert report.verdict is not Verdict.VERIFIED, position
+        if report.failure is not None:
+            assert "openings.jsonl" in report.failure.file, position
+
+
+def test_every_changed_byte_of_every_file_of_the_log_is_refused(published: PublishedBook) -> None:
+    published.post(280)
+    published.publish()
+    for path in sorted(p for p in published.log_dir.rglob("*") if p.is_file() and p.name != "policy"):
+        original = path.read_bytes()
+        for position, changed in every_byte_changed(original, step=max(1, len(original) // 60)):
+            path.write_bytes(changed)
+            assert verify_log(published.log_dir, published.policy).verdict is Verdict.FORGED, (path, position)
+        path.write_bytes(original)
+    assert verify_log(published.log_dir, published.policy).verdict is Verdict.VERIFIED
+
+
+def test_files_that_are_not_there_make_the_audit_incomplete_and_are_named(published: PublishedBook) -> None:
+    published.post(280)
+    published.publish()
+    bundle = published.bundle()
+    for path in ("tile/entries/000", "tile/0/000", "tile/1/000.p/1", "checkpoint"):
+        content = (published.log_dir / path).read_bytes()
+        (published.log_dir / path).unlink()
+        report = replay(published.log_dir, bundle, published.policy)
+        assert (report.verdict, report.exit_code) == (Verdict.INCOMPLETE, 2)
+        assert path in report.missing[0]
+        (published.log_dir / path).write_bytes(content)
+    bundle.write_bytes(b"".join(bundle.read_bytes().splitlines(keepends=True)[:-3]))
+    report = replay(published.log_dir, bundle, published.policy)
+    assert report.verdict is Verdict.INCOMPLETE
+    assert "openings end early" in report.missing[0]
+
+
+def test_a_policy_that_the_log_did_not_begin_with_is_refused(published: PublishedBook) -> None:
+    published.publish()
+
+    other = parse_policy((published.log_dir / "policy").read_bytes() + b"# a remark\n")
+    report = verify_log(published.log_dir, other)
+    assert report.failure.code == "policy-differs-from-genesis"
+
+
+def test_the_operators_own_statement_must_be_what_the_entries_give(published: PublishedBook) -> None:
+    published.post(3, citizens=2)
+    published.publish()
+    bundle = published.bundle()
+    lines = bundle.read_bytes().splitlines()
+    changes: list[tuple[str, Callable[[dict], object]]] = [
+        ("trial_balance", lambda c: c["trial_balance"][0].update(credit=c["trial_balance"][0]["credit"] + 1)),
+        ("trial_balance", lambda c: c["trial_balance"].pop()),
+        ("trial_balance", lambda c: c["trial_balance"].reverse()),
+        ("accounts", lambda c: c["accounts"][0].pop("maximum")),
+        ("accounts", lambda c: c["accounts"].append({"account": "489100:c9", "asset": "EUR"})),
+        ("assets", lambda c: c["assets"][0].update(scale=3)),
+        ("assets", lambda c: c.update(assets={})),
+    ]
+    for statement, change in changes:
+        stated = json.loads(lines[-1])
+        change(stated)
+        bundle.write_bytes(b"\n".join([*lines[:-1], canonical_json(stated)]) + b"\n")
+        report = replay(published.log_dir, bundle, published.policy)
+        assert (report.failure.code, report.failure.facts["statement"]) == ("statement-differs", statement)
+    bundle.write_bytes(b"\n".join([*lines, b"{}"]) + b"\n")
+    assert replay(published.log_dir, bundle, published.policy).failure.code == "openings-malformed"
+
+
+def test_a_handmade_log_that_is_right_replays(handmade: HandmadeLog) -> None:
+    handmade.open_accounts("550100", "489100:c1")
+    handmade.add("accounts/1", {"asset": "LOAN-1", "scale": 2}, {"account": "020000:c1", "asset": "LOAN-1"})
+    first = handmade.post(*BALANCED)
+    handmade.post(("550100", -100), ("489100:c1", 100), reverses=first)
+    log_dir, bundle = handmade.publish(
+        accounts=[
+            {"account": "020000:c1", "asset": "LOAN-1"},
+            {"account": "489100:c1", "asset": "EUR"},
+            {"account": "550100", "asset": "EUR"},
+        ],
+        assets=[{"asset": "EUR", "scale": 2}, {"asset": "LOAN-1", "scale": 2}],
+        trial_balance=[
+            {"account": "489100:c1", "asset": "EUR", "credit": 0, "debit": 0},
+            {"account": "550100", "asset": "EUR", "credit": 0, "debit": 0},
+        ],
+    )
+    report = replay(log_dir, bundle, handmade.policy)
+    assert report.verdict is Verdict.VERIFIED, report.to_text()
+
+
+def chained(log: HandmadeLog, **second: object) -> None:
+    """Two postings of a person's account, the second with these chain members."""
+    n = log.add("posting/1", posted("550100", 100), posted("489100:c1", -100, v=1))
+    members = {"v": 2, "prev": log.commitment(n, 2)} | second
+    members = {name: value for name, value in members.items() if value is not None}
+    log.add("posting/1", posted("550100", 100), posted("489100:c1", -100, **members))
+
+
+def reversed_twice(log: HandmadeLog) -> None:
+    first = log.post(*BALANCED)
+    for _ in range(2):
+        log.post(("550100", -100), ("489100:c1", 100), reverses=first)
+
+
+def reversal_of_reversal(log: HandmadeLog) -> None:
+    first = log.post(*BALANCED)
+    second = log.post(("550100", -100), ("489100:c1", 100), reverses=first)
+    log.post(*BALANCED, reverses=second)
+
+
+def fact_key_twice(log: HandmadeLog) -> None:
+    log.post(*BALANCED, key="same")
+    log.post(*BALANCED, key="same")
+
+
+def back_in_time(log: HandmadeLog) -> None:
+    log.post(*BALANCED, at="2026-03-02T11:05:00.000001Z")
+    log.post(*BALANCED, at="2026-03-02T11:05:00.000000Z")
+
+
+def other_nonce(log: HandmadeLog) -> None:
+    log.post(*BALANCED)
+    log.records[-1]["lines"][1]["nonce"] = b64(bytes(32))
+
+
+def one_line_less(log: HandmadeLog) -> None:
+    log.post(*BALANCED)
+    log.records[-1]["lines"].pop()
+
+
+def short_nonce(log: HandmadeLog) -> None:
+    log.post(*BALANCED)
+    log.records[-1]["lines"][1]["nonce"] = b64(bytes(31))
+
+
+def wrong_order(log: HandmadeLog) -> None:
+    log.post(*BALANCED)
+    log.records[-1]["n"] = 1
+
+
+def extra_genesis_line(log: HandmadeLog) -> None:
+    log.records[0]["lines"] = [{"line": {}, "nonce": b64(bytes(32))}]
+
+
+def other_minute(log: HandmadeLog) -> None:
+    log.post(*BALANCED)
+    opened = log.records[-1]["lines"]
+    opened[0]["line"]["at"] = "2026-03-02T11:01:00.000000Z"
+
+    root = lines_root([commitment(from_b64(o["nonce"]), o["line"]) for o in opened])
+    public = json.loads(log.entries[-1])
+    public["l"]["root"] = b64(root)
+    log.entries[-1] = canonical_json(public)
+
+
+FLOOR = {"minimum": -150}
+FORGERIES: dict[str, tuple[str, str, Callable[[HandmadeLog], object]]] = {
+    "unbalanced": (
+        "posted-entry-unbalanced",
+        "balanced entries",
+        lambda log: log.post(("550100", 100), ("489100:c1", -99)),
+    ),
+    "one line": ("posted-entry-unbalanced", "balanced entries", lambda log: log.post(("550100", 100))),
+    "no line": ("posted-entry-too-small", "balanced entries", lambda log: log.post()),
+    "account never opened": ("account-not-opened", "postings", lambda log: log.post(("550100", 5), ("489100:c2", -5))),
+    "account opened twice": ("account-opened-wrongly", "accounts and assets", lambda log: log.open_accounts("550100")),
+    "account in an unknown asset": (
+        "account-opened-wrongly",
+        "accounts and assets",
+        lambda log: log.add("accounts/1", {"account": "550100", "asset": "LOAN-9"}),
+    ),
+    "asset opened twice": (
+        "asset-opened-twice",
+        "accounts and assets",
+        lambda log: log.add("accounts/1", {"asset": "EUR", "scale": 2}),
+    ),
+    "chain with a gap": ("account-chain-broken", "account chains", lambda log: chained(log, v=3)),
+    "chain that names another": (
+        "account-chain-broken",
+        "account chains",
+        lambda log: chained(log, prev=b64(bytes(32))),
+    ),
+    "chain left off": ("account-chain-broken", "account chains", lambda log: chained(log, v=None, prev=None)),
+    "floor breached": (
+        "limit-breached",
+        "limits",
+        lambda log: (log.open_accounts("489100:c3", **FLOOR), log.post(("550100", 151), ("489100:c3", -151))),
+    ),
+    "ceiling breached": (
+        "limit-breached",
+        "limits",
+        lambda log: (log.open_accounts("550200", maximum=10), log.post(("550200", 11), ("489100:c1", -11))),
+    ),
+    "fact key twice": ("fact-key-repeated", "fact keys", fact_key_twice),
+    "reversed twice": ("reversal-does-not-fit", "reversals", reversed_twice),
+    "reversal of a reversal": ("reversal-does-not-fit", "reversals", reversal_of_reversal),
+    "reversal of nothing": ("reversal-does-not-fit", "reversals", lambda log: log.post(*BALANCED, reverses=99)),
+    "reversal of genesis": ("line-malformed", "lines", lambda log: log.post(*BALANCED, reverses=0)),
+    "reversal that is no mirror": (
+        "reversal-does-not-fit",
+        "reversals",
+        lambda log: log.post(*BALANCED, reverses=log.post(*BALANCED)),
+    ),
+    "instant before the last": ("instant-decreases", "instants", back_in_time),
+    "instant of another minute": (
+        "entry-minute-differs",
+        "lines",
+        other_minute,
+    ),
+    "unknown member in a line": (
+        "line-malformed",
+        "lines",
+        lambda log: log.add("posting/1", posted("550100", 5, note="x"), posted("489100:c1", -5)),
+    ),
+    "both sides": (
+        "line-malformed",
+        "lines",
+        lambda log: log.add("posting/1", {"account": "550100", "asset": "EUR", "debit": 5, "credit": 5}),
+    ),
+    "nothing on either side": (
+        "line-malformed",
+        "lines",
+        lambda log: log.add("posting/1", {"account": "550100", "asset": "EUR", "debit": 0}),
+    ),
+    "malformed account": (
+        "line-malformed",
+        "lines",
+        lambda log: log.add("posting/1", posted("5501", 5), posted("489100:c1", -5)),
+    ),
+    "prev without v": (
+        "line-malformed",
+        "lines",
+        lambda log: log.add("posting/1", posted("550100", 5, prev=b64(bytes(32))), posted("489100:c1", -5)),
+    ),
+    "unknown member in the header": ("line-malformed", "lines", lambda log: log.post(*BALANCED, note="x")),
+    "date that is none": ("line-malformed", "lines", lambda log: log.post(*BALANCED, on="2026-02-30")),
+    "evidence that is none": ("line-malformed", "lines", lambda log: log.post(*BALANCED, evidence="abc")),
+    "account line with a stranger": (
+        "line-malformed",
+        "lines",
+        lambda log: log.add("accounts/1", {"account": "550300", "asset": "EUR", "owner": "x"}),
+    ),
+    "asset line with a negative scale": (
+        "line-malformed",
+        "lines",
+        lambda log: log.add("accounts/1", {"asset": "LOAN-2", "scale": -1}),
+    ),
+    "nonce of another line": ("opening-does-not-fit", "openings", other_nonce),
+    "a line kept back": ("opening-does-not-fit", "openings", one_line_less),
+    "a nonce too short": ("opening-does-not-fit", "openings", short_nonce),
+    "records in another order": ("openings-out-of-order", "openings", wrong_order),
+    "an opening of genesis": ("opening-does-not-fit", "openings", extra_genesis_line),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_what_is_hashed_and_signed_and_still_wrong_is_found(handmade: HandmadeLog, name: str) -> None:
+    code, check, forge = FORGERIES[name]
+    handmade.open_accounts("550100", "489100:c1")
+    forge(handmade)
+    log_dir, bundle = handmade.publish()
+    report = replay(log_dir, bundle, handmade.policy)
+    assert report.verdict is Verdict.FORGED
+    assert (report.failure.code, report.failure.name) == (code, check)
+    assert report.failure.file.startswith("openings.jsonl line ")
+
+
+@pytest.mark.parametrize(
+    ("public", "code"),
+    [
+        ({"n": 1, "t": "state/1", "ts": "2026-03-02T11:00:00Z"}, "entry-type-unknown"),
+        (
+            {"l": {"n": 1, "root": b64(bytes(32))}, "n": 2, "t": "posting/1", "ts": "2026-03-02T11:00:00Z"},
+            "entry-number-differs",
+        ),
+        ({"n": 1, "policy": b64(bytes(32)), "t": "genesis/1", "ts": "2026-03-02T11:00:00Z"}, "entry-type-misplaced"),
+        (
+            {"l": {"n": 1, "root": b64(bytes(32))}, "n": 1, "t": "posting/1", "ts": "2026-03-02T11:00:01Z"},
+            "entry-malformed",
+        ),
+        (
+            {"l": {"n": 0, "root": b64(bytes(32))}, "n": 1, "t": "posting/1", "ts": "2026-03-02T11:00:00Z"},
+            "entry-malformed",
+        ),
+        (
+            {"l": {"n": 1, "root": b64(bytes(31))}, "n": 1, "t": "posting/1", "ts": "2026-03-02T11:00:00Z"},
+            "entry-malformed",
+        ),
+        ({"l": [], "n": 1, "t": "posting/1", "ts": "2026-03-02T11:00:00Z"}, "entry-malformed"),
+        ([], "entry-malformed"),
+    ],
+)
+def test_a_signed_entry_of_unknown_form_is_refused(tmp_path: Path, public: object, code: str) -> None:
+    """The signer would not sign it, so it is signed here past the signer."""
+    log = HandmadeLog(tmp_path)
+    log.entries.append(canonical_json(public))
+    edge, folder = Edge(), LogFolder(tmp_path / "log")
+    _append(folder, edge, log.entries)
+    with pytest.raises(Refusal, match=code):
+        new_signer(tmp_path, log.policy).run_round()
+    keys = load_keys(tmp_path / "keys", log.policy, passphrase=None)
+    note = sign_checkpoint(Checkpoint(ORIGIN, 2, edge.root()), keys, posix_time=0)
+    (tmp_path / "log" / "checkpoint").write_bytes(note)
+    assert verify_log(tmp_path / "log", log.policy).failure.code == code
+
+
+def test_openings_of_another_checkpoint_are_refused(published: PublishedBook) -> None:
+    published.post(1)
+    published.publish()
+    bundle = published.bundle()
+    published.post(1)
+    published.publish()
+    report = replay(published.log_dir, bundle, published.policy)
+    assert (report.failure.code, report.failure.name) == ("openings-of-another-log", "openings header")
+
+
+def test_a_line_that_is_not_canonical_json_is_refused(published: PublishedBook) -> None:
+    published.post(1)
+    published.publish()
+    bundle = published.bundle()
+    lines = bundle.read_bytes().splitlines()
+    for changed in (lines[2].replace(b":", b": ", 1), lines[2].replace(b'"n":1', b'"n":1.0'), b"[]", b""):
+        bundle.write_bytes(b"\n".join([*lines[:2], changed, *lines[3:]]) + b"\n")
+        assert replay(published.log_dir, bundle, published.policy).failure.code == "openings-malformed"
+
+
+def test_a_receipt_shows_what_the_bundle_shows(published: PublishedBook) -> None:
+    with published.book.unit_of_work(actor="s1") as unit:
+        unit.post(pledge("one", "c1", 100))
+    published.publish()
+
+    opening = json.loads(receipt_for(published.book, published.log_dir, n=2, line=2).opening)
+    record = json.loads(published.bundle().read_bytes().splitlines()[3])
+    assert record["lines"][2] == {"line": opening["line"]["line"], "nonce": opening["line"]["nonce"]}
