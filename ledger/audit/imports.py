@@ -25,6 +25,16 @@ _ENTRY_FIELDS = {"key", "effective_on", "purpose", "postings", "evidence", "reve
 _ENTRY_REQUIRED = ("key", "effective_on", "purpose", "postings")
 _POSTING_FIELDS = {"account", "asset", "debit", "credit"}
 _ASSET_FIELDS = {"asset", "scale"}
+_FIELD_OF_CODE = {
+    "asset-scale-out-of-range": "scale",
+    "asset-scale-differs": "scale",
+    "asset-code-malformed": "asset",
+    "key-malformed": "key",
+    "purpose-malformed": "purpose",
+    "date-out-of-range": "effective_on",
+    "evidence-malformed": "evidence",
+}
+"""Which field a refusal from below is about; any other of a line is about what its reader was at."""
 
 
 @dataclass
@@ -34,12 +44,20 @@ class Batch:
     assets: list[Asset] = field(default_factory=list)
     entries: list[JournalEntry] = field(default_factory=list)
     line_by_key: dict[str, int] = field(default_factory=dict)
+    line_by_asset: dict[str, int] = field(default_factory=dict)
 
     def located(self, refusal: Refusal) -> Refusal:
-        """The refusal of one of these entries, with its line."""
-        key = refusal.facts.get("key")
-        line = self.line_by_key.get(key) if isinstance(key, str) else None
-        return refusal if line is None else _at(refusal, line, "key")
+        """The refusal of one of these entries or assets, with its line and the field it is about."""
+        facts = refusal.facts
+        if "key" in facts:
+            line, lines_field = self.line_by_key.get(str(facts["key"])), "key"
+            if "account" in facts or "asset" in facts:
+                lines_field = "postings"
+            elif "reverses" in facts:
+                lines_field = "reverses"
+        else:
+            line, lines_field = self.line_by_asset.get(str(facts.get("asset"))), "asset"
+        return refusal if line is None else _at(refusal, line, lines_field)
 
 
 def read_batches(stream: BinaryIO, *, size: int) -> Iterator[Batch]:
@@ -51,6 +69,7 @@ def read_batches(stream: BinaryIO, *, size: int) -> Iterator[Batch]:
                 yield batch
                 batch = Batch()
             batch.assets.append(parsed)
+            batch.line_by_asset.setdefault(parsed.code, number)
             continue
         batch.entries.append(parsed)
         batch.line_by_key.setdefault(parsed.key, number)
@@ -194,4 +213,4 @@ class _Located:
 
 
 def _at(refusal: Refusal, line: int, where: str) -> Refusal:
-    return Refusal(refusal.code, **{**refusal.facts, "line": line, "field": where})
+    return Refusal(refusal.code, **{**refusal.facts, "line": line, "field": _FIELD_OF_CODE.get(refusal.code, where)})

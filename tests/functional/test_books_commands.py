@@ -140,11 +140,13 @@ def test_balances_on_a_date_and_the_statement_of_an_account(bxl: Bxl, tmp_path: 
         (line("k", colour="red"), "field-unknown", "colour"),
         (line("k", owner="C 17"), "account-malformed", "postings[1].account"),
         (line("k").replace('"credit": 1000', '"credit": 999'), "entry-unbalanced", "postings"),
-        (line("k").replace('"credit": 1000', '"credit": 1000, "debit": 1000'), "posting-has-both-sides", None),
+        (line("k").replace('"credit": 1000', '"credit": 1, "debit": 1'), "posting-has-both-sides", "postings[1].debit"),
         (line("k").replace('"key": "k"', '"key": "k", "key": "k2"'), "field-repeated", "key"),
-        (line("k").replace("EUR", "XYZ"), "asset-unknown", None),
-        (line("k").replace("550100", "950100"), "account-not-in-chart", None),
-        (line("good-1", 777), "key-posted-with-another-body", None),
+        (line("k", purpose=""), "purpose-malformed", "purpose"),
+        ('{"asset": "EUR", "scale": 3}', "asset-scale-differs", "scale"),
+        (line("k").replace("EUR", "XYZ"), "unknown-asset", "postings"),
+        (line("k").replace("550100", "950100"), "account-not-in-chart", "postings"),
+        (line("good-1", 777), "fact-key-reused", "key"),
     ],
 )
 def test_a_wrong_line_is_named_and_only_earlier_batches_stay(
@@ -186,7 +188,7 @@ def test_floors_hold_only_where_they_are_asked_for(bxl: Bxl, tmp_path: Path) -> 
     })  # fmt: skip
     file = write(tmp_path / "entries.jsonl", overdrawn)
     refusal = refusal_of(bxl("import", file, "--floors", "--json"))
-    assert refusal["code"] == "floor-crossed"
+    assert refusal["code"] == "floor-breached"
     assert answer(bxl("trial-balance", "--json")) == []
     assert counts(bxl("import", file, "--json")) == (1, 2, 0)
 
