@@ -14,6 +14,8 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
+from typing_extensions import override
+
 from ledger.errors import Refusal
 
 _CODE = re.compile(r"[0-9]{2,10}")
@@ -81,6 +83,7 @@ class AccountRef:
         if not _CODE.fullmatch(self.code) or not (self.owner == "" or _OWNER.fullmatch(self.owner)):
             raise Refusal("account-malformed", account=str(self))
 
+    @override
     def __str__(self) -> str:
         return f"{self.code}:{self.owner}" if self.owner else self.code
 

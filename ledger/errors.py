@@ -6,6 +6,8 @@ sentence in French, Dutch and English; the facts fill the placeholders. A fact's
 
 from collections.abc import Mapping, Sequence
 
+from typing_extensions import override
+
 Fact = str | int | bool | None | Sequence[str]
 
 
@@ -21,12 +23,15 @@ class Refusal(Exception):  # noqa: N818 -- an expected answer, not an error; "re
         self.code = code
         self.facts: Mapping[str, Fact] = facts
 
+    @override
     def __str__(self) -> str:
         return self.code + "".join(f" {name}={value!r}" for name, value in self.facts.items())
 
+    @override
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Refusal) and (self.code, dict(self.facts)) == (other.code, dict(other.facts))
 
+    @override
     def __hash__(self) -> int:
         return hash(self.code)
 
