@@ -40,7 +40,7 @@ from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.payments import transfers
 from ledger.payments.calls import send_due_calls
-from ledger.payments.inbox import process_inbox
+from ledger.payments.inbox import process_inbox, receive
 from ledger.payments.model import Mode
 from ledger.payments.queries import payment, payments_for
 from ledger.payments.service import configure_payments
@@ -173,6 +173,8 @@ class Town:
         assert view is not None
         assert view.provider_id is not None
         self.rail.decide(view.provider_id, "paid")
+        with self.book.unit_of_work(actor="webhook") as uow:
+            receive(uow, view.provider_id)
         self.settle()
 
     def pay_pledge(self, offer_id: str, lender: str, amount_cents: int) -> PledgeMade:

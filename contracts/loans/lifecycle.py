@@ -26,6 +26,7 @@ LOAN = Machine(
         Transition(LoanState.RUNNING, REPAID, LoanState.REPAID),
         Transition(LoanState.RUNNING, BANKRUPTCY, LoanState.BANKRUPT),
         Transition(LoanState.BANKRUPT, WRITTEN_OFF, LoanState.WRITTEN_OFF),
+        Transition(LoanState.BANKRUPT, REPAID, LoanState.REPAID),
     ),
 )
 

@@ -282,6 +282,21 @@ def test_a_called_due_that_is_paid_after_the_bankruptcy_still_reaches_the_lender
     assert claim_of(town, ada).received_principal_cents == 20_000
 
 
+def test_the_last_called_due_paid_after_the_bankruptcy_ends_the_loan_repaid(sqlite_town):
+    town = sqlite_town
+    ada = town.citizen("Ada")
+    loan_id = town.fund({ada: 100_000}, town.enterprise())
+    for due in town.loan(loan_id).instalments:
+        town.jump_to(due.due_on)
+    for n in range(1, 5):
+        town.pay_due(loan_id, n)
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        service.record_bankruptcy(uow, loan_id, on=town.today, evidence=EVIDENCE)
+    town.pay_due(loan_id, 5)
+    assert (town.loan(loan_id).state, claim_of(town, ada).state_label) == (LoanState.REPAID, Label.REPAID)
+    assert claim_of(town, ada).received_principal_cents == 100_000
+
+
 def test_a_loan_is_paid_out_under_four_eyes_and_against_money_at_the_bank_only(town):
     ada, borrower = town.citizen("Ada"), town.enterprise()
     offer_id = town.open_offer(borrower, maximum_cents=100_000)

@@ -42,7 +42,7 @@ ALLOWED = {
         "agreed": {"disbursement-ordered": "ordered"},
         "ordered": {"disbursed": "running"},
         "running": {"repaid": "repaid", "bankruptcy": "bankrupt"},
-        "bankrupt": {"written-off": "written_off"},
+        "bankrupt": {"written-off": "written_off", "repaid": "repaid"},
     },
     "instalment": {
         "scheduled": {"called": "called", "cancelled": "cancelled"},
