@@ -331,19 +331,13 @@ def render(book: WorkedBook) -> str:
         "",
         "| On | Action | Entry | Account | Debit | Credit |",
         "|---|---|---|---|--:|--:|",
-        *(
-            "| " + " | ".join(_cell(column, cell) for column, cell in zip(_COLUMNS, row, strict=True)) + " |"
-            for row in book.rows
-        ),
+        *(_row(row) for row in book.rows),
         "",
         "## Accounts",
         "",
         "| Code | Name |",
         "|---|---|",
-        *(
-            f"| {code} | {chart_row(code).names['en']} |"
-            for code in sorted({row[3][:6] for row in book.rows if row[3]})
-        ),
+        *(f"| {code} | {chart_row(code).names['en']} |" for code in codes),
         "",
     ]
     return "\n".join(lines)
