@@ -76,7 +76,8 @@ def _run_all(settings: Settings) -> int:
     supervisor.stop_on_signals()
     try:
         state = settings.data / SANDBOX_STATE
-        supervisor.start("payment sandbox", "sandbox", "serve", "--port", str(sandbox_port), "--state", str(state))
+        arguments = ("sandbox", "serve", "--port", str(sandbox_port), "--state", str(state))
+        supervisor.start("payment sandbox", *arguments, quiet=True)
         _await_answer(supervisor, f"{sandbox_url}/health")
         log_ins = json.loads(supervisor.run_once("preparation of the book", "demo", "prepare"))
         supervisor.start("web", "serve")
@@ -100,7 +101,7 @@ def _welcome(settings: Settings, log_ins: list[dict[str, str]]) -> None:
     _say(f"\n  BXL Invest  {settings.origin}\n")
     for person in log_ins:
         _say(f"  {person['role']:<{width}}  {person['name']:<{name_width}}  {person['link']}")
-    _say(f"\n  A link works once, for 15 minutes. For more, log in with an address of {settings.origin}/mailbox")
+    _say(f"\n  A link works once, for 15 minutes. For more, see the mailbox: {settings.origin}/en/mailbox")
     _say("  Ctrl-C stops everything; the book is kept.\n")
 
 

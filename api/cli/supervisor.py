@@ -35,6 +35,7 @@ class Child:
 
     name: str
     arguments: Sequence[str]
+    quiet: bool = False
     process: subprocess.Popen[bytes] | None = None
     deaths: list[float] = field(default_factory=list)
 
@@ -48,9 +49,9 @@ class Supervisor:
         self.children: list[Child] = []
         self.stopping = threading.Event()
 
-    def start(self, name: str, *arguments: str) -> Child:
-        """Start `bxl <arguments>` and look after it from now on."""
-        child = Child(name, arguments)
+    def start(self, name: str, *arguments: str, quiet: bool = False) -> Child:
+        """Start `bxl <arguments>` and look after it from now on; `quiet` drops what it prints, not its errors."""
+        child = Child(name, arguments, quiet)
         self._spawn(child)
         self.children.append(child)
         return child
@@ -107,7 +108,7 @@ class Supervisor:
         child.process = subprocess.Popen(  # noqa: S603 -- our own interpreter and our own command
             [sys.executable, "-m", "api.cli.main", *child.arguments],
             stdin=subprocess.PIPE,
-            stdout=stdout,
+            stdout=subprocess.DEVNULL if child.quiet else stdout,
             env=self.environment,
             start_new_session=True,
         )

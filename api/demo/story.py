@@ -12,7 +12,7 @@ from api.demo.stage import Figures, Stage
 from contracts.terms.schedule import Every, RepaymentKind
 
 BEGINS_ON, ENDS_ON = date(2026, 3, 2), date(2026, 9, 15)
-Act = Callable[[Stage], None]
+Act = Callable[[Stage], object]
 
 OVEN = Figures(
     borrower="fournil",
@@ -114,8 +114,7 @@ def acts() -> Mapping[date, list[Act]]:
         date(2026, 8, 24): [partial(Stage.offer, name="silos", figures=SILOS)],
         date(2026, 8, 25): [_pledge("jan", "silos", 4_000)],
         date(2026, 8, 27): [_pledge("oliver", "silos", 3_500)],
-        date(2026, 8, 31): [Stage.settle_with_provider, Stage.pay_out_lenders],
-        date(2026, 9, 1): [Stage.confirm_transfers, _pledge("marie", "silos", 5_000)],
+        date(2026, 9, 1): [_pledge("marie", "silos", 5_000)],
         date(2026, 9, 2): [_pledge("karim", "silos", 1_500)],
         date(2026, 9, 4): [partial(Stage.withdraw, who="karim", offer="silos"), _pledge("paul", "silos", 3_000)],
         date(2026, 9, 8): [partial(Stage.write_off, offer="repair")],
@@ -124,7 +123,7 @@ def acts() -> Mapping[date, list[Act]]:
         date(2026, 9, 12): [_pledge("amelie", "silos", 500)],
         date(2026, 9, 13): [_pledge("tom", "silos", 2_000)],
         date(2026, 9, 14): [_pledge("lies", "laundry", 2_500), _citizens_pay_by_hand, _pledge("zofia", "silos", 500)],
-        ENDS_ON: [Stage.settle_with_provider],
+        ENDS_ON: [Stage.settle_with_provider, Stage.ask_for_payouts],
     }
 
 

@@ -6,6 +6,7 @@ from api.deps import Citizen, WiringDep
 from api.v1.answers import answer_once
 from api.v1.schemas.pledges import NewPledge, Pledge
 from api.writes import IdempotencyKey
+from contracts.parties.model import LenderDeclaration
 from contracts.pledges import queries, service
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
@@ -45,6 +46,7 @@ def make_pledge(
             on=uow.today(),
             language=body.language or citizen.language,
             risk_acknowledged=body.risk_acknowledged,
+            declaration=LenderDeclaration(**body.ties.model_dump()) if body.ties else None,
         )
         return {"pledge_id": made.pledge_id, "payment_id": made.payment_id}
 

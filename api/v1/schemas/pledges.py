@@ -1,6 +1,10 @@
 """Pledges in the JSON API."""
 
 from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
 
 from api.v1.schemas import Cents, Code, LanguageCode, Payment, PositiveCents, Refund, RequestBody, Resource
 
@@ -23,10 +27,24 @@ class Pledge(Resource):
     refund: Refund | None
 
 
+class Ties(RequestBody):
+    """What the lender states on ties to this borrower; `shareholding` is a fraction, with that of the spouse."""
+
+    is_employee: bool = False
+    is_spouse_or_cohabitant: bool = False
+    is_director: bool = False
+    acts_in_trade: bool = False
+    shareholding: Annotated[Decimal, Field(ge=0, le=1, examples=["0"])] = Decimal(0)
+
+
 class NewPledge(RequestBody):
-    """A pledge. `risk_acknowledged` says that the lender knows the money may be lost."""
+    """A pledge. `risk_acknowledged` says that the lender knows the money may be lost.
+
+    `ties` are needed unless they were stated before for this borrower.
+    """
 
     offer_id: Code
     amount_cents: PositiveCents
     risk_acknowledged: bool = False
+    ties: Ties | None = None
     language: LanguageCode | None = None

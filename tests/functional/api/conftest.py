@@ -1,0 +1,52 @@
+"""An installation for every test: copied from one whose cast has entered, with a payment sandbox of its own."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.bootstrap import create_book, open_book, wire_book
+from api.demo.stage import Stage
+from api.demo.story import BEGINS_ON, OVEN
+from api.rails.sandbox.server import SandboxServer
+from frontend.site import build_site
+from tests.api_kit import Desk, settings_of
+from tests.oracle import check_everything
+
+
+@pytest.fixture(scope="session")
+def entered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str], dict[str, str]]:
+    """A data folder in which everybody is registered and one offer is open."""
+    data = tmp_path_factory.mktemp("entered") / "data"
+    settings = settings_of(data)
+    stage = Stage(wire_book(settings, create_book(settings, business_date=BEGINS_ON)))
+    stage.enter()
+    stage.offer("oven", OVEN)
+    stage.wiring.book.engine.dispose()
+    return data, stage.parties, stage.offers
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    server = SandboxServer(0)
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path, entered: tuple[Path, dict[str, str], dict[str, str]], sandbox: SandboxServer
+) -> Iterator[Desk]:
+    template, parties, offers = entered
+    data = tmp_path / "data"
+    shutil.copytree(template, data)
+    settings = settings_of(data, BXL_SANDBOX=sandbox.base)
+    wiring = wire_book(settings, open_book(settings))
+    assert wiring.sandbox is not None
+    wiring.sandbox.set_date(BEGINS_ON)
+    wiring.sandbox.drop_webhooks()
+    yield Desk(wiring, Stage(wiring, dict(parties), dict(offers)), build_site(wiring))
+    check_everything(wiring.book)
+    wiring.book.engine.dispose()
