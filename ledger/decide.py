@@ -269,8 +269,9 @@ class _Judge:
         changes: dict[AccountRef, int] = {}
         for posting in entry.postings:
             changes[posting.account] = changes.get(posting.account, 0) + posting.signed
+        accounts = {ref: self._account(ref) for ref in changes}  # what does not exist is said before what is short
         for ref, change in changes.items():
-            account = self._account(ref)
+            account = accounts[ref]
             posted = self._posted.get(ref, account.posted) + change
             _check_limits(account, posted)
             self._before.setdefault(ref, self._posted.get(ref))

@@ -44,7 +44,7 @@ def emit(
     """Write a row, unique by (book, topic, key); returns False, and changes nothing, where it stands already."""
     named = {"book_id": book_id, "topic": topic, "key": key}
     statement = _insert(connection, outbox).values(**named, body=body, at=at, position=position)
-    if connection.execute(statement.on_conflict_do_nothing()).rowcount == 0:
+    if connection.scalar(statement.on_conflict_do_nothing().returning(outbox.c.key)) is None:
         return False
     delivery = sa.insert(outbox_delivery).values(**named, state="waiting", attempts=0, next_at=at)
     connection.execute(delivery)

@@ -129,7 +129,7 @@ def sqlite_book(make_engine: MakeEngine, clock: FixedClock) -> Iterator[Book]:
 
 
 def make_book(engine: sa.Engine, clock: FixedClock, book_id: str = "main") -> Book:
-    """A sandbox book whose subject keys are derived from their owners, so that the same batches give the same blocks."""
+    """A book whose subject keys are derived from their owners: the same batches give the same blocks."""
     keys = make_keys(book_id)
     described = {"name": "Test book", "origin": f"log.example/{book_id}", "policy_hash": POLICY_HASH}
     return create_book(engine, book_id, **described, clock=clock, keys=keys, business_date=None)

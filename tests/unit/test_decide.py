@@ -1,0 +1,86 @@
+"""The pure function alone: what depends on state that the chart of today does not give."""
+
+from datetime import timedelta
+
+import pytest
+
+from ledger.accounts import AccountRef
+from ledger.decide import AccountState, Head, State, decide
+from ledger.errors import InvariantError, Refusal
+from ledger.lines import ZERO_HASH
+from tests.conftest import NOON
+from tests.entries import BANK, PLEDGES, back, paid
+
+KEYS = {"": bytes(32), "c17": bytes(range(32))}
+
+
+def state(*accounts: AccountState) -> State:
+    head = Head(next_n=10, next_block=3, next_account=5, last_hash=ZERO_HASH, last_booked_at=NOON)
+    return State("main", head, accounts={a.ref: a for a in accounts})
+
+
+def account(code: str, posted: int, **limits: int) -> AccountState:
+    ref = AccountRef.parse(code)
+    return AccountState(1 if code == BANK else 2, ref, personal=bool(ref.owner), posted=posted, seq=1, **limits)
+
+
+def refusal_of(given: State, *entries) -> Refusal:
+    decision = decide(given, [list(entries)], now=NOON, keys=KEYS)
+    [result] = decision.results
+    assert isinstance(result, Refusal)
+    assert (decision.block, decision.entries, decision.head) == (None, [], given.head)
+    return result
+
+
+def test_a_ceiling_holds_on_the_normal_side_of_either_kind() -> None:
+    full_bank = state(account(BANK, 90, maximum=100), account(PLEDGES, -90))
+    assert refusal_of(full_bank, paid("k", 11)).code == "ceiling-breached"
+    full_pledges = state(account(BANK, 90), account(PLEDGES, -90, minimum=-100))
+    refused = refusal_of(full_pledges, paid("k", 11))
+    assert (refused.code, refused.facts["account"], refused.facts["missing_cents"]) == ("ceiling-breached", PLEDGES, 1)
+
+
+def test_a_floor_counts_what_the_batch_has_moved_before() -> None:
+    given = state(account(BANK, 50, minimum=0), account(PLEDGES, -50, maximum=0))
+    decision = decide(
+        given, [[back("k1", 30)], [back("k2", 30)], [paid("k3", 10)], [back("k4", 30)]], now=NOON, keys=KEYS
+    )
+    assert [isinstance(r, Refusal) for r in decision.results] == [False, True, False, False]
+    assert [e.fact_key for e in decision.entries] == ["k1", "k3", "k4"]
+    assert [p.balance_after for p in decision.postings if p.account_id == 1] == [20, 30, 0]
+
+
+def test_an_entry_is_held_against_floors_as_a_whole_not_line_by_line() -> None:
+    given = state(account(BANK, 0, minimum=0), account(PLEDGES, 0, maximum=0))
+    both_ways = back("k", 5)
+    entry = type(both_ways)("k", both_ways.effective_on, "test", both_ways.postings + paid("x", 5).postings)
+    assert decide(given, [[entry]], now=NOON, keys=KEYS).block is not None
+
+
+def test_the_state_that_is_passed_in_is_left_as_it_was() -> None:
+    given = state(account(BANK, 50), account(PLEDGES, -50))
+    decide(given, [[paid("k", 5)]], now=NOON, keys=KEYS)
+    assert [a.posted for a in given.accounts.values()] == [50, -50]
+
+
+def test_the_booking_instant_is_at_least_the_last_one() -> None:
+    decision = decide(state(), [[paid("k", 5)]], now=NOON - timedelta(days=1), keys=KEYS)
+    assert {e.booked_at for e in decision.entries} == {NOON}
+
+
+def test_a_missing_subject_key_is_a_defect_not_a_silence() -> None:
+    with pytest.raises(InvariantError, match="no subject key"):
+        decide(state(), [[paid("k", 5)]], now=NOON, keys={"": bytes(32)})
+
+
+def test_personal_lines_are_chained_and_others_are_not() -> None:
+    from ledger.lines import posting_line
+
+    first = posting_line(AccountRef.parse(PLEDGES), 0, 5, seq=1, prev=None)
+    second = posting_line(AccountRef.parse(PLEDGES), 0, 5, seq=2, prev=bytes(32))
+    plain = posting_line(AccountRef(BANK), 5, 0, seq=None, prev=None)
+    assert (set(first), set(second) - set(first), set(plain)) == (
+        {"account", "asset", "credit", "v"},
+        {"prev"},
+        {"account", "asset", "debit"},
+    )
