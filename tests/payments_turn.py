@@ -1,8 +1,8 @@
-"""One turn of a worker in a process of its own, for tests that kill it: `DATABASE SANDBOX MINUTES-LATER`."""
+"""One turn of a worker in a process of its own, for tests that kill it: `DATABASE SANDBOX`."""
 
 import sys
-from datetime import timedelta
 
+from api.rails.mollie import MollieRail
 from ledger.book import open_book
 from ledger.clock import FixedClock
 from ledger.payments.calls import send_due_calls
@@ -10,14 +10,13 @@ from ledger.payments.inbox import process_inbox
 from ledger.payments.sweep import sweep
 from ledger.storage.engine import open_engine
 from tests.conftest import NOON, make_keys
-from tests.payments_kit import sandbox_rail
 
 
-def main(database: str, sandbox: str, minutes: str) -> None:
+def main(database: str, sandbox: str) -> None:
     """Send, sweep, process."""
-    clock = FixedClock(NOON + timedelta(minutes=int(minutes)))
+    clock = FixedClock(NOON)
     book = open_book(open_engine(database), "main", clock=clock, keys=make_keys())
-    rail = sandbox_rail(sandbox)
+    rail = MollieRail("test_" + "k" * 30, sandbox)
     send_due_calls(book, rail)
     sweep(book, rail)
     process_inbox(book, rail)

@@ -17,13 +17,19 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from urllib.parse import urlencode
 
+from typing_extensions import override
+
 PAUSES = (0, 1, 3, 7, 15, 31, 60, 120, 240, 1560)
 _ANSWER_SECONDS = 15.0
 _SENDERS = 4
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    redirect_request = None  # type: ignore[assignment]  # None means: an answer with 3xx is a failure
+    """An answer with 3xx is a failure: following it would turn the POST into a GET without its body."""
+
+    @override
+    def redirect_request(self, *_arguments: object) -> None:
+        return None
 
 
 @dataclass(order=True)

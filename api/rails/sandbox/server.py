@@ -58,6 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "payment-sandbox"
     sys_version = ""
     timeout = _IDLE_SECONDS
+    wbufsize = -1  # one packet an answer: head and body sent apart wait 40 ms for each other's acknowledgement
+    disable_nagle_algorithm = True
     server: SandboxServer
 
     def do_GET(self) -> None:

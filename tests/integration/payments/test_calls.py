@@ -122,54 +122,60 @@ def test_one_payment_may_be_sent_alone(sqlite_shop):
     assert sqlite_shop.view(second).state is PaymentState.OPEN
 
 
-# Killed processes: each step is run in a process of its own that kills itself at a named point.
+# Killed processes: a turn of the worker runs in a process of its own that kills itself at a named point; whoever comes
+# after it knows only what it left in the database and at the provider.
 
 
-def run_process(shop, sandbox, *, crash_at="", minutes=0):
-    """What one turn of a worker does, in another process; gives its exit code."""
-    environment = {**os.environ, "BXL_CRASH_AT": crash_at, "PYTHONPATH": "."}
+def kill_a_worker(shop, sandbox, *, at):
+    """Run a worker that dies at the named point."""
+    environment = {**os.environ, "BXL_CRASH_AT": at, "PYTHONPATH": "."}
     url = shop.book.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.payments_turn", url, sandbox.base, str(minutes)]
-    return subprocess.run(command, env=environment, timeout=60, check=False).returncode
+    command = [sys.executable, "-m", "tests.payments_turn", url, sandbox.base]
+    ended = subprocess.run(command, env=environment, timeout=60, check=False, capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
 
 
 @pytest.mark.parametrize("point", ["call.before-send", "call.after-send", "posting.after-commit"])
-def test_a_process_killed_while_it_creates_a_payment_loses_and_doubles_nothing(shop, sandbox, point):
-    payment_id = shop.ask()
-    assert run_process(shop, sandbox, crash_at=point) == -signal.SIGKILL
-    assert run_process(shop, sandbox, minutes=2) == 0
-    [at_provider] = shop.control.payments()
-    assert shop.view(payment_id).provider_id == at_provider["id"]
-
-
-def test_a_process_killed_after_it_sent_and_started_seventy_minutes_later_adopts_the_payment(sqlite_shop, sandbox):
+def test_a_worker_killed_while_it_creates_a_payment_loses_and_doubles_nothing(sqlite_shop, sandbox, point):
     payment_id = sqlite_shop.ask()
-    assert run_process(sqlite_shop, sandbox, crash_at="call.after-send") == -signal.SIGKILL
-    assert run_process(sqlite_shop, sandbox, minutes=70) == 0
+    kill_a_worker(sqlite_shop, sandbox, at=point)
+    assert sqlite_shop.send() == 0  # the dead worker's lease still runs
+    sqlite_shop.later(minutes=2)
+    assert sqlite_shop.send() == 1
     [at_provider] = sqlite_shop.control.payments()
     assert sqlite_shop.view(payment_id).provider_id == at_provider["id"]
-    assert len([r for r in sqlite_shop.control.requests() if r["method"] == "POST"]) == 1
+
+
+def test_a_payment_created_by_a_worker_that_died_is_adopted_seventy_minutes_later(shop, sandbox):
+    payment_id = shop.ask()
+    kill_a_worker(shop, sandbox, at="call.after-send")
+    shop.later(minutes=70)
+    assert shop.send() == 1
+    [at_provider] = shop.control.payments()
+    assert shop.view(payment_id).provider_id == at_provider["id"]
+    assert len([r for r in shop.control.requests() if r["method"] == "POST"]) == 1
 
 
 @pytest.mark.parametrize("point", ["inbox.after-fetch", "posting.before-seal", "posting.after-seal"])
-def test_a_process_killed_while_it_records_a_payment_posts_it_once_when_it_is_back(shop, sandbox, point):
+def test_a_payment_is_posted_once_when_the_worker_dies_while_recording_it(shop, sandbox, point):
     payment = shop.open()
     shop.control.pay(payment.provider_id)
-    assert run_process(shop, sandbox, crash_at=point) == -signal.SIGKILL
+    kill_a_worker(shop, sandbox, at=point)
     assert shop.entries() == {}
-    assert run_process(shop, sandbox) == 0
+    assert shop.process() == 1
     assert shop.entries() == {"payment-received": 1}
-    assert run_process(shop, sandbox, minutes=2) == 0
-    assert shop.entries() == {"payment-received": 1}
+    assert (shop.sweep(), shop.process()) == (0, 0)
 
 
 @pytest.mark.parametrize("point", ["call.before-send", "call.after-send", "inbox.after-fetch"])
-def test_a_process_killed_while_it_refunds_sends_the_money_back_once(shop, sandbox, point):
-    payment = shop.paid()
-    shop.ask_refund(payment)
-    assert run_process(shop, sandbox, crash_at=point) == -signal.SIGKILL
-    assert run_process(shop, sandbox, minutes=2) == 0
-    assert run_process(shop, sandbox, minutes=4) == 0
-    assert len(shop.control.refunds()) == 1
-    assert shop.entries() == {"payment-received": 1, "refund-sent": 1}
-    assert shop.balance("580100") == 0
+def test_money_goes_back_once_when_the_worker_dies_while_refunding_it(sqlite_shop, sandbox, point):
+    payment = sqlite_shop.paid()
+    sqlite_shop.ask_refund(payment)
+    kill_a_worker(sqlite_shop, sandbox, at=point)
+    for _ in range(2):
+        sqlite_shop.later(minutes=2)
+        sqlite_shop.send()
+        sqlite_shop.process()
+    assert len(sqlite_shop.control.refunds()) == 1
+    assert sqlite_shop.entries() == {"payment-received": 1, "refund-sent": 1}
+    assert sqlite_shop.balance("580100") == 0

@@ -1,0 +1,222 @@
+"""What every `PaymentRail` must do, run by the Mollie adapter over the sandbox and by the fake of the tests."""
+
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pytest
+
+from api.rails.sandbox.control import SandboxControl
+from api.rails.sandbox.server import SandboxServer
+from ledger.payments.bodies import payment_body, refund_body
+from ledger.payments.model import Mode
+from ledger.payments.rail import (
+    CallRefusedError,
+    NotAtProviderError,
+    OutcomeUnknownError,
+    PaymentRail,
+    RailBusyError,
+)
+from tests.payments_kit import DAY, FakeRail, sandbox_rail
+
+
+@dataclass
+class FakeDesk:
+    """The provider's side of the fake."""
+
+    rail: FakeRail
+
+    def decide(self, provider_id, outcome):
+        self.rail.decide(provider_id, outcome)
+
+    def set_refund(self, refund_id, status):
+        self.rail.set_refund(refund_id, status)
+
+    def set_date(self, on):
+        self.rail.today = on
+
+    def fault(self, kind):
+        self.rail.faults.append(kind)
+
+
+@dataclass
+class SandboxDesk:
+    """The provider's side of the sandbox."""
+
+    rail: PaymentRail
+    control: SandboxControl
+
+    def decide(self, provider_id, outcome):
+        self.control.decide(provider_id, outcome)
+
+    def set_refund(self, refund_id, status):
+        self.control.set_refund(refund_id, status)
+
+    def set_date(self, on):
+        self.control.set_date(on)
+
+    def fault(self, kind):
+        faults = {"lost-before": "reset-before", "lost-after": "reset-after", "busy": "429"}
+        self.control.add_fault(faults[kind])
+
+
+@pytest.fixture(params=["mollie-over-sandbox", "fake"])
+def desk(request):
+    if request.param == "fake":
+        with pytest.warns(UserWarning, match="no money moves"):
+            rail = FakeRail()
+        yield FakeDesk(rail)
+        return
+    server = SandboxServer()
+    server.start()
+    control = SandboxControl(server.base)
+    control.set_date(DAY)
+    yield SandboxDesk(sandbox_rail(server.base), control)
+    server.close()
+
+
+METADATA = {"op": "y1", "reference": "pledge:p1", "payer": "c1", "book": "main", "env": "test"}
+
+
+def asked(cents=50_000, **metadata):
+    return payment_body(
+        amount_cents=cents,
+        description="A pledge",
+        redirect_url="https://bxl.example/fr",
+        webhook_url="http://127.0.0.1:9/webhooks/mollie",
+        language="nl",
+        metadata=METADATA | metadata,
+    )
+
+
+def back(cents, op="r1"):
+    return refund_body(amount_cents=cents, description="back", metadata={"op": op})
+
+
+def paid(desk, cents=50_000, key="k1"):
+    payment = desk.rail.create_payment(asked(cents), key)
+    desk.decide(payment.provider_id, "paid")
+    return desk.rail.payment(payment.provider_id)
+
+
+def test_a_new_payment_is_open_says_what_was_asked_and_where_to_pay(desk):
+    payment = desk.rail.create_payment(asked(), "k1")
+    assert (payment.status, payment.amount_cents, payment.currency) == ("open", 50_000, "EUR")
+    assert payment.mode == desk.rail.mode == Mode.TEST
+    assert dict(payment.metadata) == METADATA
+    assert payment.checkout_url.startswith("http")
+    assert payment.paid_at is None
+    assert desk.rail.payment(payment.provider_id) == payment
+
+
+def test_the_same_key_with_the_same_body_gives_the_same_payment(desk):
+    first = desk.rail.create_payment(asked(), "k1")
+    assert desk.rail.create_payment(asked(), "k1").provider_id == first.provider_id
+    assert len(desk.rail.newest_payments(since=DAY)) == 1
+
+
+def test_the_same_key_with_another_body_is_refused(desk):
+    desk.rail.create_payment(asked(), "k1")
+    with pytest.raises(CallRefusedError):
+        desk.rail.create_payment(asked(cents=1), "k1")
+    assert len(desk.rail.newest_payments(since=DAY)) == 1
+
+
+def test_another_key_makes_another_payment(desk):
+    first, second = (desk.rail.create_payment(asked(), key) for key in ("k1", "k2"))
+    assert first.provider_id != second.provider_id
+
+
+@pytest.mark.parametrize(
+    "provider_id", ["tr_notthere99", "tr_x/../../customers", "tr_abcdefgh?embed=x", "", "re_abcdefgh"]
+)
+def test_what_the_provider_does_not_have_is_not_there(desk, provider_id):
+    with pytest.raises(NotAtProviderError):
+        desk.rail.payment(provider_id)
+
+
+@pytest.mark.parametrize("outcome", ["failed", "canceled", "expired"])
+def test_an_ending_is_stated_by_its_name(desk, outcome):
+    payment = desk.rail.create_payment(asked(), "k1")
+    desk.decide(payment.provider_id, outcome)
+    stated = desk.rail.payment(payment.provider_id)
+    assert (stated.status, stated.paid_at, stated.checkout_url) == (outcome, None, None)
+
+
+def test_a_paid_payment_carries_its_instant_and_its_refunds(desk):
+    payment = paid(desk)
+    assert payment.status == "paid"
+    assert payment.paid_at.date() == DAY
+    refund = desk.rail.create_refund(payment.provider_id, back(20_000), "k2")
+    assert (refund.status, refund.amount_cents, refund.payment_provider_id) == ("pending", 20_000, payment.provider_id)
+    assert refund.metadata["op"] == "r1"
+    assert desk.rail.payment(payment.provider_id).refunds == (refund,)
+    desk.set_refund(refund.provider_id, "failed")
+    assert desk.rail.payment(payment.provider_id).refunds[0].status == "failed"
+
+
+def test_the_same_key_refunds_once(desk):
+    payment = paid(desk)
+    first = desk.rail.create_refund(payment.provider_id, back(20_000), "k2")
+    assert desk.rail.create_refund(payment.provider_id, back(20_000), "k2").provider_id == first.provider_id
+    assert len(desk.rail.newest_refunds(since=DAY)) == 1
+
+
+def test_no_more_is_refunded_than_remains(desk):
+    payment = paid(desk)
+    with pytest.raises(CallRefusedError):
+        desk.rail.create_refund(payment.provider_id, back(50_001), "k2")
+    unpaid = desk.rail.create_payment(asked(), "k3")
+    with pytest.raises(CallRefusedError):
+        desk.rail.create_refund(unpaid.provider_id, back(1), "k4")
+    assert desk.rail.newest_refunds(since=DAY) == []
+
+
+def test_a_call_that_was_lost_before_it_took_effect_may_be_made_again(desk):
+    desk.fault("lost-before")
+    with pytest.raises(OutcomeUnknownError):
+        desk.rail.create_payment(asked(), "k1")
+    assert desk.rail.newest_payments(since=DAY) == []
+    desk.rail.create_payment(asked(), "k1")
+    assert len(desk.rail.newest_payments(since=DAY)) == 1
+
+
+def test_a_call_that_was_lost_after_it_took_effect_is_answered_under_its_key(desk):
+    desk.fault("lost-after")
+    with pytest.raises(OutcomeUnknownError):
+        desk.rail.create_payment(asked(), "k1")
+    [made] = desk.rail.newest_payments(since=DAY)
+    assert desk.rail.create_payment(asked(), "k1").provider_id == made.provider_id
+
+
+def test_a_busy_provider_has_done_nothing(desk):
+    desk.fault("busy")
+    with pytest.raises(RailBusyError):
+        desk.rail.create_payment(asked(), "k1")
+    assert desk.rail.newest_payments(since=DAY) == []
+
+
+def test_lists_are_newest_first_and_end_with_the_day_that_was_named(desk):
+    days = [DAY + timedelta(days=n) for n in range(4)]
+    for n, on in enumerate(days):
+        desk.set_date(on)
+        payment = desk.rail.create_payment(asked(op=f"y{n}"), f"k{n}")
+        desk.decide(payment.provider_id, "paid")
+        desk.rail.create_refund(payment.provider_id, back(100 + n, op=f"r{n}"), f"b{n}")
+    listed = desk.rail.newest_payments(since=date(2026, 3, 4))
+    assert [p.metadata["op"] for p in listed] == ["y3", "y2"]
+    refunds = desk.rail.newest_refunds(since=date(2026, 3, 4))
+    assert [r.metadata["op"] for r in refunds] == ["r3", "r2"]
+
+
+def test_a_list_longer_than_a_page_is_read_to_its_end(desk):
+    for n in range(260):
+        desk.rail.create_payment(asked(op=f"y{n}"), f"k{n}")
+    listed = desk.rail.newest_payments(since=DAY)
+    assert [p.metadata["op"] for p in listed] == [f"y{n}" for n in reversed(range(260))]
+
+
+def test_the_frozen_body_is_plain_ascii_json_with_two_decimals():
+    body = json.loads(asked(cents=5).decode("ascii"))
+    assert body["amount"] == {"currency": "EUR", "value": "0.05"}
+    assert body["locale"] == "nl_BE"
