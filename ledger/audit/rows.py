@@ -8,6 +8,7 @@ It trusts no trigger and no constraint of the database. Failures are collected, 
 how far a damage reaches.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from ledger.log.merkle import Frontier, leaf_hash
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.tiles import POLICY
 from ledger.storage import tables
+from ledger.storage.base import json_text
 from ledger.verify.receipt import NO_TRUTH, NO_WITNESSES
 from ledger.verify.report import Report, Stop
 
@@ -65,6 +67,7 @@ def audit_rows(book: Book, log_dir: Path | None = None) -> Report:
     """Audit the rows of `book`, and compare them with the checkpoints kept in rows and published in `log_dir`."""
     report = Report(f"rows of book {book.book_id}")
     with book.read() as connection:
+        _refuse_unknown(connection, book.book_id)
         try:
             _RowAudit(connection, book, report, log_dir).run()
         except Stop:
@@ -75,6 +78,15 @@ def audit_rows(book: Book, log_dir: Path | None = None) -> Report:
             report.failed("rows", "database", Refusal("row-unreadable", error=f"{type(error).__name__}: {error}"[:200]))
     report.not_checked += [NO_WITNESSES, NO_TRUTH]
     return report
+
+
+def _refuse_unknown(connection: sa.Connection, book_id: str) -> None:
+    """A book of which there is no row at all is a wrong name, not a damaged book."""
+    if all(
+        connection.scalar(sa.select(table.c.book_id).where(table.c.book_id == book_id).limit(1)) is None
+        for table in (tables.book, tables.head, tables.entry)
+    ):
+        raise Refusal("book-unknown", book=book_id)
 
 
 class _RowAudit:
@@ -92,6 +104,7 @@ class _RowAudit:
         self._checkpoint_sizes: set[int] = set()
         self._lines = self._postings = self._assets = self._blocks = 0
         self._last: Any = None
+        self._approvals: set[str] = set()
 
     def run(self) -> None:
         """All checks; ends early with `Stop` after `MAX_FAILURES`."""
@@ -115,6 +128,7 @@ class _RowAudit:
         self._check_balances()
         self._check_counts()
         self._check_keys()
+        self._check_approvals()
         self._note()
         self._check_checkpoints(checkpoints)
 
@@ -147,9 +161,14 @@ class _RowAudit:
             self._roots[self._frontier.size] = self._frontier.root()
 
     def _genesis(self, row: sa.Row[Any]) -> bytes:
+        """The bytes of entry 0, which has nothing else to say, and began when the book's row says."""
         book = self._connection.execute(sa.select(tables.book).where(tables.book.c.book_id == self._book_id)).one()
-        if row.lines != 0 or row.header_commitment is not None or row.actor != "system":
-            self._differs("entry", "lines", n=row.n)
+        absent = ("effective_on", "purpose", "fact_key", "body_hash", "evidence", "reverses", "approvals")
+        silent = all(getattr(row, column) is None for column in (*absent, "header_commitment"))
+        if not silent or row.lines != 0 or row.actor != "system":
+            self._differs("entry", "columns", n=row.n)
+        if book.created_at != row.booked_at:
+            self._differs("book", "created_at", book=self._book_id)
         return genesis_bytes(row.booked_at, book.policy_hash)
 
     def _check_lines(self, entry: StatedEntry) -> None:
@@ -210,6 +229,7 @@ class _RowAudit:
         row = entry.row
         try:
             reverses = None if row.reverses is None else self._key_of(row.reverses, before=row.n)
+            self._approvals.update(row.approvals or ())
             journal_entry = JournalEntry(
                 key=row.fact_key,
                 effective_on=row.effective_on,
@@ -313,11 +333,12 @@ class _RowAudit:
         rule = tables.account_rule
         for row in self._connection.execute(sa.select(rule).where(rule.c.book_id == self._book_id)):
             account = self._accounts.get(row.account_id)
-            if account is None or row.version != 1 or row.from_n > account.opened_n:
+            if account is None or row.version != 1 or row.from_n != account.opened_n:
                 self._differs("account_rule", "from_n", account=str(account.ref if account else row.account_id))
         asset = tables.asset
-        first = sa.select(asset.c.asset, asset.c.scale).where(asset.c.book_id == self._book_id, asset.c.line.is_(None))
-        if [tuple(row) for row in self._connection.execute(first)] != [("EUR", 2)]:
+        first = sa.select(asset.c.asset, asset.c.scale, asset.c.opened_n, asset.c.commitment)
+        first = first.where(asset.c.book_id == self._book_id, asset.c.line.is_(None))
+        if [tuple(row) for row in self._connection.execute(first)] != [("EUR", 2, 0, None)]:
             self._differs("asset", "scale", asset="EUR")
 
     def _check_keys(self) -> None:
@@ -327,6 +348,19 @@ class _RowAudit:
             query = sa.select(column).where(table.c.book_id == self._book_id, column.is_not(None))
             for value in self._connection.scalars(query.group_by(column).having(sa.func.count() > 1)):
                 self._differs("entry", column.name, value=str(value))
+
+    def _check_approvals(self) -> None:
+        """Each approval that an entry rests on was asked for with this body, and given by somebody else."""
+        asked, given = tables.approval_request, tables.approval_given
+        for approval_id in sorted(self._approvals):
+            same = sa.and_(given.c.book_id == asked.c.book_id, given.c.approval_id == asked.c.approval_id)
+            where = (asked.c.book_id == self._book_id, asked.c.approval_id == approval_id)
+            query = sa.select(asked, given.c.approver).join_from(asked, given, same).where(*where)
+            row = self._connection.execute(query).one_or_none()
+            if row is None or row.approver == row.requested_by:
+                self._differs("approval_given", "approver", approval=approval_id)
+            elif hashlib.sha256(json_text([row.action, row.body]).encode()).digest() != row.body_hash:
+                self._differs("approval_request", "body_hash", approval=approval_id)
 
     # the log
 
@@ -379,9 +413,7 @@ class _RowAudit:
             self._report.passed("signed checkpoints", "checkpoint", f"{detail} and root {b64(checkpoints[last])}")
             later = self._frontier.size - last
             if later:
-                self._report.not_checked.append(
-                    f"{later} entries after the last signed checkpoint, against a signature"
-                )
+                self._report.not_checked.append(f"{later} entries after the last signed checkpoint against a signature")
 
     # reporting
 
@@ -394,6 +426,7 @@ class _RowAudit:
         note("entries", "entry", f"{entries}, numbered without gaps; bytes, leaves and body hashes recomputed")
         note("blocks", "block, head", f"{self._blocks} roots and hashes recomputed, each naming the one before")
         note("postings", "posting", f"{self._postings}; each entry balances per asset, within every limit")
+        note("approvals", "approval_request, approval_given", f"{len(self._approvals)}, each given by a second person")
         note("balances", "balance", f"{accounts} accounts: seq, balance_after and balance derived again")
         self._report.figures |= {"entries": entries, "postings": self._postings, "accounts": accounts}
 
