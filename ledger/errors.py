@@ -1,12 +1,21 @@
 """Two kinds of trouble: a `Refusal` is an expected no with a stable code, an `InvariantError` is a defect.
 
 A refusal's sentence is not written here. Its code has an entry in `api/refusals/*.toml` with the HTTP status and a
-sentence in French, Dutch and English; the facts fill the placeholders. A fact's name carries its unit (`_cents`, `_on`).
+sentence in French, Dutch and English; the facts fill the placeholders. A fact's name carries its unit (`_cents`,
+`_on`).
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from typing_extensions import override
+if TYPE_CHECKING:
+    from typing_extensions import override
+else:  # the offline verifier imports this module and runs where `cryptography` is the only package
+
+    def override(method: object) -> object:
+        """Mark a method that replaces another; nothing at run time."""
+        return method
+
 
 Fact = str | int | bool | None | Sequence[str]
 
