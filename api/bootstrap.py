@@ -7,7 +7,6 @@
 This is the only place that knows which function handles which topic and which job runs on which date.
 """
 
-import hashlib
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
@@ -30,7 +29,6 @@ from ledger.book import Book
 from ledger.clock import SystemClock
 from ledger.errors import Refusal
 from ledger.log.keys import create_log
-from ledger.log.tiles import POLICY
 from ledger.payments.calls import send_due_calls
 from ledger.payments.rail import PaymentRail
 from ledger.payments.service import configure_payments
@@ -105,10 +103,10 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = _engine(settings)
-    _upgrade(engine)
+    migrations.upgrade(engine)
     clock = SystemClock()
     receipt = make_receipt_identity(settings.keys_folder, now=clock.now(), passphrase=settings.key_passphrase)
-    create_log(
+    policy = create_log(
         settings.keys_folder,
         settings.log_folder,
         origin=_log_origin(settings),
@@ -121,8 +119,8 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
             engine,
             settings.book_id,
             name=settings.operator,
-            origin=settings.origin,
-            policy_hash=hashlib.sha256((settings.log_folder / POLICY).read_bytes()).digest(),
+            origin=policy.origin,
+            policy_hash=policy.sha256,
             clock=clock,
             keys=keys,
             business_date=business_date,
@@ -161,16 +159,5 @@ def _log_origin(settings: Settings) -> str:
     """The log's name: the public host, or a name of its own on a machine that has none."""
     host = urlsplit(settings.origin).hostname or "localhost"
     if host in LOCAL_HOSTS:
-        host = f"local-{secrets.token_hex(4)}.bxl-invest.example"
+        host = f"local-{secrets.token_hex(4)}.example"
     return f"{host}/{settings.book_id}"
-
-
-def _upgrade(engine: sa.Engine) -> None:
-    if hasattr(migrations, "upgrade"):
-        migrations.upgrade(engine)
-        return
-    from ledger.storage.schema import create_schema
-
-    migrations.load_metadata()
-    if not sa.inspect(engine).has_table("book"):
-        create_schema(engine)

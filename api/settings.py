@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+MAIN_BOOK = "main"
 MOLLIE_ENDPOINT = "https://api.mollie.com"
 SANDBOX_KEY = "test_" + "sandbox" * 5
 _BOOK = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -67,19 +68,30 @@ class Settings:
         return self.origin.startswith("https://")
 
     @property
+    def book_folder(self) -> Path:
+        """Where the book's own files lie: a second book in the same installation shares no key and no log."""
+        return self.data if self.book_id == MAIN_BOOK else self.data / "books" / self.book_id
+
+    @property
     def log_folder(self) -> Path:
         """Where the transparency log is published: `<data>/log`."""
-        return self.data / "log"
+        return self.book_folder / "log"
 
     @property
     def keys_folder(self) -> Path:
         """Where private keys lie, outside the database: `<data>/keys`."""
-        return self.data / "keys"
+        return self.book_folder / "keys"
+
+    @property
+    def signer_state(self) -> Path:
+        """What the signer alone writes and reads: the last size and root it signed."""
+        return self.book_folder / "signer" / "state.json"
 
     @property
     def webhook_url(self) -> str:
-        """Where the payment provider knocks."""
-        return f"{self.origin}/webhooks/mollie"
+        """Where the payment provider knocks: the sandbox, which calls this machine only, past any public address."""
+        origin = f"http://127.0.0.1:{self.port}" if self.sandbox_url else self.origin
+        return f"{origin}/webhooks/mollie"
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -100,7 +112,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         data=data,
         database_url=reader.text("BXL_DATABASE", f"sqlite:///{data / 'bxl.sqlite3'}"),
         book_id=reader.checked(
-            "BXL_BOOK", "main", _BOOK, "is no book name: a letter, then letters, digits and hyphens"
+            "BXL_BOOK", MAIN_BOOK, _BOOK, "is no book name: a letter, then letters, digits and hyphens"
         ),
         host=host,
         port=port,

@@ -39,7 +39,7 @@ def audit(
     if (log_folder is None) != (openings is None):
         raise click.UsageError("--log and --openings go together")
     if log_folder is not None and openings is not None:
-        return show(replay(log_folder, openings, trusted_policy(policy_file)), as_json=as_json)
+        return show(replay(log_folder, openings, trusted_policy(policy_file, database, book)), as_json=as_json)
     settings = settings_for(database, book)
     return show(audit_rows(open_book(settings), settings.log_folder), as_json=as_json)
 

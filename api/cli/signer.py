@@ -38,7 +38,7 @@ def signer_of(settings: Settings) -> Signer:
     except FileNotFoundError as error:
         raise Refusal("log-keys-missing", folder=str(settings.keys_folder)) from error
     keys = load_keys(settings.keys_folder, policy, passphrase=settings.key_passphrase)
-    return Signer(settings.log_folder, settings.data / "signer" / "state.json", keys, SystemClock())
+    return Signer(settings.log_folder, settings.signer_state, keys, SystemClock())
 
 
 def _say(news: Checkpoint | Refusal) -> None:

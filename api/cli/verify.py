@@ -52,9 +52,9 @@ def log(folder: Path, policy_file: Path | None, *, as_json: bool) -> int:
     return show(verify_log(folder, trusted_policy(policy_file)), as_json=as_json)
 
 
-def trusted_policy(policy_file: Path | None) -> Policy | None:
+def trusted_policy(policy_file: Path | None, database: str | None = None, book: str | None = None) -> Policy | None:
     """The policy of --policy, else of this installation, else none; never one that comes with what is checked."""
-    path = policy_file or settings_for(None).log_folder / POLICY
+    path = policy_file or settings_for(database, book).log_folder / POLICY
     return parse_policy(path.read_bytes()) if path.exists() else None
 
 

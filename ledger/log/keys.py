@@ -40,11 +40,14 @@ def create_log(
 ) -> Policy:
     """Make the log's two keys and its policy file, or return the policy that stands; doing it twice does it once.
 
-    `origin` ends with `/` and the book's name. Refuses `origin-malformed`, and `log-keys-missing` where a log or a
-    policy stands without its keys: new keys need a new origin and a new folder, never the old one.
+    `origin` ends with `/` and the book's name. Refuses `origin-malformed`, `log-of-another-book`, and
+    `log-keys-missing` where a log or a policy stands without its keys: new keys need a new origin and a new folder,
+    never the old one.
     """
     if (log_dir / POLICY).exists():
         policy = parse_policy((log_dir / POLICY).read_bytes())
+        if policy.book != origin.rpartition("/")[2]:
+            raise Refusal("log-of-another-book", origin=policy.origin, folder=str(log_dir))
         load_keys(keys_dir, policy, passphrase=passphrase)
         return policy
     if (log_dir / CHECKPOINT).exists() or (log_dir / tile_path(0, 0)).parent.exists():

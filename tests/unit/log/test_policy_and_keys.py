@@ -67,6 +67,12 @@ def test_keys_of_another_log_are_refused(tmp_path: Path) -> None:
         load_keys(tmp_path / "two" / "keys", policy, passphrase=None)
 
 
+def test_a_folder_holds_the_log_of_one_book(tmp_path: Path) -> None:
+    make(tmp_path)
+    with pytest.raises(Refusal, match="log-of-another-book"):
+        make(tmp_path, origin="log.example/other")
+
+
 @pytest.mark.parametrize("origin", ["", "main", "log example/main", "log+example/main", "x" * 256 + "/main"])
 def test_an_origin_that_cannot_name_a_log_is_refused(tmp_path: Path, origin: str) -> None:
     with pytest.raises(Refusal, match="origin-malformed"):
