@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from api import operations
 from api.bootstrap import Wiring
 from api.errors import add_problem_handlers, problem_response
-from api.security import MAX_BODY_BYTES, BodyLimit, OriginCheck, RefusalResponse, SecurityHeaders
+from api.security import MAX_BODY_BYTES, BodyLimit, FailureGuard, OriginCheck, RefusalResponse, SecurityHeaders
 from api.v1.router import router as v1_router
 from api.webhooks import mollie
 
@@ -41,6 +41,7 @@ def build_app(wiring: Wiring, *, refuse: RefusalResponse = problem_response) -> 
     settings.log_folder.mkdir(parents=True, exist_ok=True)
     app.mount("/log", StaticFiles(directory=settings.log_folder), name="log")
     # the last one added is the first to see a request
+    app.add_middleware(FailureGuard)
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, refuse=refuse)
     app.add_middleware(OriginCheck, origin=settings.origin, exempt=(WEBHOOKS,), refuse=refuse)
     app.add_middleware(SecurityHeaders, is_https=settings.is_https)

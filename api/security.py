@@ -7,6 +7,7 @@ bring no ambient authority and need no such check.
 
 from collections.abc import Awaitable, Callable
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
@@ -86,6 +87,34 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+class FailureGuard:
+    """Turns a defect into the application's own answer to one, inside the other middlewares, so that it is complete.
+
+    (The framework's own place for it is outside of them all.) An answer that has begun can only be cut off.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and answer for what went wrong."""
+        begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            answer = scope["app"].exception_handlers[Exception]
+            response = await run_in_threadpool(answer, Request(scope), error)
+            await response(scope, receive, send)
 
 
 class OriginCheck:

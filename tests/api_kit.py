@@ -1,4 +1,4 @@
-"""What tests of the edges share: an installation with the demo's cast, its payment sandbox, and a client for each person.
+"""What tests of the edges share: an installation with the demo's cast, its sandbox, and a client for each person.
 
 desk.get("/v1/portfolio", who="amelie")           with that person's bearer token
 desk.post("/v1/pledges", who="amelie", json={…})  with a fresh Idempotency-Key unless `key` is given

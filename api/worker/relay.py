@@ -19,6 +19,9 @@ Handler = Callable[[UnitOfWork, OutboxRow], None]
 
 ATTEMPTS = 10
 BATCH = 50
+LEASE = timedelta(seconds=20)
+"""A worker that died leaves its rows to others after so long; no handler takes a tenth of it."""
+
 _FIRST_PAUSE = timedelta(seconds=2)
 logger = structlog.get_logger("bxl.relay")
 
@@ -30,7 +33,7 @@ class _SettledElsewhere(Exception):  # noqa: N818 -- rolls an effect back that a
 def relay(book: Book, handlers: Mapping[str, Handler]) -> int:
     """Deliver what is due; gives the number of rows delivered. A topic without a handler has no effect to have."""
     with book.unit_of_work(actor="relay") as uow:
-        rows = outbox.take_due(uow.connection, uow.book_id, now=uow.now(), limit=BATCH)
+        rows = outbox.take_due(uow.connection, uow.book_id, now=uow.now(), limit=BATCH, lease=LEASE)
     return sum(_deliver(book, handlers, row) for row in rows)
 
 

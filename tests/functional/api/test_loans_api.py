@@ -1,0 +1,148 @@
+"""A loan from its last pledge to its write-off through the API, with the papers and receipts that each person gets."""
+
+from datetime import date
+
+import pytest
+
+from contracts.documents.verify import verify_receipt_pdf
+from ledger.integrator import integrate
+from ledger.log.policy import parse_policy
+from ledger.verify.receipt import verify_receipt
+from tests.api_kit import Desk, code_of, moved
+
+SHA = "a" * 64
+
+
+@pytest.fixture
+def funded(desk: Desk) -> str:
+    """The oven's loan: 24,000 EUR from two lenders, agreed on 7 March; its id."""
+    desk.stage.let_pay("amelie", "marie", "fournil")
+    desk.stage.pledge("amelie", "oven", 14_000)
+    desk.stage.pledge("marie", "oven", 10_000)
+    desk.stage.come_to_rest()
+    for day in range(3, 9):
+        moved(desk.stage, date(2026, 3, day))
+    return desk.stage.loan_of("oven")
+
+
+def published(desk: Desk) -> None:
+    """What the integrator and the signer do in their own processes."""
+    from api.cli.signer import signer_of
+
+    integrate(desk.wiring.book, desk.wiring.settings.log_folder)
+    signer_of(desk.wiring.settings).run_round()
+
+
+def test_a_loan_is_paid_out_under_four_eyes(desk: Desk, funded: str) -> None:
+    path = f"/v1/loans/{funded}"
+    asked = desk.post(f"{path}/disbursement-request", who="nadia", json={"reason": "signed"}).json()["approval_id"]
+    alone = desk.post(f"{path}/disbursement", who="nadia", json={"approval_id": asked})
+    assert code_of(alone) == "approval-not-given"
+    desk.post(f"/v1/approvals/{asked}/approval", who="pieter")
+    poor = desk.post(f"{path}/disbursement", who="nadia", json={"approval_id": asked})
+    assert code_of(poor) == "cash-rule-not-met"
+    settlement = {"reference": "1182.2603.08", "amount_cents": 2_400_000, "evidence": SHA}
+    assert desk.post("/v1/settlements", who="nadia", json=settlement).status_code == 201
+    ordered = desk.post(f"{path}/disbursement", who="nadia", json={"approval_id": asked})
+    order_id = ordered.json()["order_id"]
+    (order,) = desk.get("/v1/transfer-orders", who="sofia").json()
+    assert (order["order_id"], order["amount_cents"], order["state"]) == (order_id, 2_400_000, "ordered")
+    confirmed = {"statement_reference": "2026-067", "evidence": SHA}
+    desk.post(f"/v1/transfer-orders/{order_id}/confirmation", who="nadia", json=confirmed)
+    assert desk.get(path, who="amelie").json()["disbursed_on"] == "2026-03-08"
+    (bank,) = [a for a in desk.get("/v1/books/trial-balance", who="sofia").json() if a["account"] == "550100"]
+    assert (bank["debit"], bank["credit"]) == (0, 0)
+    lines = desk.get("/v1/books/statement?account=550100", who="sofia").json()
+    assert [(line["purpose"], line["balance"]) for line in lines] == [
+        ("provider-settlement", 2_400_000),
+        ("transfer-booked", 0),
+    ]
+
+
+def test_a_loan_is_seen_by_its_lenders_its_borrower_and_staff_only(desk: Desk, funded: str) -> None:
+    path = f"/v1/loans/{funded}"
+    for who in ("amelie", "marie", "fournil", "nadia", "sofia"):
+        assert desk.get(path, who=who).status_code == 200, who
+    for who in ("jan", "velo"):
+        assert code_of(desk.get(path, who=who)) == "loan-not-known"
+    page = desk.get(path, who="marie").json()
+    shown = {(lender["own"], lender["principal_cents"]) for lender in page["lenders"]}
+    assert shown == {(False, 1_400_000), (True, 1_000_000)}
+    assert {claim["principal_cents"] for claim in page["claims"]} == {1_000_000}
+    assert desk.stage.parties["amelie"] not in desk.get(path, who="marie").text
+
+
+def test_each_lender_downloads_her_own_agreement_and_nobody_elses(desk: Desk, funded: str) -> None:
+    (mine,) = desk.get("/v1/documents", who="amelie").json()
+    assert (mine["kind"], mine["language"]) == ("agreement", "fr")
+    pdf = desk.get(f"/v1/documents/{mine['document_id']}.pdf", who="amelie")
+    assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+    for who in ("marie", "jan", "fournil", "nadia", "sofia"):
+        refused = desk.get(f"/v1/documents/{mine['document_id']}.pdf", who=who)
+        assert (refused.status_code, code_of(refused)) == (404, "document-not-known"), who
+    assert code_of(desk.get(f"/v1/documents/{mine['document_id']}.pdf")) == "log-in-needed"
+
+
+def test_a_receipt_is_its_holders_only_and_holds_offline(desk: Desk, funded: str) -> None:
+    lines = desk.get("/v1/receipts", who="amelie").json()
+    line = next(each for each in lines if each["purpose"] == "loan-issued" and each["account"].startswith("020000"))
+    path = f"/v1/receipts/{line['n']}/{line['line']}"
+    assert line["final"] is False
+    assert code_of(desk.get(f"{path}.pdf", who="amelie")) == "receipt-not-yet-final"
+    published(desk)
+    assert next(each for each in desk.get("/v1/receipts", who="amelie").json() if each == line | {"final": True})
+    policy = parse_policy((desk.wiring.settings.log_folder / "policy").read_bytes())
+    proof = desk.get(f"{path}.tlog-proof", who="amelie").content
+    opening = desk.get(f"{path}/opening.json", who="amelie").content
+    assert verify_receipt(proof, opening, policy).exit_code == 0
+    pdf = desk.get(f"{path}.pdf", who="amelie").content
+    assert policy.receipt_certificate_sha256 is not None
+    contents = verify_receipt_pdf(pdf, receipt_certificate_sha256=policy.receipt_certificate_sha256)
+    assert (contents.proof, contents.opening) == (proof, opening)
+    for who in ("marie", "fournil", "nadia", "sofia"):
+        for suffix in (".pdf", ".tlog-proof", "/opening.json"):
+            assert code_of(desk.get(path + suffix, who=who)) == "line-unknown", who
+
+
+def test_the_log_is_public_and_nothing_beside_it_is(desk: Desk, funded: str) -> None:
+    published(desk)
+    assert desk.get("/log/checkpoint").text.splitlines()[1] == str(desk.entries())
+    assert desk.get("/log/policy").status_code == 200
+    for path in ("/log/../keys/wrapping.key", "/log/%2e%2e/keys/wrapping.key", "/log/..%2fbxl.sqlite3"):
+        assert desk.get(path).status_code == 404
+
+
+def test_a_bankruptcy_is_recorded_and_written_off_once(desk: Desk, funded: str) -> None:
+    path = f"/v1/loans/{funded}"
+    early = desk.post(f"{path}/write-off", who="nadia", json={"evidence": SHA})
+    assert early.status_code == 409, early.text
+    desk.stage.settle_with_provider()
+    desk.stage.disburse("oven")
+    desk.stage.confirm_transfers()
+    assert desk.post(f"{path}/bankruptcy", who="nadia", json={"evidence": SHA}).status_code == 200
+    lost = desk.post(f"{path}/write-off", who="nadia", json={"evidence": SHA}, key="write-off-1").json()
+    assert (lost["state_label"], lost["lost_cents"], lost["outstanding_cents"]) == ("lost", 2_400_000, 0)
+    again = desk.post(f"{path}/write-off", who="nadia", json={"evidence": SHA}, key="write-off-1")
+    assert again.json() == lost
+    totals = desk.get("/v1/portfolio", who="amelie").json()["totals"]
+    assert (totals["lost_cents"], totals["outstanding_cents"]) == (1_400_000, 0)
+
+
+def test_an_instalment_is_due_paid_and_received(desk: Desk, funded: str) -> None:
+    desk.stage.settle_with_provider()
+    desk.stage.disburse("oven")
+    desk.stage.confirm_transfers()
+    desk.stage.let_pay("fournil", pays=False)
+    moved(desk.stage, date(2026, 4, 8))
+    (due,) = desk.get("/v1/dues", who="fournil").json()
+    assert (due["n"], due["due_on"], due["payment"]["state"]) == (1, "2026-04-07", "open")
+    assert due["payment"]["checkout_url"]
+    assert desk.get("/v1/dues", who="velo").json() == []
+    desk.stage.let_pay("fournil")
+    desk.stage.come_to_rest()
+    assert desk.get("/v1/dues", who="fournil").json() == []
+    (claim,) = desk.get("/v1/portfolio", who="amelie").json()["claims"]
+    gross = claim["received_principal_cents"] + claim["received_interest_gross_cents"]
+    assert gross == claim["expected_cents"]
+    assert claim["received_net_cents"] == gross - claim["withholding_cents"]
+    assert claim["withholding_cents"] > 0

@@ -1,0 +1,68 @@
+"""Settings: read once, every fault at once, and nothing dangerous together."""
+
+import pytest
+
+from api.settings import SANDBOX_KEY, SettingsError, read_settings
+
+LIVE = "live_" + "a" * 30
+
+
+def faults(**environment: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environment)
+    return caught.value.faults
+
+
+def test_an_empty_environment_is_the_sandbox_on_this_machine() -> None:
+    settings = read_settings({})
+    assert (settings.port, settings.origin, settings.book_id) == (8000, "http://127.0.0.1:8000", "main")
+    assert settings.mollie_key == SANDBOX_KEY
+    assert settings.is_sandbox
+    assert settings.database_url == f"sqlite:///{settings.data / 'bxl.sqlite3'}"
+
+
+def test_every_fault_is_reported_at_once() -> None:
+    found = faults(BXL_PORT="80a", BXL_ORIGIN="nowhere", BXL_BOOK="Main book", BXL_MOLLIE_KEY="secret")
+    assert [fault.split("=")[0].split(" ")[0] for fault in found] == [
+        "BXL_PORT",
+        "BXL_ORIGIN",
+        "BXL_MOLLIE_KEY",
+        "BXL_BOOK",
+    ]
+    assert all("secret" not in fault for fault in found)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "eight"])
+def test_a_port_is_a_port(port: str) -> None:
+    assert faults(BXL_PORT=port) == (f"BXL_PORT={port} is no port: a number from 1 to 65535",)
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"BXL_SANDBOX": "http://127.0.0.1:8001"}, ("BXL_MOLLIE_KEY", "BXL_SANDBOX")),
+        ({"BXL_MOLLIE_ENDPOINT": "http://api.mollie.com"}, ("BXL_MOLLIE_ENDPOINT", "https")),
+        ({"BXL_MOLLIE_ENDPOINT": "https://127.0.0.1:8001"}, ("BXL_MOLLIE_ENDPOINT", "this machine")),
+        ({"BXL_ORIGIN": "http://bxl-invest.example"}, ("BXL_ORIGIN", "https")),
+    ],
+)
+def test_a_live_key_never_meets_a_sandbox_or_an_open_line(more: dict[str, str], named: tuple[str, str]) -> None:
+    safe = {"BXL_MOLLIE_KEY": LIVE, "BXL_ORIGIN": "https://bxl-invest.example"}
+    assert not read_settings(safe).is_sandbox
+    (fault,) = faults(**(safe | more))
+    assert all(word in fault for word in named)
+    assert LIVE not in fault
+
+
+def test_secrets_are_kept_out_of_the_text_form() -> None:
+    settings = read_settings(
+        {
+            "BXL_MOLLIE_KEY": "test_" + "s" * 30,
+            "BXL_SMTP_URL": "smtp://user:hunter2@host",
+            "BXL_DATABASE": "postgresql://user:hunter3@host/bxl",
+            "BXL_KEY_PASSPHRASE": "hunter4",
+        }
+    )
+    text = repr(settings)
+    assert "hunter" not in text
+    assert "ssss" not in text
