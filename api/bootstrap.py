@@ -69,7 +69,7 @@ class Wiring:
 
 
 def wire(settings: Settings) -> Wiring:
-    """Open the book and connect the edges; refuses `book-unknown` and `schema-not-current`."""
+    """Open the book and connect the edges; refuses `book-unknown` and `wrapping-key-missing`."""
     return wire_book(settings, open_book(settings))
 
 
@@ -88,8 +88,10 @@ def wire_book(settings: Settings, book: Book) -> Wiring:
 
 
 def open_book(settings: Settings) -> Book:
-    """The book of an installation that stands; refuses `book-unknown` and `schema-not-current`."""
+    """The book of an installation that stands; refuses `book-unknown` and `wrapping-key-missing`."""
     engine = _engine(settings)
+    if not sa.inspect(engine).has_table("book"):
+        raise Refusal("book-unknown", book=settings.book_id)
     wrapping = read_wrapping_key(settings.keys_folder / _WRAPPING_KEY)
     return ledger_book.open_book(
         engine, settings.book_id, clock=SystemClock(), keys=KeyRing(settings.book_id, wrapping)
@@ -133,11 +135,8 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
 
 def book_stands(settings: Settings) -> bool:
     """Whether the database holds the book already."""
-    engine = _engine(settings)
-    if not sa.inspect(engine).has_table("book"):
-        return False
     try:
-        open_book(settings)
+        open_book(settings).engine.dispose()
     except Refusal as refusal:
         if refusal.code != "book-unknown":
             raise
