@@ -49,12 +49,16 @@ DAY = date(2026, 3, 2)
 
 @dataclass
 class FakeRail:
-    """A provider in memory. It shouts: whoever sees its warning outside a test has wired it by mistake."""
+    """A provider in memory, which forgets an idempotency key after an hour if it has a clock.
+
+    It shouts: whoever sees its warning outside a test has wired it by mistake.
+    """
 
     today: date = DAY
     payments_by_id: dict[str, ProviderPayment] = field(default_factory=dict)
     refunds_by_id: dict[str, ProviderRefund] = field(default_factory=dict)
-    keys: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    keys: dict[str, tuple[bytes, str, datetime]] = field(default_factory=dict)
+    clock: FixedClock | None = None
     faults: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     mode: Mode = Mode.TEST
@@ -127,15 +131,16 @@ class FakeRail:
             raise OutcomeUnknownError(fault)
         if fault == "busy":
             raise RailBusyError(fault)
-        if key in self.keys:
-            known_body, object_id = self.keys[key]
+        now = self.clock.now() if self.clock else self._noon()
+        if key in self.keys and now - self.keys[key][2] < timedelta(hours=1):
+            known_body, object_id, _ = self.keys[key]
             if known_body != body:
                 raise CallRefusedError("the key was used for another body")
             made = kept[object_id]
         else:
             made = create()
             kept[made.provider_id] = made
-            self.keys[key] = (body, made.provider_id)
+            self.keys[key] = (body, made.provider_id, now)
         if fault == "lost-after":
             raise OutcomeUnknownError(fault)
         return made

@@ -56,7 +56,12 @@ def record_refund(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderRefund) 
 
 
 def emit_refund(uow: UnitOfWork, topic: str, key: str, row: sa.Row[Any], on: str) -> None:
-    """Tell the product that a refund's money left (`refund.sent`) or will not arrive (`refund.failed`)."""
+    """Tell the product that a refund's money left (`refund.sent`) or will not arrive (`refund.failed`).
+
+    A refund that nobody ordered here is no product's: it is the operators' case.
+    """
+    if row.debit == str(UNKNOWN_MOVEMENTS):
+        return
     body = {
         "refund_id": row.refund_id,
         "payment_id": row.payment_id,
@@ -137,7 +142,7 @@ def _foreign(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderRefund) -> sa
             book_id=uow.book_id,
             refund_id=refund_id,
             payment_id=payment.payment_id,
-            reference=payment.reference,
+            reference=f"unordered:{truth.provider_id}",
             amount_cents=truth.amount_cents,
             debit=str(UNKNOWN_MOVEMENTS),
             state=RefundState.REQUESTED.value,

@@ -147,6 +147,7 @@ def test_a_refund_made_by_hand_at_the_provider_is_booked_against_suspense_and_sh
     assert shop.sweep() == 0
     assert (shop.balance("580100"), shop.balance("499200")) == (37_500, 12_500)
     assert shop.cases() == ["refund-not-ordered-here"]
+    assert _outbox(shop, "refund.sent") == []  # it is nobody's order
     with pytest.raises(Refusal, match="refund-exceeds-payment"):
         shop.ask_refund(payment)
 
