@@ -1,0 +1,1 @@
+"""What was agreed: terms, schemes, parties, documents, and the products with their life cycles."""

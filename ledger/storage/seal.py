@@ -34,6 +34,10 @@ _JOURNAL = (
 )
 
 
+_NUMBERED = {"entry": "n", "posting": "n", "account": "opened_n", "asset": "opened_n", "account_rule": "from_n"}
+"""The tables whose rows belong to an entry, and the column that holds its number."""
+
+
 def statements(dialect: str) -> list[str]:
     """The DDL of the seal on every record table known to the metadata, for "sqlite" or "postgresql"."""
     tables = sorted(RECORD_TABLES)
@@ -55,18 +59,14 @@ def _sqlite(tables: Iterable[str]) -> Iterable[str]:
             same = " AND ".join(f"t.{column} = NEW.{column}" for column in columns)
             exists = f"EXISTS (SELECT 1 FROM {table} t WHERE {same})"
             yield _sqlite_refusal(table, f"new_{number}", "BEFORE INSERT", f"{table} rows are final", when=exists)
-    for table, number in (("entry", "n"), ("posting", "n"), ("account", "opened_n"), ("asset", "opened_n")):
-        yield _sqlite_refusal(
-            table, "open", "BEFORE INSERT", "sealed already", when=_SQLITE_SEALED.format(number=number)
-        )
-    yield _sqlite_refusal(
-        "account_rule", "open", "BEFORE INSERT", "sealed already", when=_SQLITE_SEALED.format(number="from_n")
-    )
     next_block = "NEW.block <> coalesce((SELECT max(block) FROM block WHERE book_id = NEW.book_id), -1) + 1"
     yield _sqlite_refusal("entry", "next", "BEFORE INSERT", "entry belongs to the next block", when=next_block)
-    for table, number in (("posting", "n"), ("account", "opened_n"), ("asset", "opened_n"), ("account_rule", "from_n")):
-        missing = f"NOT EXISTS (SELECT 1 FROM entry WHERE book_id = NEW.book_id AND n = NEW.{number})"
-        yield _sqlite_refusal(table, "entered", "BEFORE INSERT", "no such entry", when=missing)
+    for table, column in _NUMBERED.items():
+        sealed = _SQLITE_SEALED.format(column=column)
+        yield _sqlite_refusal(table, "open", "BEFORE INSERT", "sealed already", when=sealed)
+        missing = f"NOT EXISTS (SELECT 1 FROM entry WHERE book_id = NEW.book_id AND n = NEW.{column})"
+        if table != "entry":
+            yield _sqlite_refusal(table, "entered", "BEFORE INSERT", "no such entry", when=missing)
     yield from (
         _sqlite_refusal("block", f"seal_{name}", "BEFORE INSERT", message, when=condition)
         for name, message, condition in _SQLITE_BLOCK
@@ -97,7 +97,7 @@ _HEAD_BACK = (
 )
 _BALANCE_BACK = "NEW.seq < OLD.seq OR NEW.account_id <> OLD.account_id OR NEW.book_id <> OLD.book_id"
 
-_SQLITE_SEALED = "NEW.{number} <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id)"
+_SQLITE_SEALED = "NEW.{column} <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id)"
 _SQLITE_LAST = "(SELECT {column} FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)"
 _SQLITE_ENTRIES = "FROM entry WHERE book_id = NEW.book_id AND n >= NEW.first_n"
 _SQLITE_OPENED = "FROM {table} WHERE book_id = NEW.book_id AND opened_n BETWEEN NEW.first_n AND NEW.last_n"
@@ -163,10 +163,11 @@ def _postgresql(tables: Iterable[str]) -> Iterable[str]:
     yield "CREATE TRIGGER head_sealed BEFORE UPDATE ON head FOR EACH ROW EXECUTE FUNCTION bxl_at_last_block()"
     yield _OPEN_ENTRY
     yield _guard("entry", "bxl_open_entry")
-    for number, guarded in (("n", ("posting",)), ("opened_n", ("account", "asset")), ("from_n", ("account_rule",))):
-        yield _OPEN_ROW.format(number=number)
-        for table in guarded:
-            yield _guard(table, f"bxl_open_{number}")
+    for column in ("n", "opened_n", "from_n"):
+        yield _OPEN_ROW.format(number=column)
+    for table, column in _NUMBERED.items():
+        if table != "entry":
+            yield _guard(table, f"bxl_open_{column}")
     yield _SEAL
     yield "CREATE TRIGGER block_seal BEFORE INSERT ON block FOR EACH ROW EXECUTE FUNCTION bxl_seal()"
 

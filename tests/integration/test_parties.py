@@ -276,7 +276,7 @@ def test_payouts_wait_until_a_second_person_has_verified_the_account_number(book
     assert absent.code == "iban-missing"
 
     later = ON + timedelta(days=10)
-    change = lambda unit: service.change_iban(unit, citizen, OTHER_IBAN, valid_from=later, evidence="form")  # noqa: E731
+    change = lambda unit: service.change_iban(unit, citizen, OTHER_IBAN, valid_from=later, evidence="form")  # noqa: E731 -- used twice
     assert run(book, change, actor=citizen) == 2
     assert payout(later - timedelta(days=1)) == "BE71096123456769"
     with pytest.raises(Refusal) as parked:

@@ -804,15 +804,15 @@ SEAL: Mapping[str, tuple[str, ...]] = {
         """CREATE TRIGGER entry_new_2 BEFORE INSERT ON entry WHEN EXISTS (SELECT 1 FROM entry t WHERE t.book_id = NEW.book_id AND t.reverses = NEW.reverses) BEGIN SELECT RAISE(ABORT, 'seal: entry rows are final'); END""",
         """CREATE TRIGGER posting_new_0 BEFORE INSERT ON posting WHEN EXISTS (SELECT 1 FROM posting t WHERE t.book_id = NEW.book_id AND t.account_id = NEW.account_id AND t.seq = NEW.seq) BEGIN SELECT RAISE(ABORT, 'seal: posting rows are final'); END""",
         """CREATE TRIGGER posting_new_1 BEFORE INSERT ON posting WHEN EXISTS (SELECT 1 FROM posting t WHERE t.book_id = NEW.book_id AND t.n = NEW.n AND t.line = NEW.line) BEGIN SELECT RAISE(ABORT, 'seal: posting rows are final'); END""",
+        """CREATE TRIGGER entry_next BEFORE INSERT ON entry WHEN NEW.block <> coalesce((SELECT max(block) FROM block WHERE book_id = NEW.book_id), -1) + 1 BEGIN SELECT RAISE(ABORT, 'seal: entry belongs to the next block'); END""",
         """CREATE TRIGGER entry_open BEFORE INSERT ON entry WHEN NEW.n <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id) BEGIN SELECT RAISE(ABORT, 'seal: sealed already'); END""",
         """CREATE TRIGGER posting_open BEFORE INSERT ON posting WHEN NEW.n <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id) BEGIN SELECT RAISE(ABORT, 'seal: sealed already'); END""",
-        """CREATE TRIGGER account_open BEFORE INSERT ON account WHEN NEW.opened_n <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id) BEGIN SELECT RAISE(ABORT, 'seal: sealed already'); END""",
-        """CREATE TRIGGER asset_open BEFORE INSERT ON asset WHEN NEW.opened_n <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id) BEGIN SELECT RAISE(ABORT, 'seal: sealed already'); END""",
-        """CREATE TRIGGER account_rule_open BEFORE INSERT ON account_rule WHEN NEW.from_n <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id) BEGIN SELECT RAISE(ABORT, 'seal: sealed already'); END""",
-        """CREATE TRIGGER entry_next BEFORE INSERT ON entry WHEN NEW.block <> coalesce((SELECT max(block) FROM block WHERE book_id = NEW.book_id), -1) + 1 BEGIN SELECT RAISE(ABORT, 'seal: entry belongs to the next block'); END""",
         """CREATE TRIGGER posting_entered BEFORE INSERT ON posting WHEN NOT EXISTS (SELECT 1 FROM entry WHERE book_id = NEW.book_id AND n = NEW.n) BEGIN SELECT RAISE(ABORT, 'seal: no such entry'); END""",
+        """CREATE TRIGGER account_open BEFORE INSERT ON account WHEN NEW.opened_n <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id) BEGIN SELECT RAISE(ABORT, 'seal: sealed already'); END""",
         """CREATE TRIGGER account_entered BEFORE INSERT ON account WHEN NOT EXISTS (SELECT 1 FROM entry WHERE book_id = NEW.book_id AND n = NEW.opened_n) BEGIN SELECT RAISE(ABORT, 'seal: no such entry'); END""",
+        """CREATE TRIGGER asset_open BEFORE INSERT ON asset WHEN NEW.opened_n <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id) BEGIN SELECT RAISE(ABORT, 'seal: sealed already'); END""",
         """CREATE TRIGGER asset_entered BEFORE INSERT ON asset WHEN NOT EXISTS (SELECT 1 FROM entry WHERE book_id = NEW.book_id AND n = NEW.opened_n) BEGIN SELECT RAISE(ABORT, 'seal: no such entry'); END""",
+        """CREATE TRIGGER account_rule_open BEFORE INSERT ON account_rule WHEN NEW.from_n <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id) BEGIN SELECT RAISE(ABORT, 'seal: sealed already'); END""",
         """CREATE TRIGGER account_rule_entered BEFORE INSERT ON account_rule WHEN NOT EXISTS (SELECT 1 FROM entry WHERE book_id = NEW.book_id AND n = NEW.from_n) BEGIN SELECT RAISE(ABORT, 'seal: no such entry'); END""",
         """CREATE TRIGGER block_seal_number BEFORE INSERT ON block WHEN NEW.block <> coalesce((SELECT block FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1), -1) + 1 BEGIN SELECT RAISE(ABORT, 'seal: block out of order'); END""",
         """CREATE TRIGGER block_seal_first BEFORE INSERT ON block WHEN NEW.first_n <> coalesce((SELECT last_n FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1), -1) + 1 BEGIN SELECT RAISE(ABORT, 'seal: a gap before the block'); END""",
@@ -915,7 +915,6 @@ BEGIN
     RETURN NULL;
 END $$
 """,
-        """CREATE TRIGGER posting_open AFTER INSERT ON posting REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION bxl_open_n()""",
         """
 CREATE FUNCTION bxl_open_opened_n() RETURNS trigger LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan
@@ -932,8 +931,6 @@ BEGIN
     RETURN NULL;
 END $$
 """,
-        """CREATE TRIGGER account_open AFTER INSERT ON account REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION bxl_open_opened_n()""",
-        """CREATE TRIGGER asset_open AFTER INSERT ON asset REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION bxl_open_opened_n()""",
         """
 CREATE FUNCTION bxl_open_from_n() RETURNS trigger LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan
@@ -950,6 +947,9 @@ BEGIN
     RETURN NULL;
 END $$
 """,
+        """CREATE TRIGGER posting_open AFTER INSERT ON posting REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION bxl_open_n()""",
+        """CREATE TRIGGER account_open AFTER INSERT ON account REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION bxl_open_opened_n()""",
+        """CREATE TRIGGER asset_open AFTER INSERT ON asset REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION bxl_open_opened_n()""",
         """CREATE TRIGGER account_rule_open AFTER INSERT ON account_rule REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION bxl_open_from_n()""",
         """
 CREATE FUNCTION bxl_seal() RETURNS trigger LANGUAGE plpgsql

@@ -1,0 +1,153 @@
+"""The tree keeps the rules of STYLE that a program can read."""
+
+import ast
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.refusals import catalogue
+
+ROOT = Path(__file__).parents[2]
+FLOORS = ("ledger", "contracts", "api", "frontend")
+PRODUCTS = ("offers", "pledges", "loans")
+PRODUCT_FILES = ("model", "lifecycle", "postings", "tables", "queries", "service")
+LONGEST_FILE, LONGEST_FUNCTION = 500, 70
+
+# Where a float is a length on paper or a share of a screen, and never an amount.
+DRAWING = ("contracts/documents/", "frontend/charts.py")
+SECONDS = re.compile(r"second|interval|wait|due: float", re.IGNORECASE)
+TRANSACTIONS = {"ledger/storage/engine.py", "ledger/storage/schema.py"}
+
+
+def sources(*folders: str) -> Iterator[tuple[str, Path]]:
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield str(path.relative_to(ROOT)), path
+
+
+def parsed(*folders: str) -> Iterator[tuple[str, ast.Module]]:
+    for name, path in sources(*folders):
+        yield name, ast.parse(path.read_text("utf-8"))
+
+
+def test_no_float_comes_near_money() -> None:
+    found = []
+    for name, tree in parsed("ledger", "contracts", "api/v1", "api/webhooks", "api/rails"):
+        if name.startswith(DRAWING):
+            continue
+        lines = (ROOT / name).read_text("utf-8").splitlines()
+        for node in ast.walk(tree):
+            if SECONDS.search(lines[getattr(node, "lineno", 1) - 1]):
+                continue
+            is_literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
+            is_name = isinstance(node, ast.Name) and node.id == "float" and not is_refused(node, tree)
+            is_column = isinstance(node, ast.Attribute) and node.attr in {"Float", "Numeric", "REAL", "Double"}
+            if is_literal or is_name or is_column:
+                found.append(f"{name}:{node.lineno}")
+    assert found == []
+
+
+def is_refused(node: ast.Name, tree: ast.Module) -> bool:
+    """`isinstance(value, float)` is how a float is kept out."""
+    return any(
+        isinstance(call, ast.Call) and getattr(call.func, "id", "") == "isinstance" and node in ast.walk(call)
+        for call in ast.walk(tree)
+    )
+
+
+def test_amounts_are_not_divided_with_a_slash() -> None:
+    exact = re.compile(r"Decimal|Fraction")
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in parsed(*FLOORS)
+        if not name.startswith(DRAWING)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+        if re.search(r"_cents\b", ast.unparse(node.left)) and not exact.search(ast.unparse(node))
+    ]
+    assert found == []
+
+
+def test_nothing_commits_but_the_unit_of_work() -> None:
+    found = [
+        f"{name}:{node.lineno} {node.func.attr}"
+        for name, tree in parsed(*FLOORS)
+        if name not in TRANSACTIONS
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"commit", "rollback", "begin", "begin_nested", "begin_twophase"}
+    ]
+    assert found == []
+
+
+def test_write_transactions_are_opened_by_the_book_and_the_batch_edges_only() -> None:
+    users = {
+        name
+        for name, tree in parsed(*FLOORS)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id == "write_transaction" and isinstance(node.ctx, ast.Load)
+    }
+    assert users <= {"ledger/book.py", "ledger/integrator.py", "ledger/audit/imports.py", "api/migrations/__init__.py"}
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    assert [name for name, tree in parsed(*FLOORS, "tests") if not ast.get_docstring(tree)] == []
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_every_product_has_the_same_six_files(product: str) -> None:
+    present = {path.stem for path in (ROOT / "contracts" / product).glob("*.py")}
+    assert set(PRODUCT_FILES) - present == set()
+
+
+def test_every_refusal_is_tried_by_a_test() -> None:
+    tests = "\n".join(
+        path.read_text("utf-8") for name, path in sources("tests") if not name.startswith("tests/architecture")
+    )
+    tests += "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.txt"))
+    assert sorted(code for code in catalogue() if not re.search(rf"(?<![a-z-]){code}(?![a-z-])", tests)) == []
+
+
+def test_no_file_and_no_function_grows_past_its_limit() -> None:
+    found = []
+    for name, path in sources(*FLOORS):
+        if "/versions/" in name:
+            continue
+        text = path.read_text("utf-8")
+        if (lines := text.count("\n")) > LONGEST_FILE:
+            found.append(f"{name}: {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                if length > LONGEST_FUNCTION:
+                    found.append(f"{name}:{node.lineno} {node.name}: {length} lines")
+    assert found == []
+
+
+def test_every_exception_to_a_rule_names_it_and_gives_a_reason() -> None:
+    found = []
+    for name, path in sources(*FLOORS, "tests"):
+        with path.open("rb") as file:
+            comments = [t for t in tokenize.tokenize(file.readline) if t.type == tokenize.COMMENT]
+        for comment in comments:
+            text = comment.string
+            if "noqa" in text and not re.search(r"noqa: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)* +-- \w", text):
+                found.append(f"{name}:{comment.start[0]} {text}")
+            if "type: ignore" in text and not re.search(r"type: ignore\[[a-z, -]+\] +# \w", text):
+                found.append(f"{name}:{comment.start[0]} {text}")
+            if re.search(r"\b(TODO|FIXME|XXX)\b", text):
+                found.append(f"{name}:{comment.start[0]} {text}")
+    assert found == []
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_the_locks_hold_hashes_and_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text("utf-8")
+    assert "://" not in text
+    pins = re.findall(r"^[a-z0-9][^\n]*==[^\n]*$", text, re.MULTILINE)
+    assert len(pins) > 40
+    assert [pin for pin in pins if not pin.endswith("\\")] == []
