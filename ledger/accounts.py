@@ -2,8 +2,8 @@
 
 An account is one (code, owner, asset). Its text is `489100:c17`, code and owner; the same text with another asset is
 another account. An owner is an opaque token (`c…` citizen, `e…` enterprise, `o…` offer, `l…` loan) and never a name.
-The chart, `chart.toml`, is in Belgian minimum-chart style (royal decree of 21 October 2018, annex 4); its rows are found
-by the longest prefix of a code.
+The chart, `chart.toml`, is in Belgian minimum-chart style (royal decree of 21 October 2018, annex 4); its rows are
+found by the longest prefix of a code.
 """
 
 import re

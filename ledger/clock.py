@@ -29,9 +29,11 @@ class SystemClock:
     """The machine's time."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        """The machine's instant."""
+        return datetime.now(UTC)  # noqa: TID251 -- the one place that asks the machine
 
     def today(self) -> date:
+        """The machine's date in Brussels."""
         return brussels_date(self.now())
 
 
@@ -43,9 +45,11 @@ class FixedClock:
     business_date: date | None = None
 
     def now(self) -> datetime:
+        """The instant it stands at."""
         return self.instant
 
     def today(self) -> date:
+        """The business date it was given, or the date of its instant."""
         return self.business_date or brussels_date(self.instant)
 
 
@@ -56,9 +60,11 @@ class BusinessClock:
     business_date: Callable[[], date | None]
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        """The machine's instant."""
+        return datetime.now(UTC)  # noqa: TID251 -- the one place that asks the machine
 
     def today(self) -> date:
+        """The business date, or the machine's date where there is none."""
         return self.business_date() or brussels_date(self.now())
 
 

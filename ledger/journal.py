@@ -1,7 +1,7 @@
 """Postings and journal entries: balanced per asset by construction, or refused.
 
 An entry carries the date of effect, a purpose (a short stable word, such as `pledge-paid`), the fact key that makes it
-exactly-once, the actor, and the hash of its evidence. It has no number and no instant yet: those are given when it is posted.
+exactly-once, the actor, and the hash of its evidence. It has no number and no instant yet: posting gives them.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One line of an entry: one of `debit` and `credit` is zero, the other 1 to 2^53 - 1 minor units of the account's asset."""
+    """One line of an entry: one of `debit` and `credit` is 0, the other 1 to 2^53 - 1 minor units of the asset."""
 
     account: AccountRef
     debit: int = 0
@@ -93,7 +93,7 @@ class JournalEntry:
                 raise Refusal("entry-unbalanced", key=self.key, asset=asset, difference=difference)
 
     def body_hash(self) -> str:
-        """SHA-256 (hex) of everything the caller stated: the same key with another hash is another fact, and refused."""
+        """SHA-256 (hex) of all that the caller stated: the same key with another hash is another fact, and refused."""
         body = [
             self.key,
             self.effective_on.isoformat(),
@@ -108,10 +108,10 @@ class JournalEntry:
 
 
 def is_plain_text(text: str) -> bool:
-    """Whether `text` is 1 to 200 characters that read the same everywhere: NFC, beginning with a letter or a digit (so
+    r"""Whether `text` is 1 to 200 characters that read the same everywhere: NFC, beginning with a letter or a digit (so
     that no spreadsheet takes it for a formula), without control, format (bidirectional) or unassigned characters.
 
-    >>> is_plain_text("Interest, March"), is_plain_text("=SUM(A1)"), is_plain_text("a\\u202eb")
+    >>> is_plain_text("Interest, March"), is_plain_text("=SUM(A1)"), is_plain_text("a\u202eb")
     (True, False, False)
     """
     return (
