@@ -15,6 +15,8 @@ REFUND_SENT = "refund.sent"
 REFUND_FAILED = "refund.failed"
 """Emitted by `ledger.payments`, handled by the products."""
 
+OFFER_NOT_CLOSED = "offer.not-closed"
+"""An offer that is due could not be closed: `offer_id`, `code`, `facts`; it is tried again every day."""
 OFFER_RETURN = "offer.return-pledges"
 LOAN_ISSUE = "loan.issue"
 LOAN_DISTRIBUTE = "loan.distribute"

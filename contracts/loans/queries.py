@@ -130,6 +130,11 @@ class LoanBook:
         return LoanState(self.history[-1].to_state) if self.history else LOAN.initial
 
     @property
+    def lenders(self) -> list[str]:
+        """Everybody who has a claim, once."""
+        return sorted({claim.lender for claim in self.claims})
+
+    @property
     def plan(self) -> Distribution:
         """Every claim's share of every instalment."""
         return _plan(self.instalments, self.claims)

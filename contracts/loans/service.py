@@ -11,7 +11,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from contracts import moves
-from contracts.events import LOAN_DISTRIBUTE, LOAN_ISSUE, LOAN_WRITE_OFF, emit_mail
+from contracts.events import LOAN_DISTRIBUTE, LOAN_ISSUE, LOAN_WRITE_OFF, OFFER_NOT_CLOSED, emit_mail
 from contracts.loans import postings
 from contracts.loans import queries as q
 from contracts.loans import tables as t
@@ -30,7 +30,7 @@ from contracts.loans.lifecycle import (
     SETTLED,
     WRITTEN_OFF,
 )
-from contracts.loans.model import InstalmentState, LenderClaim, LoanState, OfferClosed
+from contracts.loans.model import InstalmentState, LenderClaim, Loan, LoanState, OfferClosed
 from contracts.offers import service as offers
 from contracts.offers.model import OfferState
 from contracts.offers.queries import OfferRecord, gauge, offer_ids
@@ -109,7 +109,7 @@ def order_disbursement(uow: UnitOfWork, loan_id: str, *, approval_id: str, on: d
     if state_of(uow.connection, uow.book_id, book.claims[-1].pledge_id) is not PledgeState.CONVERTED:
         raise Refusal("loan-not-fully-issued", loan_id=loan_id)
     draft = disbursement_draft(uow, loan_id, on=on)
-    (order_id,) = transfers.order_transfers(uow, [draft], approval_id=approval_id, on=on)
+    [order_id] = transfers.order_transfers(uow, [draft], approval_id=approval_id, on=on)
     key = f"sct:{order_id}:sent"
     moves.record_move(uow, LOAN, loan_id, DISBURSEMENT_ORDERED, on=on, fact_key=key, facts={"order_id": order_id})
     return order_id
@@ -126,9 +126,9 @@ def confirm_transfer(uow: UnitOfWork, order_id: str, *, statement_reference: str
         return
     loan, key = book.loan, f"sct:{order_id}:booked"
     moves.record_move(uow, LOAN, loan.loan_id, DISBURSED, on=on, fact_key=key, evidence=evidence)
-    for party_id in [loan.borrower, *_lenders(book)]:
-        facts: dict[str, JSON] = {"title": loan.title, "amount_cents": loan.principal_cents, "on_on": on.isoformat()}
-        emit_mail(uow, "loan-disbursed", key=f"{loan.loan_id}:{party_id}", to=party_id, facts=facts, path=_path(book))
+    facts: dict[str, str | int] = {"amount_cents": loan.principal_cents, "on_on": on.isoformat()}
+    for to in [loan.borrower, *book.lenders]:
+        _tell(uow, "loan-disbursed", loan, f"{loan.loan_id}:{to}", to, **facts)
 
 
 def call_due_instalments(book: Book, on: date) -> int:
@@ -162,9 +162,9 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
     Refuses `due-not-payable`.
     """
     book = lock_loan(uow, loan_id)
-    if book.instalment_state(n) is not InstalmentState.CALLED:
-        raise Refusal("due-not-payable", loan_id=loan_id, n=n, state=book.instalment_state(n).value)
-    reference, due = _reference(loan_id, n), book.instalments[n - 1]
+    if not 1 <= n <= len(book.instalments) or book.instalment_state(n) is not InstalmentState.CALLED:
+        raise Refusal("due-not-payable", loan_id=loan_id, n=n)
+    reference, due = f"due:{loan_id}:{n}", book.instalments[n - 1]
     payments = payments_for(uow.connection, uow.book_id, reference)
     known = next((each for each in payments if each.state in STILL_TO_PAY), None)
     if known is not None:
@@ -180,9 +180,8 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
         return_path=f"/{language}/enterprise?back=1",
         language=language,
     )
-    facts: dict[str, JSON] = {"title": book.loan.title, "n": n, "due_on": due.due_on.isoformat()}
-    facts["amount_cents"] = due.total_cents
-    emit_mail(uow, "due-called", key=payment_id, to=book.loan.borrower, facts=facts, path="/enterprise")
+    facts: dict[str, str | int] = {"n": n, "due_on": due.due_on.isoformat(), "amount_cents": due.total_cents}
+    _tell(uow, "due-called", book.loan, payment_id, book.loan.borrower, **facts)
     return payment_id
 
 
@@ -211,8 +210,8 @@ def settle_due(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
         return
     entry = postings.due_settled(book.loan, book.instalments[n - 1], on=on, actor=uow.actor)
     uow.post(entry)
-    facts = {"payment_id": payment_id}
-    moves.record_move(uow, INSTALMENT, _instalment_id(loan_id, n), SETTLED, on=on, fact_key=entry.key, facts=facts)
+    object_id, facts = _instalment_id(loan_id, n), {"payment_id": payment_id}
+    moves.record_move(uow, INSTALMENT, object_id, SETTLED, on=on, fact_key=entry.key, facts=facts)
     _distribute(uow, q.loan_book(uow.connection, uow.book_id, loan_id), n, first=1, on=on)
 
 
@@ -262,8 +261,15 @@ def record_bankruptcy(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str)
     moves.record_move(uow, LOAN, loan_id, BANKRUPTCY, on=on, evidence=evidence)
     for claim in book.claims:
         outstanding = book.position_of(claim).outstanding_cents(on)
-        facts: dict[str, JSON] = {"title": book.loan.title, "amount_cents": outstanding, "on_on": on.isoformat()}
-        emit_mail(uow, "loan-bankrupt", key=claim.pledge_id, to=claim.lender, facts=facts, path=_path(book))
+        _tell(
+            uow,
+            "loan-bankrupt",
+            book.loan,
+            claim.pledge_id,
+            claim.lender,
+            amount_cents=outstanding,
+            on_on=on.isoformat(),
+        )
 
 
 def write_off(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> None:
@@ -293,13 +299,16 @@ def continue_write_off(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 
 
 def _close_if_due(book: Book, offer_id: str, on: date) -> int:
+    """Close it, or leave it open: a refusal for another reason than its time is left on record for the operator."""
     try:
         with book.unit_of_work(actor=JOB) as uow:
             close_offer(uow, offer_id, on=on)
     except Refusal as refusal:
-        if refusal.code in {"offer-still-open", "offer-has-open-pledges"}:
-            return 0
-        raise
+        if refusal.code not in {"offer-still-open", "offer-has-open-pledges"}:
+            with book.unit_of_work(actor=JOB) as uow:
+                body: dict[str, JSON] = {"offer_id": offer_id, "code": refusal.code, "facts": dict(refusal.facts)}
+                uow.emit(OFFER_NOT_CLOSED, f"{offer_id}:{refusal.code}", body)
+        return 0
     return 1
 
 
@@ -322,8 +331,7 @@ def _agree_loan(uow: UnitOfWork, record: OfferRecord, *, on: date) -> str:
     _write_schedule(uow, loan_id, schedule(terms))
     book = q.loan_book(uow.connection, uow.book_id, loan_id)
     uow.open_asset(book.loan.asset)
-    facts: dict[str, JSON] = {"title": draft.title, "amount_cents": principal}
-    emit_mail(uow, "offer-funded", key=loan_id, to=draft.borrower, facts=facts, path="/enterprise")
+    _tell(uow, "offer-funded", book.loan, loan_id, draft.borrower, amount_cents=principal)
     _issue(uow, book, first=1)
     return loan_id
 
@@ -384,8 +392,7 @@ def _distribute(uow: UnitOfWork, book: q.LoanBook, n: int, *, first: int, on: da
         if share.interest_cents + share.principal_cents == 0:
             continue
         uow.post(postings.instalment_distributed(loan, n, share, withheld_cents=withheld, on=on, actor=uow.actor))
-        facts: dict[str, JSON] = {
-            "title": loan.title,
+        facts = {
             "n": n,
             "principal_cents": share.principal_cents,
             "interest_cents": share.interest_cents,
@@ -393,14 +400,13 @@ def _distribute(uow: UnitOfWork, book: q.LoanBook, n: int, *, first: int, on: da
             "net_cents": share.principal_cents + share.interest_cents - withheld,
         }
         key = f"{loan.loan_id}:{n}:{claim.pledge_id}"
-        emit_mail(uow, "instalment-distributed", key=key, to=claim.lender, facts=facts, path=_path(book))
+        _tell(uow, "instalment-distributed", loan, key, claim.lender, **facts)
     is_last = _emit_rest(uow, LOAN_DISTRIBUTE, book, first, key=f"{loan.loan_id}:{n}", n=n, on=on.isoformat())
     states = {book.instalment_state(each.n) for each in book.instalments}
     if is_last and states == {InstalmentState.SETTLED}:
         moves.record_move(uow, LOAN, loan.loan_id, REPAID, on=on)
-        for party_id in [loan.borrower, *_lenders(book)]:
-            facts = {"title": loan.title, "amount_cents": loan.principal_cents}
-            emit_mail(uow, "loan-repaid", key=f"{loan.loan_id}:{party_id}", to=party_id, facts=facts, path=_path(book))
+        for to in [loan.borrower, *book.lenders]:
+            _tell(uow, "loan-repaid", loan, f"{loan.loan_id}:{to}", to, amount_cents=loan.principal_cents)
 
 
 def _write_off_claims(uow: UnitOfWork, book: q.LoanBook, *, first: int, on: date, evidence: str) -> None:
@@ -410,8 +416,7 @@ def _write_off_claims(uow: UnitOfWork, book: q.LoanBook, *, first: int, on: date
         if lost == 0:
             continue
         uow.post(postings.claim_written_off(loan, claim, lost_cents=lost, on=on, evidence=evidence, actor=uow.actor))
-        facts: dict[str, JSON] = {"title": loan.title, "amount_cents": lost, "on_on": on.isoformat()}
-        emit_mail(uow, "loan-written-off", key=claim.pledge_id, to=claim.lender, facts=facts, path=_path(book))
+        _tell(uow, "loan-written-off", loan, claim.pledge_id, claim.lender, amount_cents=lost, on_on=on.isoformat())
     _emit_rest(uow, LOAN_WRITE_OFF, book, first, key=loan.loan_id, on=on.isoformat(), evidence=evidence)
 
 
@@ -438,8 +443,7 @@ def _send_back(uow: UnitOfWork, book: q.LoanBook, payment_id: str, on: date, *, 
         )
     reference, debit = f"excess:{payment_id}", _to_refund(book.loan.borrower)
     request_refund(uow, payment_id=payment_id, amount_cents=amount_cents, reference=reference, debit=debit)
-    facts: dict[str, JSON] = {"title": book.loan.title, "amount_cents": amount_cents}
-    emit_mail(uow, "payment-sent-back", key=payment_id, to=book.loan.borrower, facts=facts, path="/enterprise")
+    _tell(uow, "payment-sent-back", book.loan, payment_id, book.loan.borrower, amount_cents=amount_cents)
 
 
 def _steps_due(days: int) -> set[str]:
@@ -450,17 +454,20 @@ def _steps_due(days: int) -> set[str]:
 
 def _mail_lateness(uow: UnitOfWork, book: q.LoanBook, event: str, n: int, days: int, on: date) -> None:
     loan, debt = book.loan, book.position
-    stated: dict[str, JSON] = {"title": loan.title, "n": n, "days": days}
-    stated["due_on"] = book.instalments[n - 1].due_on.isoformat()
+    stated: dict[str, str | int] = {"n": n, "days": days, "due_on": book.instalments[n - 1].due_on.isoformat()}
     key = f"{loan.loan_id}:{n}:{event}"
     if event != LENDERS_INFORMED:
-        facts = {**stated, "amount_cents": debt.overdue_cents(on)}
-        emit_mail(uow, "loan-late", key=key, to=loan.borrower, facts=facts, path="/enterprise")
+        _tell(uow, "loan-late", loan, key, loan.borrower, amount_cents=debt.overdue_cents(on), **stated)
         return
     for claim in book.claims:
-        facts = {**stated, "amount_cents": book.position_of(claim).overdue_cents(on)}
-        own_key = f"{key}:{claim.pledge_id}"
-        emit_mail(uow, "loan-late-lender", key=own_key, to=claim.lender, facts=facts, path=_path(book))
+        overdue = book.position_of(claim).overdue_cents(on)
+        _tell(uow, "loan-late-lender", loan, f"{key}:{claim.pledge_id}", claim.lender, amount_cents=overdue, **stated)
+
+
+def _tell(uow: UnitOfWork, template: str, loan: Loan, key: str, to: str, /, **facts: str | int) -> None:
+    """A mail about the loan to one of its lenders, or to its borrower."""
+    path = "/enterprise" if to == loan.borrower else f"/loans/{loan.loan_id}"
+    emit_mail(uow, template, key=key, to=to, facts={"title": loan.title, **facts}, path=path)
 
 
 def lock_loan(uow: UnitOfWork, loan_id: str) -> q.LoanBook:
@@ -477,17 +484,9 @@ def _in_unit(book: Book, act: Callable[[UnitOfWork], bool]) -> int:
         return int(act(uow))
 
 
-def _lenders(book: q.LoanBook) -> list[str]:
-    return sorted({claim.lender for claim in book.claims})
-
-
 def _due_of(reference: str) -> tuple[str, int]:
     _, loan_id, n = reference.split(":")
     return loan_id, int(n)
-
-
-def _reference(loan_id: str, n: int) -> str:
-    return f"due:{loan_id}:{n}"
 
 
 def _instalment_id(loan_id: str, n: int) -> str:
@@ -496,7 +495,3 @@ def _instalment_id(loan_id: str, n: int) -> str:
 
 def _to_refund(borrower: str) -> AccountRef:
     return AccountRef("489400", borrower)
-
-
-def _path(book: q.LoanBook) -> str:
-    return f"/loans/{book.loan.loan_id}"
