@@ -1,5 +1,6 @@
 """Payments from request to posting, over the real client and the sandbox."""
 
+import json
 import threading
 import urllib.error
 import urllib.request
@@ -17,7 +18,7 @@ from ledger.payments import tables as t
 from ledger.payments.inbox import receive
 from ledger.payments.model import Mode, PaymentState
 from ledger.payments.service import close_case, configure_payments, request_payment
-from tests.payments_kit import DAY, serve_webhooks, wait_until
+from tests.payments_kit import DAY, FakeRail, Shop, serve_webhooks, wait_until
 
 
 def knock(url, body, *, method="POST", kind="application/x-www-form-urlencoded"):
@@ -179,6 +180,16 @@ def test_a_forged_webhook_is_refused_stores_nothing_and_makes_no_call(sqlite_sho
     assert sqlite_shop.control.requests() == []
 
 
+def test_a_forged_webhook_is_told_only_that_it_names_no_payment(sqlite_shop):
+    with serve_webhooks(sqlite_shop.book) as url:
+        request = urllib.request.Request(url, b"id=tr_x/../../customers", method="POST")
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)
+        with refused.value as answer:
+            problem = json.load(answer)
+    assert (answer.code, problem["code"], problem["facts"]) == (400, "webhook-malformed", {})
+
+
 def test_an_unknown_id_of_the_right_form_is_answered_like_a_known_one_and_not_fetched(sqlite_shop):
     payment = sqlite_shop.open()
     before = sqlite_shop.control.requests()
@@ -225,6 +236,21 @@ def test_a_payment_with_other_metadata_becomes_a_case_and_posts_nothing(sqlite_s
     assert sqlite_shop.process() == 0
     assert sqlite_shop.cases() == [code]
     assert sqlite_shop.entries() == {}
+
+
+def test_a_payment_in_another_currency_becomes_a_case_and_posts_nothing(sqlite_book, clock):
+    from dataclasses import replace
+
+    with pytest.warns(UserWarning, match="no money moves"):
+        rail = FakeRail()
+    shop = Shop(sqlite_book, rail, clock).configure()
+    payment = shop.open()
+    rail.decide(payment.provider_id, "paid")
+    rail.payments_by_id[payment.provider_id] = replace(rail.payments_by_id[payment.provider_id], currency="USD")
+    assert shop.sweep() == 1
+    assert shop.process() == 0
+    assert shop.cases() == ["payment-currency-differs"]
+    assert shop.entries() == {}
 
 
 def test_money_at_the_provider_that_nobody_asked_for_is_a_case(sqlite_shop):
