@@ -15,6 +15,7 @@ from api.deps import Citizen, Language, WiringDep
 from api.identity.model import Session
 from api.refusals import status
 from api.writes import write_once
+from contracts.offers.model import OfferState
 from contracts.offers.queries import offer_page
 from contracts.parties.model import LenderDeclaration
 from contracts.pledges.model import PledgeState
@@ -172,6 +173,8 @@ def withdraw(wiring: WiringDep, citizen: Citizen, language: Language, pledge_id:
 def _form_page(request: Request, book: Book, offer_id: str, form: Form, *, code: int = 200) -> Response:
     with book.read() as connection:
         page = offer_page(connection, book, offer_id, book.today_in(connection))
+    if page.card.state is OfferState.DRAFT:
+        raise Refusal("offer-not-known", offer_id=offer_id)
     once = secrets.token_urlsafe(16)
     return render(request, "pledge_new.html", status=code, page=page, card=page.card, form=form, once=once)
 

@@ -5,8 +5,10 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.deps import BookDep, Language
-from contracts.offers.queries import EXAMPLE_CENTS, OfferPage, offer_page, open_offers
+from api.deps import BookDep, Language, MaybeSession
+from api.identity.model import Role, Session
+from contracts.offers.model import OfferState
+from contracts.offers.queries import EXAMPLE_CENTS, OfferCard, OfferPage, offer_page, open_offers
 from contracts.schemes.credit import TaxCredit, credit_by_year
 from contracts.schemes.rules import rules_of, schemes
 from contracts.schemes.withholding import HolderKind, net_rate_annual
@@ -18,6 +20,7 @@ from frontend.words import LABEL_KINDS
 from ledger.errors import Refusal
 
 OFFERS_ON_HOME = 3
+STAFF = frozenset({Role.AUDITOR, Role.OPERATOR})
 router = APIRouter()
 
 
@@ -38,11 +41,13 @@ def offers(request: Request, book: BookDep) -> Response:
 
 
 @router.get("/offers/{offer_id}")
-def offer(request: Request, offer_id: str, book: BookDep, language: Language) -> Response:
-    """One offer: the project, the money, the risk."""
+def offer(request: Request, offer_id: str, book: BookDep, session: MaybeSession, language: Language) -> Response:
+    """One offer: the project, the money, the risk. Before it is published, it is there for its maker and staff only."""
     today = book.today()
     with book.read() as connection:
         page = offer_page(connection, book, offer_id, today)
+    if page.card.state is OfferState.DRAFT and not _may_see_draft(page.card, session):
+        raise Refusal("offer-not-known", offer_id=offer_id)
     net, withholding = net_rate_annual(page.card.rate_annual, HolderKind.RESIDENT_INDIVIDUAL, today)
     return render(
         request,
@@ -68,6 +73,10 @@ def rules(request: Request, book: BookDep) -> Response:
     """The rules in force on the business date, each with its source and how sure it is."""
     today = book.today()
     return render(request, "rules.html", groups=[(scheme, rules_of(scheme, today)) for scheme in schemes()])
+
+
+def _may_see_draft(card: OfferCard, session: Session | None) -> bool:
+    return session is not None and (session.role in STAFF or session.party_id == card.borrower)
 
 
 def _schedule_chart(page: OfferPage, words: Tongue) -> Markup:
