@@ -22,6 +22,15 @@ from tests import papers
 
 Bxl = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
+NETWORK_OFF = """
+import sys
+
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto"):
+        raise OSError("the network is off")
+
+sys.addaudithook(refuse)
+"""
 
 
 def environment_of(folder: Path, **more: str) -> dict[str, str]:
@@ -151,8 +160,10 @@ def test_a_receipt_passes_and_with_any_byte_changed_fails_and_says_where(
     proof.write_bytes(files.proof)
     opening.write_bytes(files.opening)
     paper.write_bytes(paper_of(settings, files))
+    (tmp_path / "off").mkdir()
+    (tmp_path / "off" / "sitecustomize.py").write_text(NETWORK_OFF)
     for file in (proof, paper):
-        report = bxl("verify", "receipt", file, "--json")
+        report = bxl("verify", "receipt", file, "--json", PYTHONPATH=f"{tmp_path / 'off'}:{ROOT}")
         assert (report.returncode, json.loads(report.stdout)["verdict"]) == (0, "verified"), report.stdout
     original = paper.read_bytes()
     for position in range(7, len(original), len(original) // 5):
