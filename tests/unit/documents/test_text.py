@@ -47,12 +47,12 @@ def test_no_sentence_is_left_in_another_language() -> None:
 def test_every_character_of_the_wording_and_of_names_has_a_glyph() -> None:
     from reportlab.pdfbase import pdfmetrics
 
-    from contracts.documents import layout
+    from contracts.documents import design
 
-    layout._register_fonts()
+    design.register_fonts()
     texts = [files("contracts.documents.wording").joinpath(f"{lang}.toml").read_text("utf-8") for lang in LANGUAGES]
     characters = set("".join(texts)) | set("ńșțğŁẞœÆ₂€№…«»")
-    for name in layout._FONT_FILES:
+    for name in design.FONT_FILES:
         face = pdfmetrics.getFont(name).face
         assert [c for c in sorted(characters - {"\n"}) if ord(c) not in face.charToGlyph] == []
 
