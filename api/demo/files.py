@@ -24,7 +24,7 @@ def clear_unfinished(settings: Settings) -> bool:
     for path in (database, settings.data / SANDBOX_STATE):
         for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
-    for folder in (settings.keys_folder, settings.log_folder, settings.data / "signer"):
+    for folder in (settings.keys_folder, settings.log_folder, settings.signer_state.parent):
         shutil.rmtree(folder, ignore_errors=True)
     mark.unlink()
     return True
