@@ -111,7 +111,8 @@ def _sandbox_port(settings: Settings) -> int:
     kept = note.read_text("ascii").strip() if note.exists() else ""
     candidates = [int(kept)] if kept.isdecimal() else []
     candidates += [settings.port + 1] if settings.port < _LAST_PORT else []
-    port = next((p for p in candidates if is_free("127.0.0.1", p)), 0) or _any_port()
+    usable = (p for p in candidates if p != settings.port and is_free("127.0.0.1", p))
+    port = next(usable, 0) or _any_port()
     note.write_text(f"{port}\n", "ascii")
     return port
 
