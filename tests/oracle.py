@@ -1,4 +1,7 @@
-"""The one oracle, run after every scenario: is the book, as it stands, right in every respect that can be derived?"""
+"""The one oracle, run after every scenario: is the book, as it stands, right in every respect that can be derived?
+
+It derives everything in the plainest way, entry by entry, and then asks the product's own audit, which must agree.
+"""
 
 import hashlib
 from collections import defaultdict
@@ -6,6 +9,7 @@ from collections import defaultdict
 import sqlalchemy as sa
 
 from ledger.accounts import AccountRef
+from ledger.audit.rows import audit_rows
 from ledger.book import Book
 from ledger.lines import (
     ACCOUNTS,
@@ -36,6 +40,8 @@ def check_everything(book: Book) -> None:
     _check_entries(rows, commitments)
     _check_blocks(book.book_id, rows)
     _check_balances(rows)
+    report = audit_rows(book)
+    assert report.failure is None, report.to_text()
 
 
 def _rows(connection, table, book_id):
