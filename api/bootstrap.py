@@ -32,7 +32,7 @@ from ledger.log.keys import create_log
 from ledger.payments.calls import send_due_calls
 from ledger.payments.rail import PaymentRail
 from ledger.payments.service import configure_payments
-from ledger.storage.engine import open_engine
+from ledger.storage.engine import is_missing, open_engine
 from ledger.storage.keys import KeyRing, make_wrapping_key, read_wrapping_key
 
 CALL_SECONDS = 5.0
@@ -69,7 +69,7 @@ class Wiring:
 
 
 def wire(settings: Settings) -> Wiring:
-    """Open the book and connect the edges; refuses `book-unknown` and `wrapping-key-missing`."""
+    """Open the book and connect the edges; refuses what `open_book` refuses."""
     return wire_book(settings, open_book(settings))
 
 
@@ -88,9 +88,14 @@ def wire_book(settings: Settings, book: Book) -> Wiring:
 
 
 def open_book(settings: Settings) -> Book:
-    """The book of an installation that stands; refuses `book-unknown` and `wrapping-key-missing`."""
+    """The book of an installation that stands; creates nothing.
+
+    Refuses `database-missing`, `schema-version-differs`, `book-unknown`, `wrapping-key-missing`.
+    """
     engine = _engine(settings)
-    if not sa.inspect(engine).has_table("book"):
+    if is_missing(engine):
+        raise Refusal("database-missing", file=str(engine.url.database))
+    if not migrations.is_migrated(engine) or not ledger_book.stands(engine, settings.book_id):
         raise Refusal("book-unknown", book=settings.book_id)
     wrapping = read_wrapping_key(settings.keys_folder / _WRAPPING_KEY)
     return ledger_book.open_book(
@@ -103,8 +108,8 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
 
     With `business_date` a new book is a sandbox whose date stands still until it is moved.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
     engine = _engine(settings)
+    settings.data.mkdir(parents=True, exist_ok=True)
     migrations.upgrade(engine)
     clock = SystemClock()
     receipt = make_receipt_identity(settings.keys_folder, now=clock.now(), passphrase=settings.key_passphrase)
@@ -138,7 +143,7 @@ def book_stands(settings: Settings) -> bool:
     try:
         open_book(settings).engine.dispose()
     except Refusal as refusal:
-        if refusal.code != "book-unknown":
+        if refusal.code not in {"book-unknown", "database-missing"}:
             raise
         return False
     return True

@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+EMBEDDED_FILE = "bxl.sqlite3"
 MAIN_BOOK = "main"
 MOLLIE_ENDPOINT = "https://api.mollie.com"
 SANDBOX_KEY = "test_" + "sandbox" * 5
@@ -110,7 +111,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     )
     settings = Settings(
         data=data,
-        database_url=reader.text("BXL_DATABASE", f"sqlite:///{data / 'bxl.sqlite3'}"),
+        database_url=reader.text("BXL_DATABASE", f"sqlite:///{data / EMBEDDED_FILE}"),
         book_id=reader.checked(
             "BXL_BOOK", MAIN_BOOK, _BOOK, "is no book name: a letter, then letters, digits and hyphens"
         ),

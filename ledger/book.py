@@ -160,7 +160,7 @@ def create_book(
     """
     now = clock.now()
     with write_transaction(engine) as connection:
-        if connection.scalar(sa.select(tables.book.c.book_id).where(tables.book.c.book_id == book_id)) is not None:
+        if _stands(connection, book_id):
             raise Refusal("book-exists", book=book_id)
         named = {"book_id": book_id}
         described = {"name": name, "origin": origin, "policy_hash": policy_hash, "created_at": now}
@@ -174,10 +174,19 @@ def create_book(
 
 def open_book(engine: sa.Engine, book_id: str, *, clock: Clock, keys: KeyRing) -> Book:
     """The book as it stands; refuses `book-unknown`."""
-    with read_transaction(engine) as connection:
-        if connection.scalar(sa.select(tables.book.c.book_id).where(tables.book.c.book_id == book_id)) is None:
-            raise Refusal("book-unknown", book=book_id)
+    if not stands(engine, book_id):
+        raise Refusal("book-unknown", book=book_id)
     return Book(engine, book_id, clock, keys)
+
+
+def stands(engine: sa.Engine, book_id: str) -> bool:
+    """Whether the database holds this book."""
+    with read_transaction(engine) as connection:
+        return _stands(connection, book_id)
+
+
+def _stands(connection: sa.Connection, book_id: str) -> bool:
+    return connection.scalar(sa.select(tables.book.c.book_id).where(tables.book.c.book_id == book_id)) is not None
 
 
 def _write_genesis(connection: sa.Connection, book_id: str, now: datetime, policy_hash: bytes) -> None:

@@ -16,6 +16,15 @@ from typing_extensions import override
 from ledger.errors import Refusal
 
 EXIT_REFUSED, EXIT_INCOMPLETE, EXIT_USAGE = 1, 2, 3
+UNAVAILABLE = frozenset({
+    "database-missing",
+    "database-of-another-program",
+    "log-keys-missing",
+    "log-not-published",
+    "schema-version-differs",
+    "wrapping-key-missing",
+})  # fmt: skip
+"""Refusals that say that what a command needs is not there, which is not a no to what was asked."""
 
 # command -> (module, attribute, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -72,27 +81,28 @@ def main() -> NoReturn:
         from api.cli.supervisor import end_with_parent  # noqa: PLC0415 -- only a supervised process needs it
 
         end_with_parent()
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
         code = bxl(standalone_mode=False)
     except click.exceptions.Exit as ending:
-        sys.exit(ending.exit_code)
-    except click.UsageError as error:
-        error.show()
-        sys.exit(EXIT_USAGE)
+        return ending.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(EXIT_INCOMPLETE)
+        return EXIT_USAGE if isinstance(error, click.UsageError) else EXIT_INCOMPLETE
     except click.Abort:
-        sys.exit(EXIT_INCOMPLETE)
+        return EXIT_INCOMPLETE
     except Refusal as refusal:
         show_refusal(refusal, as_json="--json" in sys.argv)
-        sys.exit(EXIT_REFUSED)
+        return EXIT_INCOMPLETE if refusal.code in UNAVAILABLE else EXIT_REFUSED
     except Exception as error:
-        if not _is_database_failure(error):
+        if (problem := _unavailable(error)) is None:
             raise
-        click.echo(f"The database does not answer: {str(error).splitlines()[0]}", err=True)
-        sys.exit(EXIT_INCOMPLETE)
-    sys.exit(code if isinstance(code, int) else 0)
+        click.echo(problem, err=True)
+        return EXIT_INCOMPLETE
+    return code if isinstance(code, int) else 0
 
 
 def show_refusal(refusal: Refusal, *, as_json: bool) -> None:
@@ -105,10 +115,18 @@ def show_refusal(refusal: Refusal, *, as_json: bool) -> None:
     click.echo(sentence(refusal, "en"), err=True)
 
 
-def _is_database_failure(error: Exception) -> bool:
-    """Whether the driver could not reach its database; SQLAlchemy is asked only if something has loaded it."""
+def _unavailable(error: Exception) -> str | None:
+    """In a sentence, the file or the database that can't be used; None for a defect.
+
+    A database file that is none, or is damaged, comes as the driver's bare base class; anything more precise than that
+    or an operational error is ours. SQLAlchemy is asked only if something has loaded it.
+    """
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     loaded = sys.modules.get("sqlalchemy.exc")
-    return loaded is not None and isinstance(error, loaded.OperationalError)
+    if loaded is None or not (isinstance(error, loaded.OperationalError) or type(error) is loaded.DatabaseError):
+        return None
+    return f"The database can't be used: {str(getattr(error, 'orig', error)).splitlines()[0]}"
 
 
 if __name__ == "__main__":

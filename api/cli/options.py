@@ -1,6 +1,7 @@
 """The options that commands share: which database, which book."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy.engine import make_url
 
-from api.settings import Settings, SettingsError, read_settings
+from api.settings import EMBEDDED_FILE, Settings, SettingsError, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,7 +24,7 @@ def settings_for(database: str | None, book: str | None = None) -> Settings:
     """The settings with these options over the environment.
 
     Keys and log of a database that is named here and not by BXL_DATA lie in a folder of its own, beside a SQLite file
-    and under `data` for a server, so that two databases never share a key.
+    and under `data` for a server, so that two databases never share a key. The embedded file has them right beside it.
     """
     environment = dict(os.environ)
     if database is not None:
@@ -46,5 +47,6 @@ def _folder_of(database: str) -> Path:
         if not url.database or url.database == ":memory:":
             raise click.UsageError("--database names no file: a book is kept, never in memory")
         file = Path(url.database)
-        return file.with_name(f"{file.stem}-data")
-    return Path("data") / f"{url.host or 'local'}-{url.database}"
+        return file.parent if file.name == EMBEDDED_FILE else file.with_name(f"{file.name}-data")
+    server = [url.host or url.query.get("host", "local"), url.port, url.database]  # a socket's folder is in the query
+    return Path("data") / re.sub(r"[^\w.]+", "-", "-".join(str(part) for part in server if part)).strip("-")

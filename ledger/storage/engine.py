@@ -42,6 +42,11 @@ def open_engine(url: str) -> sa.Engine:
     raise Refusal("database-not-supported", database=address.drivername)
 
 
+def is_missing(engine: sa.Engine) -> bool:
+    """Whether a SQLite file is not there: connecting would make an empty one."""
+    return engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists()
+
+
 @contextmanager
 def write_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One database transaction: committed when the block ends well, rolled back otherwise."""

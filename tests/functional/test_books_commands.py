@@ -250,7 +250,7 @@ def test_a_database_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert result.returncode == 2
-    assert result.stderr.startswith("The database does not answer: ")
+    assert result.stderr.startswith("The database can't be used: ")
     assert "Traceback" not in result.stderr
 
 
