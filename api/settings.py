@@ -11,7 +11,7 @@
 | BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
 | BXL_SANDBOX | address of the running payment sandbox | none |
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
-| BXL_SMTP_URL, BXL_MAIL_FROM | mail server, `smtp://user:secret@host:587`; without it mail stays in the mailbox | none |
+| BXL_SMTP_URL, BXL_MAIL_FROM | mail server, `smtp://user:secret@host:587`; else mail stays in the mailbox | none |
 """
 
 import os

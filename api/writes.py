@@ -4,7 +4,7 @@ A request runs in one unit of work together with the row that keeps its answer. 
 and is kept in one of its own, so that a repetition gets the same refusal even where the cause has gone meanwhile.
 """
 
-import hashlib
+import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from ledger import requests
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Fact, Refusal
 from ledger.storage.base import JSON, json_text
+from ledger.storage.keys import BOOK_OWNER
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,100}")
 
@@ -55,7 +56,7 @@ def write_once(
     do: Callable[[UnitOfWork], Mapping[str, JSON]],
 ) -> Answer:
     """Do it and keep the answer, or give the kept answer; refuses `idempotency-key-reused` for another request."""
-    own_key, body_hash = f"{actor}:{key}", hashlib.sha256(json_text(request).encode()).digest()
+    own_key, body_hash = f"{actor}:{key}", _digest(book, request)
     try:
         with book.unit_of_work(actor=actor) as uow:
             if kept := requests.recall(uow.connection, uow.book_id, own_key, actor=actor, body_hash=body_hash):
@@ -71,6 +72,13 @@ def write_once(
             raise
         return _again(kept)
     return Answer(outcome, replayed=False)
+
+
+def _digest(book: Book, request: Mapping[str, JSON]) -> bytes:
+    """A request's fingerprint under the book's key: what a person wrote can't be guessed from it."""
+    with book.read() as connection:
+        key = book.keys.key_for(connection, BOOK_OWNER)
+    return hmac.digest(key, json_text(request).encode(), "sha256")
 
 
 def _again(kept: Mapping[str, JSON]) -> Answer:

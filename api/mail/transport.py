@@ -67,11 +67,11 @@ class SmtpMail(MailTransport):
         message["From"] = self.sender
         message["To"] = letter.address
         message["Subject"] = letter.subject
-        message["Content-Language"] = letter.language
         message["Auto-Submitted"] = "auto-generated"
         message["Message-ID"] = f"<{hashlib.sha256(letter.key.encode()).hexdigest()[:32]}@bxl-invest.example>"
         message["Date"] = localtime()
         message.set_content(letter.body)
+        message["Content-Language"] = letter.language
         return message
 
 

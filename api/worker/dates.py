@@ -1,8 +1,8 @@
 """Moving the sandbox's business date: asked for in a row, walked one day at a time by the worker.
 
 Each day between is lived through in order: the provider is told the date, the date's jobs run, and what they set in
-motion (payments asked for, paid, booked) comes to rest before the next day begins. So every fact carries the date on which
-it would have happened, however far the operator jumps.
+motion (payments asked for, paid, booked) comes to rest before the next day begins. So every fact carries the date on
+which it would have happened, however far the operator jumps.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,8 @@
 """The dated jobs: what falls due with a date and not with an event.
 
 Each job runs for each date in order, and a row says that it has. The services behind them work in units of their own
-and do nothing twice, so a job that was cut short simply runs again. Days that the worker slept through are caught up with.
+and do nothing twice, so a job that was cut short simply runs again. Days that the worker slept through are
+caught up with.
 """
 
 from collections.abc import Callable, Sequence

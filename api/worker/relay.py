@@ -1,8 +1,8 @@
 """The relay: what a commit left in the outbox happens now, each row once.
 
 A row is taken under a lease; then its handler and its completion are one unit of work, so that a process killed
-anywhere in between leaves either both or neither. A handler that refuses can't succeed by trying again at once: the row is tried
-again later, and given up, visibly, after ten times.
+anywhere in between leaves either both or neither. A handler that refuses can't succeed by trying again at once: the
+row is tried again later, and given up, visibly, after ten times.
 """
 
 from collections.abc import Callable, Mapping
