@@ -165,4 +165,3 @@ def every_byte_changed(original: bytes, *, step: int = 1) -> Iterator[tuple[int,
             changed = bytearray(original)
             changed[position] ^= flip
             yield position, bytes(changed)
-

@@ -161,6 +161,15 @@ def altered_length(original: bytes, position: int) -> list[bytes]:
     return [*inserted, before + after[1:]] if after else inserted
 
 
+CODES = {
+    "form of the opening": {"opening-malformed"},
+    "public entry": {"entry-type-unknown", "entry-number-differs", "entry-malformed"},
+    "entry number": {"opening-of-another-entry"},
+    "inclusion": {"entry-not-in-log"},
+    "opening": {"opening-does-not-fit"},
+}
+
+
 @pytest.mark.parametrize(
     ("change", "check"),
     [
@@ -191,6 +200,7 @@ def test_a_changed_fact_fails_the_check_that_is_about_it(on_sqlite: PublishedBoo
     change(opening)
     report = verify_receipt(files.proof, canonical_json(opening), on_sqlite.policy)
     assert (report.verdict, report.exit_code, report.failure.name) == (Verdict.FORGED, 1, check)
+    assert report.failure.code in CODES[check]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ledger import approvals
 from ledger.accounts import AccountRef
-from ledger.audit.rows import MAX_FAILURES, NO_LOG, audit_rows
+from ledger.audit.rows import MAX_FAILURES, NO_LOG, UNSIGNED, audit_rows
 from ledger.book import Book, create_book
 from ledger.clock import FixedClock
 from ledger.errors import Refusal
@@ -72,6 +72,16 @@ def on_sqlite(make_engine: MakeEngine, tmp_path: Path, clock: FixedClock) -> Pub
     return published
 
 
+def test_a_book_whose_log_was_never_signed_passes_and_the_report_says_so(
+    make_engine: MakeEngine, tmp_path: Path, clock: FixedClock
+) -> None:
+    unsigned = published_book(make_engine("sqlite"), tmp_path / "data", clock)
+    unsigned.post(2)
+    report = audit_rows(unsigned.book, unsigned.log_dir)
+    assert (report.verdict, report.missing) == (Verdict.VERIFIED, [])
+    assert UNSIGNED in report.not_checked
+
+
 def test_a_book_as_it_was_posted_passes(published: PublishedBook) -> None:
     report = audit_rows(published.book, published.log_dir)
     assert (report.verdict, report.exit_code) == (Verdict.VERIFIED, 0), report.to_text()
@@ -93,6 +103,7 @@ def test_without_a_log_the_rows_pass_alone_and_the_report_says_so(on_sqlite: Pub
     assert audit_rows(on_sqlite.book, None).verdict is Verdict.INCOMPLETE  # checkpoints are kept, nothing reads them
     report = audit_rows(on_sqlite.book, tmp_path / "nowhere")
     assert (report.exit_code, report.missing) == (2, [NO_LOG])
+    assert UNSIGNED not in report.not_checked
 
 
 def test_a_book_that_never_published_passes_alone(book: Book) -> None:
@@ -260,6 +271,15 @@ def test_a_ruined_table_is_reported_up_to_a_limit(on_sqlite: PublishedBook, tmp_
     report = Drill(on_sqlite, tmp_path).audit("UPDATE posting SET debit = debit + 1, credit = credit + 1")
     assert len([check for check in report.checks if not check.passed]) == MAX_FAILURES
     assert report.not_checked[0] == "what comes after the failures above"
+
+
+def test_rows_that_cannot_be_read_are_a_finding_not_a_failure_of_the_audit(
+    on_sqlite: PublishedBook, tmp_path: Path
+) -> None:
+    drill = Drill(on_sqlite, tmp_path)
+    for statement in ("DELETE FROM head", "UPDATE entry SET approvals = '{' WHERE approvals IS NOT NULL"):
+        report = drill.audit(statement)
+        assert (report.exit_code, report.failure.code) == (1, "row-unreadable")
 
 
 def test_the_wrong_keys_open_nothing(on_sqlite: PublishedBook) -> None:
