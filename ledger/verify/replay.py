@@ -247,14 +247,19 @@ def replay(log_dir: Path, openings: Path, policy: Policy | None) -> Report:
 
 
 def _replay(report: Report, walk: LogWalk, bundle: _Bundle) -> None:
-    with report.check("openings header", bundle.name, f"openings of book {walk.policy.book} at this checkpoint"):
-        _check_header(bundle.record({"book", "bundle", "origin", "root", "size"}), walk)
+    with report.check("openings header", bundle.name, f"openings of book {walk.policy.book} in this log"):
+        header = bundle.record({"book", "bundle", "origin", "root", "size"})
+        size = _check_header(header, walk)
     state = Replay()
     in_bundle = False
     try:
-        for entry in walk.entries():
+        for n, entry in enumerate(walk.entries()):
+            if n >= size:
+                continue  # hashed, but newer than the bundle
             in_bundle, state.step = True, "openings"
-            state.apply(entry, _opened(bundle.record({"lines", "n"}), len(state.legs)))
+            state.apply(entry, _opened(bundle.record({"lines", "n"}), n))
+            if n == size - 1:
+                _expect(header, "root", b64(walk.edge.root()))
             in_bundle = False
         walk.finish()
     except Refusal as refusal:
@@ -264,23 +269,29 @@ def _replay(report: Report, walk: LogWalk, bundle: _Bundle) -> None:
             report.failed("entries, tiles and root", walk.file, refusal)
         raise Stop from refusal
     note_walk(report, walk)
-    _note_replay(report, state, bundle.name, walk.checkpoint.size)
+    _note_replay(report, state, bundle.name, size)
     _check_closing(report, state, bundle)
     report.figures["openings_sha256"] = bundle.digest.hexdigest()
+    if size < walk.checkpoint.size:
+        newer = walk.checkpoint.size - size
+        report.missing.append(f"{newer} entries are newer than the openings and stay closed: ask for a new bundle")
 
 
-def _check_header(header: Line, walk: LogWalk) -> None:
-    checkpoint = walk.checkpoint
-    expected: dict[str, JSON] = {
-        "book": walk.policy.book,
-        "bundle": BUNDLE_FORMAT,
-        "origin": checkpoint.origin,
-        "root": b64(checkpoint.root),
-        "size": checkpoint.size,
-    }
-    for name, value in expected.items():
-        if header[name] != value:
-            raise Refusal("openings-of-another-log", member=name, stated=str(header[name])[:80], expected=str(value))
+def _check_header(header: Line, walk: LogWalk) -> int:
+    """How many entries the bundle opens: as many as the checkpoint has, or fewer where the log has grown since."""
+    for name, value in (("book", walk.policy.book), ("bundle", BUNDLE_FORMAT), ("origin", walk.checkpoint.origin)):
+        _expect(header, name, value)
+    size = header["size"]
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise Refusal("openings-malformed", line=1)
+    if size > walk.checkpoint.size:
+        raise Refusal("openings-newer-than-log", size=size, log_size=walk.checkpoint.size)
+    return size
+
+
+def _expect(header: Line, name: str, value: JSON) -> None:
+    if header[name] != value:
+        raise Refusal("openings-of-another-log", member=name, stated=str(header[name])[:80], expected=str(value))
 
 
 def _opened(record: Line, n: int) -> list[tuple[bytes, Line]]:

@@ -1,6 +1,7 @@
 """The auditor's replay: no database, every balance again, and everything that is wrong found and named."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -403,14 +404,44 @@ def test_a_signed_entry_of_unknown_form_is_refused(tmp_path: Path, public: objec
     assert verify_log(tmp_path / "log", log.policy).failure.code == code
 
 
-def test_openings_of_another_checkpoint_are_refused(published: PublishedBook) -> None:
+def test_a_log_that_has_grown_since_is_incomplete_and_says_by_how_much(
+    published: PublishedBook, tmp_path: Path
+) -> None:
     published.post(1)
     published.publish()
     bundle = published.bundle()
-    published.post(1)
+    shutil.copytree(published.log_dir, tmp_path / "older")
+    published.post(300)
     published.publish()
     report = replay(published.log_dir, bundle, published.policy)
-    assert (report.failure.code, report.failure.name) == ("openings-of-another-log", "openings header")
+    assert (report.verdict, report.exit_code, report.failure) == (Verdict.INCOMPLETE, 2, None)
+    assert report.missing[0].startswith("300 entries are newer than the openings")
+    newer = published.bundle()
+    report = replay(tmp_path / "older", newer, published.policy)
+    assert (report.verdict, report.exit_code) == (Verdict.INCOMPLETE, 2)
+    assert "openings newer than log" in report.missing[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"book": "other"}, "openings-of-another-log"),
+        ({"bundle": "bxl-openings/2"}, "openings-of-another-log"),
+        ({"origin": "log.example/main"}, "openings-of-another-log"),
+        ({"root": b64(bytes(32))}, "openings-of-another-log"),
+        ({"size": 2}, "openings-of-another-log"),
+        ({"size": 0}, "openings-malformed"),
+        ({"size": "3"}, "openings-malformed"),
+    ],
+)
+def test_openings_of_another_log_are_refused(published: PublishedBook, change: dict, code: str) -> None:
+    published.post(1)
+    published.publish()
+    bundle = published.bundle()
+    header, rest = bundle.read_bytes().split(b"\n", 1)
+    bundle.write_bytes(canonical_json(json.loads(header) | change) + b"\n" + rest)
+    report = replay(published.log_dir, bundle, published.policy)
+    assert (report.verdict, report.failure.code) == (Verdict.FORGED, code)
 
 
 def test_a_line_that_is_not_canonical_json_is_refused(published: PublishedBook) -> None:
