@@ -48,6 +48,7 @@ _UNREADABLE = (
 )
 """What a value of a kind that posting never writes leads to: that it can't be read is then the finding."""
 NO_LOG = "signed checkpoints: no published log was found, so nothing outside the database was compared"
+UNSIGNED = "any signed checkpoint: none is published, so nothing outside the database was compared"
 
 
 @dataclass(slots=True)
@@ -414,6 +415,8 @@ class _RowAudit:
             later = self._frontier.size - last
             if later:
                 self._report.not_checked.append(f"{later} entries after the last signed checkpoint against a signature")
+        elif NO_LOG not in self._report.missing:
+            self._report.not_checked.append(UNSIGNED)
 
     # reporting
 

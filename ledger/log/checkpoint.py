@@ -81,9 +81,10 @@ def open_checkpoint(encoded: bytes, keys: Sequence[VerifierKey]) -> tuple[Checkp
     """The checkpoint of a note that *every* one of `keys` signed.
 
     C2SP asks for one valid signature of a known key; here all are asked for, so that an old checkpoint stays proven
-    when one of the two algorithms falls. Lines of unknown keys are left alone (the caller may list them). Refuses
-    `note-malformed`, `checkpoint-malformed`, `checkpoint-origin-differs`, `signature-missing`, `signature-repeated`,
-    `signature-invalid`.
+    when one of the two algorithms falls; and in the order of the keys, so that the same signatures make one file only.
+    Lines of unknown keys are left alone (the caller may list them). Refuses `note-malformed`, `checkpoint-malformed`,
+    `checkpoint-origin-differs`, `signature-missing`, `signature-repeated`, `signature-invalid`,
+    `signatures-out-of-order`.
     """
     note = parse_note(encoded)
     checkpoint = parse_checkpoint(note.text)
@@ -93,6 +94,9 @@ def open_checkpoint(encoded: bytes, keys: Sequence[VerifierKey]) -> tuple[Checkp
         if key.name != checkpoint.origin:
             raise Refusal("checkpoint-origin-differs", origin=checkpoint.origin, expected=key.name)
         verify_signature(checkpoint, note, key)
+    wanted = [(key.name, key.key_id) for key in keys]
+    if [(s.name, s.key_id) for s in note.signatures if (s.name, s.key_id) in wanted] != wanted:
+        raise Refusal("signatures-out-of-order", origin=checkpoint.origin)
     return checkpoint, note
 
 

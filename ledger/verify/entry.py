@@ -40,7 +40,7 @@ def parse_entry(encoded: bytes, n: int) -> Line:
 def check_entry(entry: Line, n: int) -> None:
     """Check the members of a public entry; refuses like `parse_entry`."""
     kind = entry.get("t")
-    if kind not in {GENESIS, ACCOUNTS, POSTING}:
+    if kind not in (GENESIS, ACCOUNTS, POSTING):  # a list can be compared where it can't be hashed
         raise Refusal("entry-type-unknown", n=n, type=str(kind)[:40])
     if entry.get("n") != n:
         raise Refusal("entry-number-differs", n=n, stated=str(entry.get("n"))[:40])

@@ -190,6 +190,7 @@ CODES = {
         (lambda o: o["line"].update(index=2**52), "opening"),
         (lambda o: o.update(path={}), "form of the opening"),
         (lambda o: o.update(header=[]), "form of the opening"),
+        (lambda o: o["entry"].update(t=[]), "public entry"),
     ],
 )
 def test_a_changed_fact_fails_the_check_that_is_about_it(on_sqlite: PublishedBook, change, check: str) -> None:
@@ -223,6 +224,15 @@ def test_a_proof_written_otherwise_is_refused(on_sqlite: PublishedBook, change) 
     report = verify_receipt(change(files.proof), files.opening, on_sqlite.policy)
     assert report.verdict is Verdict.FORGED
     assert report.failure.code in {"proof-malformed", "note-malformed"}
+
+
+def test_signature_lines_that_changed_places_are_refused(on_sqlite: PublishedBook) -> None:
+    on_sqlite.post(2)
+    on_sqlite.publish()
+    files = receipt(on_sqlite, "pay:2:paid", AccountRef("489100", "c0"))
+    *head, first, second, end = files.proof.split(b"\n")
+    report = verify_receipt(b"\n".join([*head, second, first, end]), files.opening, on_sqlite.policy)
+    assert (report.verdict, report.failure.code) == (Verdict.FORGED, "signatures-out-of-order")
 
 
 def test_without_a_policy_nobodys_signature_counts(on_sqlite: PublishedBook) -> None:
