@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from urllib.parse import urlsplit
 
 from api.refusals import sentence
 from frontend.i18n import LANGUAGES
@@ -96,17 +95,12 @@ def date_of(text: str) -> date | None:
 
 
 def own_path(target: str, fallback: str) -> str:
-    """`target` when it is a path of our own pages, else `fallback`: a log-in never sends anybody elsewhere.
+    r"""`target` when it is a path of our own pages, else `fallback`: a log-in never sends anybody elsewhere.
 
     >>> own_path("/fr/portfolio", "/fr/"), own_path("//evil.example/fr/", "/fr/"), own_path("/api/v1/offers", "/fr/")
     ('/fr/portfolio', '/fr/', '/fr/')
+    >>> own_path("//[", "/fr/"), own_path("/fr/\r\nX: y", "/fr/"), own_path("/fr/\\evil.example", "/fr/")
+    ('/fr/', '/fr/', '/fr/')
     """
-    parts = urlsplit(target)
-    if (
-        parts.scheme
-        or parts.netloc
-        or "\\" in target
-        or not parts.path.startswith(tuple(f"/{code}/" for code in LANGUAGES))
-    ):
-        return fallback
-    return target
+    is_own = target.startswith(tuple(f"/{code}/" for code in LANGUAGES))
+    return target if is_own and target.isprintable() and "\\" not in target else fallback

@@ -126,22 +126,3 @@ class Tongue:
 def tongue(language: str) -> Tongue:
     """The `Tongue` of a language code (fr, nl, en)."""
     return Tongue(language)
-
-
-def preferred_language(accept_language: str | None) -> str:
-    """The first of our languages in an `Accept-Language` header, by its weights; French when there is none.
-
-    >>> preferred_language("de;q=0.9, nl-BE;q=0.8, en;q=0.7"), preferred_language(None)
-    ('nl', 'fr')
-    """
-    wishes: list[tuple[Decimal, int, str]] = []
-    for position, part in enumerate((accept_language or "").split(",")):
-        code, _, weight = part.strip().partition(";q=")
-        short = code.split("-")[0].lower()
-        if (
-            short in LANGUAGES
-            and (weight or "1").replace(".", "", 1).isascii()
-            and (weight or "1").replace(".", "", 1).isdigit()
-        ):
-            wishes.append((-Decimal(weight or "1"), position, short))
-    return min(wishes)[2] if wishes else "fr"

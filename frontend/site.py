@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from api.app import build_app
 from api.bootstrap import Wiring, wire
-from api.errors import failure, problem_response, refusal_of, refusal_of_http
+from api.errors import accepted_language, failure, problem_response, refusal_of, refusal_of_http, with_headers_of
 from api.settings import read_settings
-from frontend.i18n import LANGUAGES, preferred_language
+from frontend.i18n import LANGUAGES
 from frontend.pages import access, audit, enterprise, operations, papers, pledges, portfolio, public
 from frontend.pages.trouble import is_page, refusal_page
 from frontend.rendering import stylesheet, stylesheet_path
@@ -30,7 +30,7 @@ def create() -> FastAPI:
 
 def build_site(wiring: Wiring) -> FastAPI:
     """API and pages of one installation; every page stands once under each language."""
-    app = build_app(wiring, refuse=answer_refusal)
+    app = build_app(wiring, refuse=answer_refusal, evidence_paths=tuple(f"/{code}/operations/" for code in LANGUAGES))
     pages = APIRouter(include_in_schema=False)
     for module in _PAGES:
         pages.include_router(module.router)
@@ -50,7 +50,7 @@ def answer_refusal(request: Request, refusal: Refusal) -> Response:
 
 
 def _front_door(request: Request) -> Response:
-    language = preferred_language(request.headers.get("accept-language"))
+    language = accepted_language(request.headers.get("accept-language", ""))
     return RedirectResponse(f"/{language}/", 303, {"Vary": "Accept-Language"})
 
 
@@ -60,7 +60,7 @@ def _stylesheet() -> Response:
 
 def _answer_with(as_refusal: Callable[[Request, Exception], Refusal]) -> Callable[[Request, Exception], Response]:
     def answer(request: Request, error: Exception) -> Response:
-        return answer_refusal(request, as_refusal(request, error))
+        return with_headers_of(error, answer_refusal(request, as_refusal(request, error)))
 
     return answer
 

@@ -1,5 +1,6 @@
 """The auditor's pages: trial balance by date, journal, public log, exports, exceptions. They only read."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.deps import BookDep, Language, Staff, WiringDep
+from api.deps import BookDep, Language, Number, Staff, WiringDep
 from frontend.forms import Form, date_of
 from frontend.i18n import tongue
 from frontend.rendering import render, see_other
@@ -56,7 +57,7 @@ def trial_balance(request: Request, book: BookDep, staff: Staff, on: str = "") -
 
 @router.get("/entries")
 def journal(
-    request: Request, book: BookDep, staff: Staff, language: Language, find: str = "", at: int | None = None
+    request: Request, book: BookDep, staff: Staff, language: Language, find: str = "", at: Number | None = None
 ) -> Response:
     """The journal, newest first; `find` goes to an entry by its number or its fact key."""
     del staff
@@ -64,7 +65,7 @@ def journal(
     with book.read() as connection:
         count = balances.entry_count(connection, book.book_id)
         by_key = balances.entry_by_key(connection, book.book_id, wanted) if wanted else None
-        newest = count - 1 if at is None else max(0, min(at, count - 1))
+        newest = count - 1 if at is None else min(at, count - 1)
         first = max(0, newest - ENTRIES_A_PAGE + 1)
         entries = balances.entries(connection, book.book_id, first_n=first, limit=newest - first + 1)
         scales = balances.asset_scales(connection, book.book_id)
@@ -85,7 +86,7 @@ def journal(
 
 
 @router.get("/entries/{n}")
-def entry(request: Request, book: BookDep, staff: Staff, language: Language, n: int) -> Response:
+def entry(request: Request, book: BookDep, staff: Staff, language: Language, n: Number) -> Response:
     """One entry with all its lines."""
     del staff
     with book.read() as connection:
@@ -138,7 +139,8 @@ def _by_asset(rows: list[AccountBalance], scales: dict[str, int]) -> list[AssetB
 
 
 def _number(wanted: str, count: int) -> int | None:
-    return int(wanted) if wanted.isascii() and wanted.isdecimal() and int(wanted) < count else None
+    is_number = re.fullmatch(r"\d{1,15}", wanted, re.ASCII) is not None
+    return int(wanted) if is_number and int(wanted) < count else None
 
 
 def _facts(shown: PostedEntry, language: str) -> list[tuple[str, str | None]]:

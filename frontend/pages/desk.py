@@ -73,7 +73,8 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         form=form,
         form_for=lambda target: form if form.target == target else Form(target=target),
         move=move if is_moving else None,
-        refresh=REFRESH_SECONDS if is_moving and not form.has_errors else None,
+        # a named address, since a page that was reached by its fragment would not be asked for again
+        refresh=f"{REFRESH_SECONDS}; url={request.url.path}" if is_moving and not form.has_errors else None,
         drafts=[card for card in cards if card.state is OfferState.DRAFT],
         open_cards=[card for card in cards if card.state is OfferState.OPEN],
         approvals=[_line(each, titles, names, operator) for each in waiting],

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.deps import BookDep, Entrepreneur, Language, WiringDep
+from api.deps import BookDep, Entrepreneur, Language, Number, WiringDep
 from contracts.loans.queries import BorrowerDue, borrower_page, loan_page
 from contracts.loans.service import request_due_payment
 from frontend.rendering import refresh_to, render, see_other
@@ -34,7 +34,7 @@ def enterprise(
 
 
 @router.post("/enterprise/dues/{loan_id}/{n}/payment")
-def pay_again(wiring: WiringDep, entrepreneur: Entrepreneur, language: Language, loan_id: str, n: int) -> Response:
+def pay_again(wiring: WiringDep, entrepreneur: Entrepreneur, language: Language, loan_id: str, n: Number) -> Response:
     """Ask for a new payment link of a due where the last one failed or ran out."""
     book = wiring.book
     with book.unit_of_work(actor=entrepreneur.party_id) as uow:

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.deps import AnySession, BookDep, Language, WiringDep
+from api.deps import AnySession, BookDep, Language, Number, WiringDep
 from api.receipts import own_lines, receipt_pdf
 from contracts.documents.queries import documents_for
 from contracts.documents.service import open_document
@@ -28,7 +28,7 @@ def document(book: BookDep, session: AnySession, document_id: str) -> Response:
 
 
 @router.get("/receipts")
-def receipts(request: Request, wiring: WiringDep, session: AnySession, before: int | None = None) -> Response:
+def receipts(request: Request, wiring: WiringDep, session: AnySession, before: Number | None = None) -> Response:
     """Every line of the journal that is one's own, newest first, each with its receipt."""
     lines = own_lines(wiring, session.party_id, before_n=before, limit=LINES_A_PAGE)
     with wiring.book.read() as connection:
@@ -38,7 +38,7 @@ def receipts(request: Request, wiring: WiringDep, session: AnySession, before: i
 
 
 @router.get("/receipts/{n}/{line}")
-def receipt(wiring: WiringDep, session: AnySession, language: Language, n: int, line: int) -> Response:
+def receipt(wiring: WiringDep, session: AnySession, language: Language, n: Number, line: Number) -> Response:
     """The receipt of one's own line, as a signed paper with its proof attached."""
     return _pdf(receipt_pdf(wiring, session.party_id, n, line, language=language), f"bxl-receipt-{n}-{line}.pdf")
 

@@ -14,9 +14,9 @@ from starlette.responses import Response
 from api.deps import Citizen, Language, WiringDep
 from api.identity.model import Session
 from api.refusals import status
-from api.writes import write_once
+from api.writes import is_idempotency_key, write_once
 from contracts.offers.model import OfferState
-from contracts.offers.queries import offer_page
+from contracts.offers.queries import published_page
 from contracts.parties.model import LenderDeclaration
 from contracts.pledges.model import PledgeState
 from contracts.pledges.queries import PledgeLine, pledge, pledge_line
@@ -172,7 +172,7 @@ def withdraw(wiring: WiringDep, citizen: Citizen, language: Language, pledge_id:
 
 def _form_page(request: Request, book: Book, offer_id: str, form: Form, *, code: int = 200) -> Response:
     with book.read() as connection:
-        page = offer_page(connection, book, offer_id, book.today_in(connection))
+        page = published_page(connection, book, offer_id, book.today_in(connection))
     if page.card.state is OfferState.DRAFT:
         raise Refusal("offer-not-known", offer_id=offer_id)
     once = secrets.token_urlsafe(16)
@@ -210,4 +210,4 @@ def _require_own(owner: str, citizen: Session, pledge_id: str) -> None:
 
 def _key(once: str) -> str:
     """The form's own token, so that a button pressed twice pledges once."""
-    return once if once.replace("-", "").replace("_", "").isalnum() and len(once) >= 16 else secrets.token_urlsafe(16)  # noqa: PLR2004 -- the length of our own tokens
+    return once if is_idempotency_key(once) else secrets.token_urlsafe(16)

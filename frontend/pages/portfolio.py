@@ -7,7 +7,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.deps import AnySession, BookDep, Citizen, Language, WiringDep
+from api.deps import STAFF, AnySession, BookDep, Citizen, Language, WiringDep
 from api.identity.model import Role, Session
 from api.receipts import published_size
 from contracts.documents.queries import documents_for
@@ -87,8 +87,7 @@ def _receipt(entry: PostedEntry, lender: str, signed: int) -> ReceiptLink:
 
 def _require_part(page: LoanPage, session: Session) -> None:
     """A loan that one has no part in answers as one that does not exist."""
-    is_staff = session.role in {Role.AUDITOR, Role.OPERATOR}
-    if not (is_staff or page.claims or page.borrower == session.party_id):
+    if not (session.role in STAFF or page.claims or page.borrower == session.party_id):
         raise Refusal("loan-not-known", loan_id=page.loan_id)
 
 

@@ -5,8 +5,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.deps import BookDep, Language, MaybeSession
-from api.identity.model import Role, Session
+from api.deps import STAFF, BookDep, Language, MaybeSession
+from api.identity.model import Session
 from contracts.offers.model import OfferState
 from contracts.offers.queries import EXAMPLE_CENTS, OfferCard, OfferPage, offer_page, open_offers
 from contracts.schemes.credit import TaxCredit, credit_by_year
@@ -20,7 +20,6 @@ from frontend.words import LABEL_KINDS
 from ledger.errors import Refusal
 
 OFFERS_ON_HOME = 3
-STAFF = frozenset({Role.AUDITOR, Role.OPERATOR})
 router = APIRouter()
 
 

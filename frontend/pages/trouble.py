@@ -1,12 +1,15 @@
 """What people see when something is refused, missing or broken: a page in their language, never a stack trace."""
 
+from urllib.parse import quote
+
 import structlog
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from api.errors import accepted_language
 from api.refusals import sentence, status
-from frontend.i18n import LANGUAGES, preferred_language, tongue
+from frontend.i18n import LANGUAGES, tongue
 from frontend.rendering import page_language, render, see_other
 from ledger.errors import Refusal
 
@@ -21,16 +24,14 @@ def is_page(request: Request) -> bool:
     first = request.url.path.strip("/").partition("/")[0]
     if first in LANGUAGES:
         return True
-    return first not in {"v1", "webhooks", "log", "health", "metrics"} and "text/html" in request.headers.get(
-        "accept", ""
-    )
+    return first not in _FOR_PROGRAMS and "text/html" in request.headers.get("accept", "")
 
 
 def refusal_page(request: Request, refusal: Refusal) -> Response:
     """A refusal in words; where only a log-in is missing, the way to it."""
     language = _language(request)
     if refusal.code == "log-in-needed":
-        target = request.url.path if request.method == "GET" else ""
+        target = quote(request.scope["path"]) if request.method == "GET" else ""
         return see_other(f"/{language}/log-in?next={target}")
     code, words = status(refusal), tongue(language)
     if refusal.code == "unexpected-failure":
@@ -58,4 +59,6 @@ def _safe(
 
 def _language(request: Request) -> str:
     first = request.url.path.strip("/").partition("/")[0]
-    return page_language(request) if first in LANGUAGES else preferred_language(request.headers.get("accept-language"))
+    return (
+        page_language(request) if first in LANGUAGES else accepted_language(request.headers.get("accept-language", ""))
+    )
