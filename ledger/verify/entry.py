@@ -42,7 +42,7 @@ def check_entry(entry: Line, n: int) -> None:
     kind = entry.get("t")
     if kind not in (GENESIS, ACCOUNTS, POSTING):  # a list can be compared where it can't be hashed
         raise Refusal("entry-type-unknown", n=n, type=str(kind)[:40])
-    if entry.get("n") != n:
+    if entry.get("n") != n or isinstance(entry["n"], bool):  # true equals 1
         raise Refusal("entry-number-differs", n=n, stated=str(entry.get("n"))[:40])
     if (kind == GENESIS) != (n == 0):
         raise Refusal("entry-type-misplaced", n=n, type=str(kind))

@@ -296,7 +296,7 @@ def _expect(header: Line, name: str, value: JSON) -> None:
 
 def _opened(record: Line, n: int) -> list[tuple[bytes, Line]]:
     lines = record["lines"]
-    if record["n"] != n or not isinstance(lines, list):
+    if record["n"] != n or isinstance(record["n"], bool) or not isinstance(lines, list):  # false equals 0
         raise Refusal("openings-out-of-order", n=n)
     return [_opened_line(line, n) for line in lines]
 

@@ -387,6 +387,11 @@ def test_what_is_hashed_and_signed_and_still_wrong_is_found(handmade: HandmadeLo
             "entry-malformed",
         ),
         ({"l": [], "n": 1, "t": "posting/1", "ts": "2026-03-02T11:00:00Z"}, "entry-malformed"),
+        (
+            {"l": {"n": 1, "root": b64(bytes(32))}, "n": True, "t": "posting/1", "ts": "2026-03-02T11:00:00Z"},
+            "entry-number-differs",
+        ),
+        ({"n": 1, "t": ["posting/1"], "ts": "2026-03-02T11:00:00Z"}, "entry-type-unknown"),
         ([], "entry-malformed"),
     ],
 )
@@ -452,6 +457,13 @@ def test_a_line_that_is_not_canonical_json_is_refused(published: PublishedBook) 
     for changed in (lines[2].replace(b":", b": ", 1), lines[2].replace(b'"n":1', b'"n":1.0'), b"[]", b""):
         bundle.write_bytes(b"\n".join([*lines[:2], changed, *lines[3:]]) + b"\n")
         assert replay(published.log_dir, bundle, published.policy).failure.code == "openings-malformed"
+
+
+def test_a_truth_value_is_no_number(published: PublishedBook) -> None:
+    published.publish()
+    bundle = published.bundle()
+    bundle.write_bytes(bundle.read_bytes().replace(b'"lines":[],"n":0', b'"lines":[],"n":false', 1))
+    assert replay(published.log_dir, bundle, published.policy).failure.code == "openings-out-of-order"
 
 
 def test_a_receipt_shows_what_the_bundle_shows(published: PublishedBook) -> None:
