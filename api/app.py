@@ -12,17 +12,20 @@ from fastapi.staticfiles import StaticFiles
 from api import operations
 from api.bootstrap import Wiring
 from api.errors import add_problem_handlers, problem_response
-from api.security import MAX_BODY_BYTES, BodyLimit, FailureGuard, OriginCheck, RefusalResponse, SecurityHeaders
+from api.security import BodyLimit, FailureGuard, HeadAsGet, OriginCheck, RefusalResponse, SecurityHeaders
 from api.v1.router import router as v1_router
 from api.webhooks import mollie
 
 WEBHOOKS = "/webhooks/"
 
 
-def build_app(wiring: Wiring, *, refuse: RefusalResponse = problem_response) -> FastAPI:
+def build_app(
+    wiring: Wiring, *, refuse: RefusalResponse = problem_response, evidence_paths: tuple[str, ...] = ()
+) -> FastAPI:
     """The application of one installation; `app.state.wiring` is what `api.deps` reads.
 
     `refuse` turns what the middlewares refuse into an answer; the pages pass one that answers people with a page.
+    Under `evidence_paths` papers are sent, so that a body there may be larger.
     """
     settings = wiring.settings
     app = FastAPI(
@@ -42,7 +45,8 @@ def build_app(wiring: Wiring, *, refuse: RefusalResponse = problem_response) -> 
     app.mount("/log", StaticFiles(directory=settings.log_folder), name="log")
     # the last one added is the first to see a request
     app.add_middleware(FailureGuard)
-    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, refuse=refuse)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(BodyLimit, evidence_paths=evidence_paths, refuse=refuse)
     app.add_middleware(OriginCheck, origin=settings.origin, exempt=(WEBHOOKS,), refuse=refuse)
     app.add_middleware(SecurityHeaders, is_https=settings.is_https)
     return app

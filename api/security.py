@@ -1,6 +1,6 @@
 """What stands between the network and every route: headers, size of bodies, origin of forms, and the session cookie.
 
-The three middlewares are plain ASGI so that they cost no thread. A form post is accepted from our own origin only
+The middlewares are plain ASGI so that they cost no thread. A form post is accepted from our own origin only
 (`Origin`, or `Sec-Fetch-Site` where a browser leaves it out); requests that carry a bearer token or a provider's call
 bring no ambient authority and need no such check.
 """
@@ -19,6 +19,8 @@ from ledger.errors import Refusal
 
 COOKIE = "bxl_session"
 MAX_BODY_BYTES = 1_048_576
+MAX_EVIDENCE_BYTES = 8 * MAX_BODY_BYTES
+"""What fits a scanned judgment; it is hashed and not kept."""
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -89,6 +91,26 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
+class HeadAsGet:
+    """Answers HEAD wherever GET answers, with the same headers and no body (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a HEAD on as GET and keep its body back."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_headers(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self.app({**scope, "method": "GET"}, receive, send_headers)
+
+
 class FailureGuard:
     """Turns a defect into the application's own answer to one, inside the other middlewares, so that it is complete.
 
@@ -146,29 +168,48 @@ class OriginCheck:
         return headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
 
 
-class BodyLimit:
-    """Refuses a body beyond `limit` bytes (`body-too-large`), whether or not its length was declared."""
+class HeadAsGet:
+    """Answers HEAD as GET without its body (RFC 9110, section 9.3.2), so that no route has to name it."""
 
-    def __init__(self, app: ASGIApp, *, limit: int, refuse: RefusalResponse) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a HEAD on as a GET, and everything else as it is."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self.app({**scope, "method": "GET"}, receive, send_without_body)
+
+
+class BodyLimit:
+    """Refuses a body that is too large (`body-too-large`), whether or not its length was declared."""
+
+    def __init__(self, app: ASGIApp, *, evidence_paths: tuple[str, ...], refuse: RefusalResponse) -> None:
+        self.app = app
+        self.evidence_paths = evidence_paths
         self.refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read at most `limit` bytes, then hand them on as one body."""
+        """Read at most what the path may take, then hand it on as one body."""
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
             await self.app(scope, receive, send)
             return
-        body = await self._read(scope, receive)
+        limit = MAX_EVIDENCE_BYTES if scope["path"].startswith(self.evidence_paths) else MAX_BODY_BYTES
+        body = await self._read(scope, receive, limit)
         if body is None:
-            response = self.refuse(Request(scope), Refusal("body-too-large", limit_bytes=self.limit))
+            response = self.refuse(Request(scope), Refusal("body-too-large", limit_bytes=limit))
             await response(scope, receive, send)
             return
         await self.app(scope, _replay(body, receive), send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+    async def _read(self, scope: Scope, receive: Receive, limit: int) -> bytes | None:
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > self.limit:
+        if not declared.isdecimal() or int(declared) > limit:
             return None
         body = bytearray()
         more = True
@@ -177,7 +218,7 @@ class BodyLimit:
             if message["type"] == "http.disconnect":
                 break
             body += message.get("body", b"")
-            if len(body) > self.limit:
+            if len(body) > limit:
                 return None
             more = message.get("more_body", False)
         return bytes(body)
