@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
+from pydantic import Field
 
 from api.bootstrap import Wiring
 from api.errors import accepted_language
@@ -16,6 +17,9 @@ from api.refusals import LOCALES
 from api.security import session_token
 from ledger.book import Book
 from ledger.errors import Refusal
+
+STAFF = (Role.AUDITOR, Role.OPERATOR)
+"""Who may read every offer, loan and payment."""
 
 
 def get_wiring(request: Request) -> Wiring:
@@ -77,5 +81,7 @@ AnySession = Annotated[Session, Depends(get_session)]
 Citizen = Annotated[Session, Depends(require_role(Role.CITIZEN))]
 Entrepreneur = Annotated[Session, Depends(require_role(Role.ENTREPRENEUR))]
 Operator = Annotated[Session, Depends(require_role(Role.OPERATOR))]
-Staff = Annotated[Session, Depends(require_role(Role.AUDITOR, Role.OPERATOR))]
+Staff = Annotated[Session, Depends(require_role(*STAFF))]
 Language = Annotated[str, Depends(language_of)]
+Number = Annotated[int, Field(ge=0, lt=2**53)]
+"""A number in an address: of an entry, a line, an instalment. Every database can look it up."""

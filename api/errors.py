@@ -86,6 +86,13 @@ def refusal_of_http(error: HTTPException) -> Refusal:
     return Refusal(code) if code else Refusal("request-malformed", field="request", reason=str(error.detail))
 
 
+def with_headers_of(error: Exception, response: Response) -> Response:
+    """The answer to `error` with the headers that belong to it: a 405 says which methods are allowed."""
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})
+    return response
+
+
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     return problem_response(request, error)
@@ -98,7 +105,7 @@ def _malformed(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem_response(request, refusal_of_http(error))
+    return with_headers_of(error, problem_response(request, refusal_of_http(error)))
 
 
 def _failed(request: Request, error: Exception) -> Response:

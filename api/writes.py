@@ -39,9 +39,14 @@ def idempotency_key(
     """The key of a write; refuses `idempotency-key-missing` and `idempotency-key-malformed`."""
     if not key:
         raise Refusal("idempotency-key-missing")
-    if not _KEY.fullmatch(key):
+    if not is_idempotency_key(key):
         raise Refusal("idempotency-key-malformed")
     return key
+
+
+def is_idempotency_key(text: str) -> bool:
+    """Whether `text` can be the key of a write."""
+    return _KEY.fullmatch(text) is not None
 
 
 IdempotencyKey = Annotated[str, Depends(idempotency_key)]

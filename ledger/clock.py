@@ -4,11 +4,13 @@ Instants are aware datetimes in UTC. Dates are Europe/Brussels calendar dates: t
 may move forward and which is the machine's date everywhere else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
+
+from ledger.errors import Refusal
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 
@@ -66,6 +68,18 @@ class BusinessClock:
     def today(self) -> date:
         """The business date, or the machine's date where there is none."""
         return self.business_date() or brussels_date(self.now())
+
+
+def check_happened(on: date, *, today: date, since: Iterable[date | None] = ()) -> None:
+    """A day that evidence states: refuses `date-not-reached` after today, `date-too-early` before what it must follow.
+
+    >>> check_happened(date(2026, 3, 2), today=date(2026, 3, 2), since=[date(2026, 3, 1), None])
+    """
+    if on > today:
+        raise Refusal("date-not-reached", stated_on=on.isoformat(), today_on=today.isoformat())
+    earliest = max((day for day in since if day is not None), default=on)
+    if on < earliest:
+        raise Refusal("date-too-early", stated_on=on.isoformat(), earliest_on=earliest.isoformat())
 
 
 def brussels_date(instant: datetime) -> date:

@@ -10,7 +10,14 @@ from datetime import date
 from api.identity.service import request_login_link
 from api.mail.service import write_mail
 from contracts.parties import queries, service
-from contracts.parties.model import Attribute, NaturalIdentity, checked_iban
+from contracts.parties.model import (
+    Attribute,
+    NaturalIdentity,
+    checked_attribute,
+    checked_iban,
+    checked_language,
+    checked_text,
+)
 from contracts.schemes.withholding import HolderKind
 from ledger.book import UnitOfWork
 from ledger.errors import Refusal
@@ -35,17 +42,26 @@ class Registration:
 def register_citizen(uow: UnitOfWork, stated: Registration, *, on: date, origin: str) -> str | None:
     """Register and mail a welcome and a log-in link; gives the party's token, None where the address was known.
 
-    Refuses `trade-not-excluded`, `iban-invalid` and what registering a natural person refuses.
+    Refuses `trade-not-excluded`, `iban-invalid` and what registering a natural person refuses; each before the address
+    is looked up, so that a refusal tells nobody whether it is known.
     """
     if not stated.acts_outside_trade:
         raise Refusal("trade-not-excluded")
-    checked_iban(stated.iban)
+    _check(stated)
     party_id = None
     if queries.find_by_email(uow.connection, uow, stated.email) is None:
         party_id = _register(uow, stated, on)
         write_mail(uow, template="welcome", to=party_id, key=f"welcome:{party_id}", facts={}, language=stated.language)
     request_login_link(uow, email=stated.email, language=stated.language, origin=origin)
     return party_id
+
+
+def _check(stated: Registration) -> None:
+    checked_iban(stated.iban)
+    checked_language(stated.language)
+    checked_attribute(Attribute.TAX_RESIDENCE, stated.tax_residence)
+    for name in ("given_name", "family_name", "commune"):
+        checked_text(getattr(stated, name), name)
 
 
 def _register(uow: UnitOfWork, stated: Registration, on: date) -> str:

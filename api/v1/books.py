@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.deps import BookDep, Staff
+from api.deps import BookDep, Number, Staff
 from api.v1.schemas.control import Balance, Entry, EntryLine, StatementLine
 from ledger import balances
 from ledger.accounts import AccountRef
@@ -29,7 +29,7 @@ def get_statement(
     _staff: Staff,
     account: Annotated[str, Query(examples=["550100"])],
     asset: str = "EUR",
-    after_seq: Annotated[int, Query(ge=0)] = 0,
+    after_seq: Number = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> list[StatementLine]:
     """An account's postings in booking order; the next page begins after the last `seq`."""
@@ -44,7 +44,7 @@ def get_statement(
 def list_entries(
     book: BookDep,
     _staff: Staff,
-    first_n: Annotated[int, Query(ge=0)] = 0,
+    first_n: Number = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> list[Entry]:
     """Journal entries in order from number `first_n`."""

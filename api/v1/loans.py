@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from api.deps import AnySession, BookDep, Operator, Staff
-from api.identity.model import Role, Session
+from api.deps import STAFF, AnySession, BookDep, Operator, Staff
+from api.identity.model import Session
 from api.v1.answers import answer_once
 from api.v1.schemas.control import Asked
 from api.v1.schemas.loans import Evidence, Loan, LoanInFull, Reason, Release
@@ -14,7 +14,6 @@ from ledger.errors import Refusal
 from ledger.storage.base import JSON
 
 router = APIRouter(prefix="/loans", tags=["loans"])
-STAFF = frozenset({Role.AUDITOR, Role.OPERATOR})
 
 
 @router.get("")

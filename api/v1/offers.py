@@ -13,7 +13,6 @@ from contracts.schemes.rules import Rule
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger.book import UnitOfWork
-from ledger.errors import Refusal
 from ledger.storage.base import JSON
 
 router = APIRouter(prefix="/offers", tags=["offers"])
@@ -31,9 +30,7 @@ def list_offers(book: BookDep) -> list[Offer]:
 def get_offer(book: BookDep, offer_id: str) -> OfferInFull:
     """One published offer with its texts, rules and an example schedule."""
     with book.read() as connection:
-        page = queries.offer_page(connection, book, offer_id, book.today_in(connection))
-    if page.card.state.value == "draft":
-        raise Refusal("offer-not-known", offer_id=offer_id)
+        page = queries.published_page(connection, book, offer_id, book.today_in(connection))
     return OfferInFull(
         offer=Offer.model_validate(page.card),
         pitch=page.pitch,

@@ -2,8 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.deps import AnySession, BookDep
-from api.identity.model import Role
+from api.deps import STAFF, AnySession, BookDep
 from api.v1.schemas import Payment
 from ledger.errors import Refusal
 from ledger.payments import queries
@@ -17,7 +16,6 @@ def get_payment(book: BookDep, session: AnySession, payment_id: str) -> Payment:
     with book.read() as connection:
         view = queries.payment(connection, book.book_id, payment_id)
         payer = queries.payer_of(connection, book.book_id, payment_id)
-    is_staff = session.role in {Role.AUDITOR, Role.OPERATOR}
-    if view is None or not (is_staff or payer == session.party_id):
+    if view is None or not (session.role in STAFF or payer == session.party_id):
         raise Refusal("payment-not-known", payment_id=payment_id)
     return Payment.model_validate(view)

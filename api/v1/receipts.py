@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.deps import AnySession, Language, WiringDep
+from api.deps import AnySession, Language, Number, WiringDep
 from api.receipts import own_lines, receipt_files, receipt_pdf
 from api.v1.schemas.control import Receipt
 
@@ -16,7 +16,7 @@ _PDF, _PROOF, _OPENING = "application/pdf", "text/plain; charset=utf-8", "applic
 def list_receipts(
     wiring: WiringDep,
     session: AnySession,
-    before_n: Annotated[int | None, Query(ge=0)] = None,
+    before_n: Number | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[Receipt]:
     """The caller's lines, newest first; the next page begins before the last `n`."""
@@ -39,21 +39,21 @@ def list_receipts(
 
 
 @router.get("/{n}/{line}.pdf", response_class=Response, responses={200: {"content": {_PDF: {}}}})
-def get_receipt_pdf(wiring: WiringDep, session: AnySession, language: Language, n: int, line: int) -> Response:
+def get_receipt_pdf(wiring: WiringDep, session: AnySession, language: Language, n: Number, line: Number) -> Response:
     """The receipt as a signed paper with both proof files attached."""
     pdf = receipt_pdf(wiring, session.party_id, n, line, language=language)
     return _file(pdf, _PDF, f"receipt-{n}-{line}.pdf")
 
 
 @router.get("/{n}/{line}.tlog-proof", response_class=Response, responses={200: {"content": {_PROOF: {}}}})
-def get_receipt_proof(wiring: WiringDep, session: AnySession, n: int, line: int) -> Response:
+def get_receipt_proof(wiring: WiringDep, session: AnySession, n: Number, line: Number) -> Response:
     """The proof that the entry stands in the public log (C2SP tlog-proof)."""
     files = receipt_files(wiring, session.party_id, n, line)
     return _file(files.proof, _PROOF, f"receipt-{n}-{line}.tlog-proof")
 
 
 @router.get("/{n}/{line}/opening.json", response_class=Response, responses={200: {"content": {_OPENING: {}}}})
-def get_receipt_opening(wiring: WiringDep, session: AnySession, n: int, line: int) -> Response:
+def get_receipt_opening(wiring: WiringDep, session: AnySession, n: Number, line: Number) -> Response:
     """The caller's line with the number that hides it from everybody else."""
     files = receipt_files(wiring, session.party_id, n, line)
     return _file(files.opening, _OPENING, f"opening-{n}-{line}.json")

@@ -44,9 +44,10 @@ from contracts.terms.schedule import Schedule, schedule
 from ledger import approvals
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
+from ledger.clock import check_happened
 from ledger.errors import Refusal
 from ledger.payments import transfers
-from ledger.payments.model import TransferDraft, TransferKind
+from ledger.payments.model import PaymentState, TransferDraft, TransferKind
 from ledger.payments.queries import payments_for, refunds_of_payment, transfer_order
 from ledger.payments.service import request_payment, request_refund
 from ledger.storage.base import JSON
@@ -94,7 +95,11 @@ def disbursement_draft(uow: UnitOfWork, loan_id: str, *, on: date) -> TransferDr
 
 
 def request_disbursement(uow: UnitOfWork, loan_id: str, *, on: date, reason: str) -> str:
-    """Ask a second person to approve that the loan is paid out; gives the approval's id."""
+    """Ask a second person to approve that the loan is paid out; gives the approval's id.
+
+    Refuses `move-not-allowed` for a loan that is paid out or on its way.
+    """
+    LOAN.after(q.loan_book(uow.connection, uow.book_id, loan_id).state, DISBURSEMENT_ORDERED)
     body = transfers.approval_body([disbursement_draft(uow, loan_id, on=on)])
     return approvals.request(uow, action=transfers.APPROVAL_ACTION, body=body, reason=reason)
 
@@ -166,7 +171,7 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
         raise Refusal("due-not-payable", loan_id=loan_id, n=n)
     reference, due = f"due:{loan_id}:{n}", book.instalments[n - 1]
     payments = payments_for(uow.connection, uow.book_id, reference)
-    known = next((each for each in payments if each.state in STILL_TO_PAY), None)
+    known = next((each for each in payments if each.state in STILL_TO_PAY | {PaymentState.PAID}), None)
     if known is not None:
         return known.payment_id
     language = party(uow.connection, uow, book.loan.borrower).language
@@ -255,29 +260,24 @@ def remind(uow: UnitOfWork, loan_id: str, *, on: date) -> bool:
 def record_bankruptcy(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> None:
     """The borrower is bankrupt, by the paper whose SHA-256 is `evidence`: nothing more is called, lenders are told.
 
-    Refuses `evidence-malformed` and `move-not-allowed`.
+    Refuses `evidence-malformed`, `move-not-allowed`, and a day after today or before the agreement.
     """
     book = lock_loan(uow, loan_id)
+    check_happened(on, today=uow.today(), since=[book.loan.agreed_on])
     moves.record_move(uow, LOAN, loan_id, BANKRUPTCY, on=on, evidence=evidence)
     for claim in book.claims:
-        outstanding = book.position_of(claim).outstanding_cents(on)
-        _tell(
-            uow,
-            "loan-bankrupt",
-            book.loan,
-            claim.pledge_id,
-            claim.lender,
-            amount_cents=outstanding,
-            on_on=on.isoformat(),
-        )
+        outstanding, day = book.position_of(claim).outstanding_cents(on), on.isoformat()
+        _tell(uow, "loan-bankrupt", book.loan, claim.pledge_id, claim.lender, amount_cents=outstanding, on_on=day)
 
 
 def write_off(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> None:
     """What is outstanding is definitively lost, by the proof whose SHA-256 is `evidence`: each lender's loss is stated.
 
-    Refuses `evidence-malformed` and `move-not-allowed`.
+    Refuses `evidence-malformed`, `move-not-allowed`, and a day after today, before the bankruptcy or before a payment.
     """
     book = lock_loan(uow, loan_id)
+    paid = [book.instalment_on(each.n, SETTLED) for each in book.instalments]
+    check_happened(on, today=uow.today(), since=[book.happened_on(BANKRUPTCY), *paid])
     moves.record_move(uow, LOAN, loan_id, WRITTEN_OFF, on=on, evidence=evidence)
     for instalment in book.instalments:
         state = book.instalment_state(instalment.n)
@@ -319,7 +319,7 @@ def _agree_loan(uow: UnitOfWork, record: OfferRecord, *, on: date) -> str:
     principal = sum(each.amount_cents for each in firm)
     assert principal == gauge(uow.connection, uow.book_id, record.offer_id).firm, "the gauge differs from the pledges"
     terms = draft.terms(principal, on)
-    form = proxi.repayment_form(terms)
+    form = proxi.repayment_form(draft.kind, draft.every)
     proxi.check_conditions(concluded_on=on, rate_annual=draft.rate_annual, term_years=draft.term_years, repayment=form)
     outstanding = offers.borrower_outstanding_cents(uow, draft.borrower)
     proxi.check_borrower_cap(on=on, amount_cents=principal, outstanding_cents=outstanding)

@@ -130,6 +130,14 @@ def offer_page(connection: sa.Connection, keeper: Keeper, offer_id: str, on: dat
     )
 
 
+def published_page(connection: sa.Connection, keeper: Keeper, offer_id: str, on: date) -> OfferPage:
+    """One offer as everybody may read it; a draft answers as one that does not exist (`offer-not-known`)."""
+    page = offer_page(connection, keeper, offer_id, on)
+    if page.card.state is OfferState.DRAFT:
+        raise Refusal("offer-not-known", offer_id=offer_id)
+    return page
+
+
 def offer_record(connection: sa.Connection, book_id: str, offer_id: str) -> OfferRecord:
     """The offer's newest version and state; refuses `offer-not-known`."""
     v = t.offer_version.c

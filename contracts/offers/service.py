@@ -56,7 +56,11 @@ def revise_offer(uow: UnitOfWork, offer_id: str, draft: OfferDraft, *, on: date)
 
 
 def request_publication(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
-    """Ask a second person to approve the offer as it stands; gives the approval's id."""
+    """Ask a second person to approve the offer as it stands; gives the approval's id.
+
+    Refuses `move-not-allowed` for an offer that is no draft.
+    """
+    MACHINE.after(lock_offer(uow, offer_id).state, PUBLISHED)
     body = q.publication_body(uow.connection, uow.book_id, offer_id)
     return approvals.request(uow, action=PUBLISH, body=body, reason=reason)
 
@@ -156,7 +160,7 @@ def _check(uow: UnitOfWork, draft: OfferDraft, on: date) -> tuple[Rule, ...]:
     if not draft.borrower.startswith("e"):
         raise Refusal("borrower-not-an-enterprise", borrower=draft.borrower)
     party(uow.connection, uow, draft.borrower)
-    form = proxi.repayment_form(draft.terms(draft.maximum_cents, draft.closes_on))
+    form = proxi.repayment_form(draft.kind, draft.every)
     used: dict[str, Rule] = {}
     for day in (max(on, draft.opens_on), draft.closes_on):
         conditions = proxi.check_conditions(

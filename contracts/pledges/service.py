@@ -342,7 +342,7 @@ def _check_scheme(
             concluded_on=on,
             rate_annual=draft.rate_annual,
             term_years=draft.term_years,
-            repayment=proxi.repayment_form(draft.terms(amount_cents, on)),
+            repayment=proxi.repayment_form(draft.kind, draft.every),
             amount_cents=amount_cents,
             lender=lender_facts(uow.connection, uow, lender, borrower=draft.borrower, on=on),
             lender_concluded_cents=stated.concluded_cents + live + concluded,

@@ -15,7 +15,7 @@ from contracts.schemes.credit import credit_by_year as credit_by_year
 from contracts.schemes.credit import tax_credit as tax_credit
 from contracts.schemes.rules import Rule, rule
 from contracts.terms.dates import MONTHS_A_YEAR, add_months
-from contracts.terms.schedule import RepaymentKind, Terms
+from contracts.terms.schedule import Every, RepaymentKind, Terms
 from ledger.errors import Refusal
 
 SCHEME = "proxi.B"
@@ -222,9 +222,9 @@ def term_in_years(terms: Terms) -> int:
     return term_years
 
 
-def repayment_form(terms: Terms) -> str:
-    """How the scheme calls the terms' form of repayment: `bullet`, or the frequency of the instalments."""
-    return "bullet" if terms.kind is RepaymentKind.BULLET else terms.every.value
+def repayment_form(kind: RepaymentKind, every: Every) -> str:
+    """How the scheme calls a form of repayment: `bullet`, or the frequency of the instalments."""
+    return "bullet" if kind is RepaymentKind.BULLET else every.value
 
 
 def provisional(rules: Sequence[Rule]) -> tuple[Rule, ...]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from ledger import approvals, balances
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
+from ledger.clock import check_happened
 from ledger.errors import Fact, Refusal
 from ledger.payments import postings
 from ledger.payments import tables as t
@@ -33,10 +34,16 @@ APPROVAL_ACTION = "order-transfers"
 
 
 def approval_body(drafts: Sequence[TransferDraft]) -> Mapping[str, JSON]:
-    """What two people approve: every reference, payee, amount and source of the transfers."""
+    """What two people approve: every reference, payee, account, amount and source of the transfers."""
     return {
         "transfers": [
-            {"reference": d.reference, "payee": d.payee, "amount_cents": d.amount_cents, "debit": str(d.debit)}
+            {
+                "reference": d.reference,
+                "payee": d.payee,
+                "iban_last4": d.iban_last4,
+                "amount_cents": d.amount_cents,
+                "debit": str(d.debit),
+            }
             for d in drafts
         ]
     }
@@ -77,7 +84,8 @@ def order_transfers(
 def confirm_booked(uow: UnitOfWork, order_id: str, *, statement_reference: str, evidence: str, on: date) -> None:
     """The bank statement, whose SHA-256 is `evidence`, shows the transfer. Confirming twice changes nothing.
 
-    Refuses `transfer-not-known`, and `transfer-already-booked` under another statement reference.
+    Refuses `transfer-not-known`, `transfer-already-booked` under another statement reference, and what
+    `ledger.clock.check_happened` refuses: no transfer is booked before its order or after today.
     """
     row = uow.connection.execute(
         sa.select(t.transfer_order)
@@ -90,6 +98,7 @@ def confirm_booked(uow: UnitOfWork, order_id: str, *, statement_reference: str, 
         if row.statement_reference == statement_reference:
             return
         raise Refusal("transfer-already-booked", order_id=order_id, statement_reference=row.statement_reference)
+    check_happened(on, today=uow.today(), since=[row.ordered_on])
     entry = postings.transfer_booked(
         order_id,
         kind=TransferKind(row.kind),
@@ -114,10 +123,11 @@ def confirm_booked(uow: UnitOfWork, order_id: str, *, statement_reference: str, 
 def record_settlement(uow: UnitOfWork, *, reference: str, amount_cents: int, evidence: str, on: date) -> None:
     """The bank statement shows money paid out by the provider under its own `reference`.
 
-    Refuses `settlement-exceeds-provider-balance`; the same settlement recorded twice is posted once.
+    Refuses `settlement-exceeds-provider-balance` and `date-not-reached`; recorded twice, a settlement is posted once.
     """
     if amount_cents <= 0:
         raise Refusal("payment-amount-not-positive", amount_cents=amount_cents)
+    check_happened(on, today=uow.today())
     _pass_gate(uow)
     if balances.entry_by_key(uow.connection, uow.book_id, postings.settlement_key(reference)) is None:
         standing_cents = balances.balance(uow.connection, uow.book_id, PROVIDER_BALANCE)

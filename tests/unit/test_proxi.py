@@ -141,8 +141,8 @@ def test_the_term_is_whole_years_from_start_to_last_instalment() -> None:
     with pytest.raises(Refusal) as refused:
         proxi.term_in_years(terms(first_due_on=date(2025, 4, 20)))
     assert refused.value.code == "term-not-whole-years"
-    assert proxi.repayment_form(terms()) == "bullet"
-    assert proxi.repayment_form(terms(kind=RepaymentKind.LINEAR)) == "year"
+    assert proxi.repayment_form(RepaymentKind.BULLET, Every.YEAR) == "bullet"
+    assert proxi.repayment_form(RepaymentKind.LINEAR, Every.YEAR) == "year"
 
 
 def test_the_credit_of_twelve_thousand_repaid_at_the_end_of_five_years() -> None:

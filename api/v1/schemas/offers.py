@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -80,7 +80,7 @@ class NewOffer(RequestBody):
     pitch: Translated
     use_of_funds: Translated
     risks: Translated
-    rate_annual: Rate
+    rate_annual: Annotated[Rate, Field(gt=0, lt=1, max_digits=7, decimal_places=6)]
     term_years: int = Field(ge=1, le=30)
     every: Literal["month", "quarter", "half-year", "year"]
     repayment: Literal["annuity", "linear", "bullet"]

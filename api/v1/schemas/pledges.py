@@ -34,7 +34,7 @@ class Ties(RequestBody):
     is_spouse_or_cohabitant: bool = False
     is_director: bool = False
     acts_in_trade: bool = False
-    shareholding: Annotated[Decimal, Field(ge=0, le=1, examples=["0"])] = Decimal(0)
+    shareholding: Annotated[Decimal, Field(ge=0, le=1, max_digits=7, decimal_places=6, examples=["0"])] = Decimal(0)
 
 
 class NewPledge(RequestBody):

@@ -24,6 +24,7 @@ CITIZEN = {
     "acts_outside_trade": True,
     "language": "nl",
 }
+JAN = "jan@citizen.example"
 
 
 def mailed_token(desk: Desk, email: str) -> str:
@@ -133,6 +134,17 @@ def test_registering_a_known_address_looks_the_same_and_changes_nothing(desk: De
         jan = parties.find_by_email(connection, book, "jan@citizen.example")
     assert jan is not None
     assert jan.name == "Jan Vermeulen"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"given_name": "A\x07"}, {"family_name": " "}, {"commune": "\u200b"}, {"iban": "BE71"}],
+    ids=lambda c: next(iter(c)),
+)
+def test_a_refused_registration_tells_nobody_whether_the_address_is_known(desk: Desk, change: dict[str, str]) -> None:
+    refused = [desk.post("/v1/citizens", json=CITIZEN | {"email": email} | change) for email in (JAN, "new@x.example")]
+    assert [answer.status_code for answer in refused] == [422, 422]
+    assert refused[0].content == refused[1].content
 
 
 @pytest.mark.parametrize(
