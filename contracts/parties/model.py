@@ -229,6 +229,17 @@ class DatedIban:
     verified_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class IbanToVerify:
+    """An account number that waits for somebody other than `recorded_by` to find that it is the party's own."""
+
+    party_id: str
+    seq: int
+    iban: str
+    valid_from: date
+    recorded_by: str
+
+
 def checked_attribute(attribute: Attribute, value: JSON) -> JSON:
     """The value if the attribute can have it; refuses `attribute-value-malformed`."""
     match attribute:

@@ -15,6 +15,7 @@ from contracts.parties.model import (
     Attribute,
     DatedIban,
     Elsewhere,
+    IbanToVerify,
     Identity,
     LegalIdentity,
     LenderDeclaration,
@@ -204,6 +205,35 @@ def iban_as_of(connection: sa.Connection, keeper: Keeper, party_id: str, on: dat
         return None
     iban = keeper.keys.open_personal(connection, party_id, row.sealed).decode()
     return DatedIban(iban, row.seq, row.valid_from, row.verified_at)
+
+
+def ibans_to_verify(connection: sa.Connection, keeper: Keeper) -> list[IbanToVerify]:
+    """The newest account number of every party that has not verified it, the longest waiting first.
+
+    Those of an erased party can be opened no more and are left out.
+    """
+    rows, checks, later = tables.party_iban, tables.party_iban_check, tables.party_iban.alias("later")
+    same = sa.and_(checks.c.book_id == rows.c.book_id, checks.c.party_id == rows.c.party_id, checks.c.seq == rows.c.seq)
+    replaced = sa.exists().where(
+        later.c.book_id == rows.c.book_id, later.c.party_id == rows.c.party_id, later.c.seq > rows.c.seq
+    )
+    statement = (
+        sa.select(rows.c.party_id, rows.c.seq, rows.c.sealed, rows.c.valid_from, rows.c.actor)
+        .outerjoin(checks, same)
+        .where(rows.c.book_id == keeper.book_id, checks.c.seq.is_(None), ~replaced)
+        .order_by(rows.c.recorded_at, rows.c.party_id)
+    )
+    return [
+        IbanToVerify(
+            party_id=row.party_id,
+            seq=row.seq,
+            iban=keeper.keys.open_personal(connection, row.party_id, row.sealed).decode(),
+            valid_from=row.valid_from,
+            recorded_by=row.actor,
+        )
+        for row in connection.execute(statement)
+        if keeper.keys.existing_key(connection, row.party_id) is not None
+    ]
 
 
 def payout_iban(connection: sa.Connection, keeper: Keeper, party_id: str, on: date) -> str:

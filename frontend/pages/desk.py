@@ -16,7 +16,7 @@ from contracts.loans.queries import loans_overview, transfer_orders
 from contracts.offers import service as offers
 from contracts.offers.model import OfferState
 from contracts.offers.queries import offers as offer_cards
-from contracts.parties.queries import display_name
+from contracts.parties.queries import display_name, ibans_to_verify
 from contracts.pledges import service as pledges
 from contracts.servicing import payouts
 from frontend.forms import Form
@@ -57,6 +57,8 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         orders = transfer_orders(connection, book.book_id)
         names = {o.payee: display_name(connection, book, o.payee) for o in orders}
         cases = open_cases(connection, book.book_id)
+        accounts = ibans_to_verify(connection, book)
+        names |= {each.party_id: display_name(connection, book, each.party_id) for each in accounts}
         payable = balances.balances(connection, book.book_id, code_prefix=payouts.PAYABLE)
         at_provider = balances.balance(connection, book.book_id, PROVIDER_BALANCE)
         at_bank = balances.balance(connection, book.book_id, CLIENT_BANK)
@@ -90,6 +92,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         at_provider=at_provider,
         at_bank=at_bank,
         cases=cases,
+        accounts=accounts,
         figures=figures(book),
     )
 

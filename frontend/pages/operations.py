@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.bootstrap import Wiring
-from api.deps import Language, Operator, WiringDep
+from api.deps import Language, Number, Operator, WiringDep
 from api.identity.model import Session
 from api.refusals import status
 from api.worker.dates import request_move
 from contracts.loans import service as loans
 from contracts.offers import service as offers
+from contracts.parties import service as parties
 from contracts.servicing import payouts
 from frontend.forms import Form, cents_of, date_of, refused
 from frontend.i18n import tongue
@@ -133,6 +134,26 @@ def confirm_transfer(
         loans.confirm_transfer(uow, order_id, statement_reference=stated, evidence=proof, on=uow.today())
 
     return _answer(request, wiring, operator, form, "transfers", confirm)
+
+
+@router.post("/accounts/{party_id}/{seq}")
+def verify_account(
+    request: Request,
+    wiring: WiringDep,
+    operator: Operator,
+    language: Language,
+    party_id: str,
+    seq: Number,
+    evidence: File = None,
+) -> Response:
+    """Record that an account number is its party's own; payouts wait for it."""
+    form = Form({"evidence": ""}, target=f"account-{party_id}")
+    proof = _sha256(form, evidence, language)
+
+    def verify(uow: UnitOfWork) -> None:
+        parties.verify_iban(uow, party_id, seq, evidence=f"sha256:{proof}")
+
+    return _answer(request, wiring, operator, form, "accounts", verify)
 
 
 @router.post("/loans/{loan_id}/bankruptcy")

@@ -1,4 +1,4 @@
-"""One demo, one Chromium and one log-in per person for all browser tests of a worker."""
+"""One demo and one log-in per person for the browser tests of a file, one Chromium for all of them."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 Enter = Callable[..., BrowserContext]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     with running_demo(tmp_path_factory.mktemp("demo") / "data") as running:
         yield running
@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def enter(browser: Browser, demo: Demo) -> Iterator[Enter]:
     """`enter("citizen")`: a browser window in which that person is logged in; `enter("visitor")`: nobody is."""
     states: dict[str, StorageState] = {}

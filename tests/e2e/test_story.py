@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
@@ -102,6 +103,7 @@ def test_a_loan_from_its_offer_to_its_loss(teller: Teller, demo: Demo, evidence:
     read_the_offer(teller, offer_id)
     pledge_and_pay(teller, offer_id)
     somebody_else_pledges(teller, demo, offer_id)
+    the_new_account_is_verified(teller, evidence)
     teller.move_to(teller.today + timedelta(days=6))
     loan = the_offer_has_become_a_loan(teller)
     pay_the_loan_out(teller, evidence)
@@ -114,13 +116,13 @@ def test_a_loan_from_its_offer_to_its_loss(teller: Teller, demo: Demo, evidence:
     the_loss_is_stated(teller, loan, evidence)
 
 
-def publish_an_offer(teller: Teller) -> str:
+def publish_an_offer(teller: Teller, title: str = TITLE) -> str:
     """Drafted through the API, published by two people on the desk."""
     who = teller.windows["entrepreneur"].request.get(f"{teller.demo.origin}/v1/sessions/current").json()
     today = teller.today
     draft = {
         "borrower": who["party_id"],
-        "title": TITLE,
+        "title": title,
         "commune": "Molenbeek-Saint-Jean",
         "sector": "Réparation de vélos",
         "pitch": TEXT,
@@ -134,13 +136,13 @@ def publish_an_offer(teller: Teller) -> str:
         "maximum_cents": 120_000,
         "pledge_minimum_cents": 10_000,
         "opens_on": today.isoformat(),
-        "closes_on": (today + timedelta(days=40)).isoformat(),
+        "closes_on": (today + timedelta(days=20)).isoformat(),
     }
     offer_id = str(teller.post("operator", "offers", draft).json()["offer_id"])
     assert teller.pages["citizen"].request.get(f"{teller.demo.origin}/fr/offers/{offer_id}").status == 404
     desk = teller.go("operator", "operations")
-    desk.locator("#offers article", has_text=TITLE).locator("button").click()
-    own = desk.locator("#approvals article", has_text=TITLE)
+    desk.locator("#offers article", has_text=title).locator("button").click()
+    own = desk.locator("#approvals article", has_text=title)
     expect(own).to_contain_text("vous : une autre personne doit approuver".replace(" :", "\u00a0:"))
     assert own.locator("button").count() == 0
     teller.approve()
@@ -193,6 +195,17 @@ def somebody_else_pledges(teller: Teller, demo: Demo, offer_id: str) -> None:
     make_pledge(page, "700")
     pay(page)
     context.close()
+
+
+def the_new_account_is_verified(teller: Teller, evidence: Path) -> None:
+    """Nothing is paid to the new lender before somebody has seen whose account it is."""
+    desk = teller.go("operator", "operations")
+    account = desk.locator("#accounts article", has_text="Noor Janssens")
+    account.locator("button").click()
+    expect(desk.locator(".errors a")).to_have_attribute("href", re.compile("#account-c.*-evidence"))
+    account.locator("input[type=file]").set_input_files(evidence)
+    account.locator("button").click()
+    expect(account).to_have_count(0)
 
 
 def the_offer_has_become_a_loan(teller: Teller) -> str:
@@ -291,8 +304,8 @@ def the_loss_is_stated(teller: Teller, loan: str, evidence: Path) -> None:
 
 
 def test_a_pledge_is_taken_back_within_its_reflection_and_refunded(teller: Teller) -> None:
-    page = teller.go("citizen", "offers")
-    page.locator(".card a").first.click()
+    offer_id = publish_an_offer(teller, title="Un banc d'essai")
+    page = teller.go("citizen", f"offers/{offer_id}")
     page.locator("aside a.button").click()
     make_pledge(page, "250")
     pay(page)
