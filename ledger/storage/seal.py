@@ -1,7 +1,8 @@
 """The seal in the database itself: what SQL alone, without this program, may not do to the record.
 
     every record table       no UPDATE, no DELETE, no TRUNCATE; no INSERT OR REPLACE either
-    balance, head            no DELETE; counters never go back; the head stands at the last block
+    balance                  no DELETE; never goes back; it is what the posting of its `seq` left; limits stay
+    head                     no DELETE; never goes back; it stands at the last block and the last account
     entry, posting, account  nothing may be added to what a block has sealed, nor beyond what the next one will seal
     block                    numbers and hashes continue the block before; the range is gapless; counts agree; every
                              entry balances per asset
@@ -52,7 +53,11 @@ def _sqlite(tables: Iterable[str]) -> Iterable[str]:
         yield _sqlite_refusal(table, "kept", "BEFORE DELETE", f"{table} rows are kept")
     yield _sqlite_refusal("head", "forward", "BEFORE UPDATE", "head moves forward only", when=_HEAD_BACK)
     yield _sqlite_refusal("head", "sealed", "BEFORE UPDATE", "head is at the last block", when=_SQLITE_ASTRAY)
-    yield _sqlite_refusal("balance", "forward", "BEFORE UPDATE", "balance moves forward only", when=_BALANCE_BACK)
+    back = _BALANCE_BACK.format(differs="IS NOT")
+    yield _sqlite_refusal("balance", "forward", "BEFORE UPDATE", "balance moves forward only", when=back)
+    yield _sqlite_refusal(
+        "balance", "posted", "BEFORE UPDATE", "balance differs from its posting", when=_SQLITE_UNPOSTED
+    )
     for table in _JOURNAL:
         # the delete trigger stops INSERT OR REPLACE only where the connection has recursive_triggers on
         for number, columns in enumerate(_unique_keys(metadata.tables[table])):
@@ -95,15 +100,23 @@ _HEAD_BACK = (
     "NEW.next_n < OLD.next_n OR NEW.next_block < OLD.next_block OR NEW.next_account < OLD.next_account"
     " OR NEW.last_booked_at < OLD.last_booked_at OR NEW.book_id <> OLD.book_id"
 )
-_BALANCE_BACK = "NEW.seq < OLD.seq OR NEW.account_id <> OLD.account_id OR NEW.book_id <> OLD.book_id"
+_BALANCE_BACK = (
+    "NEW.seq < OLD.seq OR NEW.account_id <> OLD.account_id OR NEW.book_id <> OLD.book_id"
+    " OR NEW.minimum {differs} OLD.minimum OR NEW.maximum {differs} OLD.maximum"
+)
 
 _SQLITE_SEALED = "NEW.{column} <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id)"
 _SQLITE_LAST = "(SELECT {column} FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)"
 _SQLITE_ENTRIES = "FROM entry WHERE book_id = NEW.book_id AND n >= NEW.first_n"
 _SQLITE_OPENED = "FROM {table} WHERE book_id = NEW.book_id AND opened_n BETWEEN NEW.first_n AND NEW.last_n"
 _SQLITE_ASTRAY = (
-    "(NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash) IS NOT"
-    " (SELECT block, last_n, hash FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)"
+    "(NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash, NEW.last_booked_at) IS NOT"
+    " (SELECT block, last_n, hash, sealed_at FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)"
+    " OR NEW.next_account <> coalesce((SELECT max(account_id) FROM account WHERE book_id = NEW.book_id), 0) + 1"
+)
+_SQLITE_UNPOSTED = (
+    "(NEW.posted, NEW.last_commitment) IS NOT (SELECT balance_after, commitment FROM posting"
+    " WHERE book_id = NEW.book_id AND account_id = NEW.account_id AND seq = NEW.seq)"
 )
 _SQLITE_BLOCK = (
     ("number", "block out of order", f"NEW.block <> coalesce({_SQLITE_LAST.format(column='block')}, -1) + 1"),
@@ -153,12 +166,17 @@ def _postgresql(tables: Iterable[str]) -> Iterable[str]:
     for table in tables:
         events = "UPDATE OR DELETE OR TRUNCATE"
         yield f"CREATE TRIGGER {table}_final BEFORE {events} ON {table} EXECUTE FUNCTION bxl_final()"
-    for table, back in (("balance", _BALANCE_BACK), ("head", _HEAD_BACK)):
+    for table, back in (("balance", _BALANCE_BACK.format(differs="IS DISTINCT FROM")), ("head", _HEAD_BACK)):
         yield f"CREATE TRIGGER {table}_kept BEFORE DELETE OR TRUNCATE ON {table} EXECUTE FUNCTION bxl_final()"
         yield (
             f"CREATE TRIGGER {table}_forward BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({back})"
             " EXECUTE FUNCTION bxl_final()"
         )
+    yield _AS_POSTED
+    yield (
+        "CREATE TRIGGER balance_posted AFTER UPDATE ON balance REFERENCING NEW TABLE AS moved"
+        " FOR EACH STATEMENT EXECUTE FUNCTION bxl_as_posted()"
+    )
     yield _AT_LAST_BLOCK
     yield "CREATE TRIGGER head_sealed BEFORE UPDATE ON head FOR EACH ROW EXECUTE FUNCTION bxl_at_last_block()"
     yield _OPEN_ENTRY
@@ -187,16 +205,37 @@ BEGIN
 END $$
 """
 
+_AS_POSTED = """
+CREATE FUNCTION bxl_as_posted() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+    SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
+    AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM moved m
+        LEFT JOIN posting p ON p.book_id = m.book_id AND p.account_id = m.account_id AND p.seq = m.seq
+        WHERE (m.posted, m.last_commitment) IS DISTINCT FROM (p.balance_after, p.commitment)
+    ) THEN
+        RAISE EXCEPTION 'seal: balance differs from its posting' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
 _AT_LAST_BLOCK = """
 CREATE FUNCTION bxl_at_last_block() RETURNS trigger LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan
     AS $$
 DECLARE
     latest record;
+    opened bigint;
 BEGIN
-    SELECT b.block, b.last_n, b.hash INTO latest FROM block b
+    SELECT b.block, b.last_n, b.hash, b.sealed_at INTO latest FROM block b
     WHERE b.book_id = NEW.book_id ORDER BY b.block DESC LIMIT 1;
-    IF (NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash) IS DISTINCT FROM (latest.block, latest.last_n, latest.hash)
+    SELECT a.account_id INTO opened FROM account a WHERE a.book_id = NEW.book_id ORDER BY a.account_id DESC LIMIT 1;
+    IF (NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash, NEW.last_booked_at)
+        IS DISTINCT FROM (latest.block, latest.last_n, latest.hash, latest.sealed_at)
+        OR NEW.next_account <> coalesce(opened, 0) + 1
     THEN
         RAISE EXCEPTION 'seal: head is at the last block' USING ERRCODE = 'integrity_constraint_violation';
     END IF;

@@ -73,6 +73,22 @@ def test_no_balance_is_set_beyond_its_limits(full_book: Book) -> None:
     attack(full_book, "UPDATE balance SET posted = -1 WHERE account_id = 1")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "balance SET posted = posted + 1 WHERE account_id = 1",
+        "balance SET posted = posted + 1, seq = seq + 1 WHERE account_id = 1",
+        "balance SET minimum = NULL, maximum = NULL",
+        "balance SET maximum = 1000000 WHERE account_id = 1",
+        "balance SET last_commitment = NULL",
+        "head SET next_account = next_account + 5",
+        "head SET last_booked_at = last_booked_at + 1000000000000",
+    ],
+)
+def test_balances_and_head_say_what_the_last_posting_and_block_say(full_book: Book, change: str) -> None:
+    attack(full_book, f"UPDATE {change}")
+
+
 POSTING_COLUMNS = "book_id, account_id, seq, n, line, debit, credit, balance_after, effective_on, commitment"
 
 

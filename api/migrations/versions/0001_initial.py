@@ -786,8 +786,9 @@ SEAL: Mapping[str, tuple[str, ...]] = {
         """CREATE TRIGGER balance_kept BEFORE DELETE ON balance BEGIN SELECT RAISE(ABORT, 'seal: balance rows are kept'); END""",
         """CREATE TRIGGER head_kept BEFORE DELETE ON head BEGIN SELECT RAISE(ABORT, 'seal: head rows are kept'); END""",
         """CREATE TRIGGER head_forward BEFORE UPDATE ON head WHEN NEW.next_n < OLD.next_n OR NEW.next_block < OLD.next_block OR NEW.next_account < OLD.next_account OR NEW.last_booked_at < OLD.last_booked_at OR NEW.book_id <> OLD.book_id BEGIN SELECT RAISE(ABORT, 'seal: head moves forward only'); END""",
-        """CREATE TRIGGER head_sealed BEFORE UPDATE ON head WHEN (NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash) IS NOT (SELECT block, last_n, hash FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1) BEGIN SELECT RAISE(ABORT, 'seal: head is at the last block'); END""",
-        """CREATE TRIGGER balance_forward BEFORE UPDATE ON balance WHEN NEW.seq < OLD.seq OR NEW.account_id <> OLD.account_id OR NEW.book_id <> OLD.book_id BEGIN SELECT RAISE(ABORT, 'seal: balance moves forward only'); END""",
+        """CREATE TRIGGER head_sealed BEFORE UPDATE ON head WHEN (NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash, NEW.last_booked_at) IS NOT (SELECT block, last_n, hash, sealed_at FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1) OR NEW.next_account <> coalesce((SELECT max(account_id) FROM account WHERE book_id = NEW.book_id), 0) + 1 BEGIN SELECT RAISE(ABORT, 'seal: head is at the last block'); END""",
+        """CREATE TRIGGER balance_forward BEFORE UPDATE ON balance WHEN NEW.seq < OLD.seq OR NEW.account_id <> OLD.account_id OR NEW.book_id <> OLD.book_id OR NEW.minimum IS NOT OLD.minimum OR NEW.maximum IS NOT OLD.maximum BEGIN SELECT RAISE(ABORT, 'seal: balance moves forward only'); END""",
+        """CREATE TRIGGER balance_posted BEFORE UPDATE ON balance WHEN (NEW.posted, NEW.last_commitment) IS NOT (SELECT balance_after, commitment FROM posting WHERE book_id = NEW.book_id AND account_id = NEW.account_id AND seq = NEW.seq) BEGIN SELECT RAISE(ABORT, 'seal: balance differs from its posting'); END""",
         """CREATE TRIGGER account_new_0 BEFORE INSERT ON account WHEN EXISTS (SELECT 1 FROM account t WHERE t.book_id = NEW.book_id AND t.account_id = NEW.account_id) BEGIN SELECT RAISE(ABORT, 'seal: account rows are final'); END""",
         """CREATE TRIGGER account_new_1 BEFORE INSERT ON account WHEN EXISTS (SELECT 1 FROM account t WHERE t.book_id = NEW.book_id AND t.code = NEW.code AND t.owner = NEW.owner AND t.asset = NEW.asset) BEGIN SELECT RAISE(ABORT, 'seal: account rows are final'); END""",
         """CREATE TRIGGER account_new_2 BEFORE INSERT ON account WHEN EXISTS (SELECT 1 FROM account t WHERE t.book_id = NEW.book_id AND t.opened_n = NEW.opened_n AND t.line = NEW.line) BEGIN SELECT RAISE(ABORT, 'seal: account rows are final'); END""",
@@ -858,19 +859,40 @@ END $$
         """CREATE TRIGGER posting_final BEFORE UPDATE OR DELETE OR TRUNCATE ON posting EXECUTE FUNCTION bxl_final()""",
         """CREATE TRIGGER request_final BEFORE UPDATE OR DELETE OR TRUNCATE ON request EXECUTE FUNCTION bxl_final()""",
         """CREATE TRIGGER balance_kept BEFORE DELETE OR TRUNCATE ON balance EXECUTE FUNCTION bxl_final()""",
-        """CREATE TRIGGER balance_forward BEFORE UPDATE ON balance FOR EACH ROW WHEN (NEW.seq < OLD.seq OR NEW.account_id <> OLD.account_id OR NEW.book_id <> OLD.book_id) EXECUTE FUNCTION bxl_final()""",
+        """CREATE TRIGGER balance_forward BEFORE UPDATE ON balance FOR EACH ROW WHEN (NEW.seq < OLD.seq OR NEW.account_id <> OLD.account_id OR NEW.book_id <> OLD.book_id OR NEW.minimum IS DISTINCT FROM OLD.minimum OR NEW.maximum IS DISTINCT FROM OLD.maximum) EXECUTE FUNCTION bxl_final()""",
         """CREATE TRIGGER head_kept BEFORE DELETE OR TRUNCATE ON head EXECUTE FUNCTION bxl_final()""",
         """CREATE TRIGGER head_forward BEFORE UPDATE ON head FOR EACH ROW WHEN (NEW.next_n < OLD.next_n OR NEW.next_block < OLD.next_block OR NEW.next_account < OLD.next_account OR NEW.last_booked_at < OLD.last_booked_at OR NEW.book_id <> OLD.book_id) EXECUTE FUNCTION bxl_final()""",
+        """
+CREATE FUNCTION bxl_as_posted() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+    SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
+    AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM moved m
+        LEFT JOIN posting p ON p.book_id = m.book_id AND p.account_id = m.account_id AND p.seq = m.seq
+        WHERE (m.posted, m.last_commitment) IS DISTINCT FROM (p.balance_after, p.commitment)
+    ) THEN
+        RAISE EXCEPTION 'seal: balance differs from its posting' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$
+""",
+        """CREATE TRIGGER balance_posted AFTER UPDATE ON balance REFERENCING NEW TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION bxl_as_posted()""",
         """
 CREATE FUNCTION bxl_at_last_block() RETURNS trigger LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan
     AS $$
 DECLARE
     latest record;
+    opened bigint;
 BEGIN
-    SELECT b.block, b.last_n, b.hash INTO latest FROM block b
+    SELECT b.block, b.last_n, b.hash, b.sealed_at INTO latest FROM block b
     WHERE b.book_id = NEW.book_id ORDER BY b.block DESC LIMIT 1;
-    IF (NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash) IS DISTINCT FROM (latest.block, latest.last_n, latest.hash)
+    SELECT a.account_id INTO opened FROM account a WHERE a.book_id = NEW.book_id ORDER BY a.account_id DESC LIMIT 1;
+    IF (NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash, NEW.last_booked_at)
+        IS DISTINCT FROM (latest.block, latest.last_n, latest.hash, latest.sealed_at)
+        OR NEW.next_account <> coalesce(opened, 0) + 1
     THEN
         RAISE EXCEPTION 'seal: head is at the last block' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
