@@ -20,8 +20,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium for one file: while it runs, its event loop is the process's own, and no test after may meet it."""
     with chromium() as running:
         yield running
 
