@@ -1,0 +1,171 @@
+"""What the pages keep apart: other people's things, forms sent twice, ways out of the site, faults."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from api.bootstrap import Wiring
+from api.identity.service import open_session_for
+from api.mail.transport import KeptMail
+from api.security import COOKIE
+from api.settings import read_settings
+from contracts.parties import service as parties
+from contracts.parties.model import Role, StaffIdentity
+from frontend.site import build_site
+from tests.products_kit import Town
+
+ORIGIN = "http://127.0.0.1:8000"
+Enter = Callable[..., TestClient]
+
+
+@pytest.fixture
+def site(sqlite_town: Town, tmp_path: Path) -> FastAPI:
+    settings = read_settings({"BXL_DATA": str(tmp_path)})
+    return build_site(Wiring(settings, sqlite_town.book, sqlite_town.rail, KeptMail(), None))
+
+
+@pytest.fixture
+def enter(site: FastAPI, sqlite_town: Town) -> Enter:
+    """`enter(party)`: a browser in which that party is logged in; without one, nobody is."""
+
+    def entered(party: str | None = None) -> TestClient:
+        browser = TestClient(site, ORIGIN, raise_server_exceptions=False, follow_redirects=False)
+        browser.headers["Accept"] = "text/html"
+        if party is not None:
+            with sqlite_town.book.unit_of_work(actor="test") as uow:
+                browser.cookies.set(COOKIE, open_session_for(uow, party, "fr").token)
+        return browser
+
+    return entered
+
+
+def filled(browser: TestClient, offer_id: str, **changes: str) -> dict[str, str]:
+    form = browser.get(f"/fr/offers/{offer_id}/pledge").text
+    once = re.search(r'name="once" value="([^"]+)"', form)
+    assert once is not None
+    return {"once": once[1], "amount": "500", "risk": "yes", "locked": "yes", "shareholding": "0"} | changes
+
+
+def test_other_peoples_things_do_not_exist(enter: Enter, sqlite_town: Town) -> None:
+    town = sqlite_town
+    ada, bob, eve = town.citizen("Ada"), town.citizen("Bob"), town.citizen("Eve")
+    loan_id = town.fund({ada: 60_000, bob: 60_000}, town.enterprise())
+    offer_id = town.open_offer(town.enterprise("Roue Libre", number="0202.239.951"))
+    pledge_id = town.pledge(offer_id, ada, 20_000).pledge_id
+    assert enter(ada).get(f"/fr/loans/{loan_id}").status_code == 200
+    assert enter(ada).get(f"/fr/pledges/{pledge_id}").status_code == 200
+    stranger = enter(eve)
+    for path in (f"loans/{loan_id}", f"pledges/{pledge_id}", "documents/d00000000", "receipts/3/1"):
+        assert stranger.get(f"/fr/{path}").status_code == 404, path
+    assert stranger.post(f"/fr/pledges/{pledge_id}/withdraw").status_code == 404
+    assert town.state(pledge_id) == "pledged"
+
+
+def test_a_lender_sees_the_others_by_number_and_never_by_name(enter: Enter, sqlite_town: Town) -> None:
+    town = sqlite_town
+    ada, bob = town.citizen("Ada"), town.citizen("Boudewijn")
+    loan_id = town.fund({ada: 60_000, bob: 60_000}, town.enterprise())
+    page = enter(ada).get(f"/fr/loans/{loan_id}").text
+    assert "Prêteur n° 2" in page
+    assert "Boudewijn" not in page
+    assert bob not in page
+
+
+def test_a_draft_is_seen_by_its_maker_and_by_staff_only(enter: Enter, sqlite_town: Town) -> None:
+    town = sqlite_town
+    maker = town.enterprise()
+    offer_id = town.draft_offer(maker)
+    shown = {who: enter(who).get(f"/fr/offers/{offer_id}").status_code for who in (maker, town.checker)}
+    assert shown == {maker: 200, town.checker: 200}
+    assert enter().get(f"/fr/offers/{offer_id}").status_code == 404
+    assert enter(town.citizen("Ada")).get(f"/fr/offers/{offer_id}/pledge").status_code == 404
+
+
+def test_a_button_pressed_twice_pledges_once(enter: Enter, sqlite_town: Town) -> None:
+    town = sqlite_town
+    browser = enter(town.citizen("Ada"))
+    offer_id = town.open_offer(town.enterprise())
+    form = filled(browser, offer_id)
+    first = browser.post(f"/fr/offers/{offer_id}/pledge", data=form)
+    second = browser.post(f"/fr/offers/{offer_id}/pledge", data=form)
+    assert first.status_code == second.status_code == 303
+    assert first.headers["location"] == second.headers["location"]
+    assert town.card(offer_id).committed_cents == 50_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"amount": "50"}, 422),
+        ({"amount": "999999"}, 409),
+        ({"is_employee": "yes"}, 403),
+        ({"shareholding": "10,5"}, 403),
+    ],
+    ids=["too little", "beyond the maximum", "an employee", "a large shareholder"],
+)
+def test_a_refused_pledge_keeps_what_was_typed_and_changes_nothing(
+    enter: Enter, sqlite_town: Town, changes: dict[str, str], status: int
+) -> None:
+    town = sqlite_town
+    browser = enter(town.citizen("Ada"))
+    offer_id = town.open_offer(town.enterprise())
+    answer = browser.post(f"/fr/offers/{offer_id}/pledge", data=filled(browser, offer_id, **changes))
+    assert answer.status_code == status
+    assert 'role="alert"' in answer.text
+    assert f'value="{changes.get("amount", "500")}"' in answer.text
+    assert town.card(offer_id).committed_cents == 0
+
+
+def test_a_form_of_another_site_is_refused_on_a_page(enter: Enter, sqlite_town: Town) -> None:
+    town = sqlite_town
+    browser = enter(town.citizen("Ada"))
+    answer = browser.post("/fr/logout", headers={"Origin": "https://elsewhere.example"})
+    assert answer.status_code == 403
+    assert "<h1>" in answer.text
+    assert browser.get("/fr/portfolio").status_code == 200
+
+
+@pytest.mark.parametrize("target", ["https://elsewhere.example/", "//elsewhere.example", "/v1/offers", "/fr\\..\\x"])
+def test_a_log_in_leads_to_our_own_pages_only(enter: Enter, sqlite_town: Town, target: str) -> None:
+    with sqlite_town.book.unit_of_work(actor="test") as uow:
+        identity = StaffIdentity("Ida Controle", "ida@audit.example", "nl", Role.AUDITOR)
+        parties.register_staff(uow, identity)
+    browser = enter()
+    browser.post("/nl/log-in", data={"email": "ida@audit.example", "next": target})
+    link = re.search(r"/nl/log-in/([\w-]{20,})", browser.get("/nl/mailbox").text)
+    assert link is not None
+    answer = browser.post(link[0])
+    assert answer.headers["location"] == "/nl/audit"
+    assert browser.post(link[0]).status_code == 410
+
+
+def test_the_mailbox_and_its_strip_exist_in_a_sandbox_only(sqlite_town: Town, tmp_path: Path) -> None:
+    live = read_settings(
+        {"BXL_DATA": str(tmp_path), "BXL_MOLLIE_KEY": "live_" + "x" * 30, "BXL_ORIGIN": "https://invest.example"}
+    )
+    browser = TestClient(build_site(Wiring(live, sqlite_town.book, sqlite_town.rail, KeptMail(), None)), live.origin)
+    assert browser.get("/fr/mailbox").status_code == 404
+    assert 'class="sandbox"' not in browser.get("/fr/").text
+
+
+def test_a_fault_is_said_with_a_number_and_nothing_else(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setattr("frontend.pages.public.open_offers", broken)
+    answer = enter().get("/nl/offers")
+    assert answer.status_code == 500
+    assert re.search(r"[0-9a-f]{8}", answer.text)
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_the_front_door_and_the_api_speak_to_whom_they_are_for(enter: Enter) -> None:
+    browser = enter()
+    assert browser.get("/").headers["location"] == "/fr/"
+    assert browser.get("/v1/nothing").headers["content-type"] == "application/problem+json"
+    assert browser.get("/fr/nothing").headers["content-type"].startswith("text/html")
