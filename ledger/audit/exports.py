@@ -83,11 +83,10 @@ def _write_beancount(connection: sa.Connection, book_id: str, out: TextIO) -> in
             out.write(f"  {beancount_account(line.account)}  {amount} {line.account.asset}\n")
     if count:
         out.write("\n")
+    asserted_on = last_on + timedelta(days=1)
     for row in trial_balance(connection, book_id):
         amount = _decimal(row.debit - row.credit, scales[row.account.asset])
-        out.write(
-            f"{last_on + timedelta(days=1)} balance {beancount_account(row.account)}  {amount} ~ 0 {row.account.asset}\n"
-        )
+        out.write(f"{asserted_on} balance {beancount_account(row.account)}  {amount} ~ 0 {row.account.asset}\n")
     return count
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import frontend
 from contracts.loans.lifecycle import INSTALMENT, LOAN
-from contracts.loans.model import InstalmentState, LoanState
+from contracts.loans.model import InstalmentState
 from contracts.offers.model import OfferState
 from contracts.pledges.model import PledgeState
 from contracts.schemes.rules import rules_of, schemes
