@@ -1,7 +1,8 @@
 """Every refusal's HTTP status and its sentence in French, Dutch and English, read from the TOML files beside this one.
 
-A row is `["code"]` with `status`, `fr`, `nl`, `en`. Facts fill `{name}`; a fact `x_cents` is shown as euro and a fact
-`x_on` (ISO date) as a date of the language. A code without a row is a defect that a test finds.
+A row is `["code"]` with `status`, `fr`, `nl`, `en`. Facts fill `{name}`; `x_cents` is shown as euro, `x_on` (ISO date)
+as a date of the language, `x_percent` (decimal text) with its sign; English is written as Belgium writes it. A code
+without a row is a defect that a test finds.
 """
 
 import tomllib
@@ -13,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 
 from babel.dates import format_date
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal
 
 from ledger.errors import Fact, Refusal
 
@@ -56,6 +57,8 @@ def shown(name: str, value: Fact, language: str) -> str:
         return format_currency(Decimal(value).scaleb(-2), "EUR", locale=LOCALES[language])
     if name.endswith("_on") and isinstance(value, str):
         return format_date(date.fromisoformat(value), format="long", locale=LOCALES[language])
+    if name.endswith("_percent") and isinstance(value, str):
+        return f"{format_decimal(Decimal(value), locale=LOCALES[language], decimal_quantization=False)}\u00a0%"
     if isinstance(value, list | tuple):
         return ", ".join(value)
     return str(value)

@@ -116,9 +116,9 @@ def check_conditions(*, concluded_on: date, rate_annual: Decimal, term_years: in
     if not corridor.floor <= rate_annual <= corridor.ceiling:
         raise Refusal(
             "rate-outside-corridor",
-            rate=_percent(rate_annual),
-            floor=_percent(corridor.floor),
-            ceiling=_percent(corridor.ceiling),
+            rate_percent=_percent(rate_annual),
+            floor_percent=_percent(corridor.floor),
+            ceiling_percent=_percent(corridor.ceiling),
             concluded_on=concluded_on.isoformat(),
         )
     if term_years not in terms.members():
@@ -162,8 +162,8 @@ def check_lender(lender: LenderFacts, *, concluded_on: date) -> tuple[Rule, ...]
     if lender.shareholding > limit.decimal():
         raise Refusal(
             f"lender-ineligible-{LenderBar.SHAREHOLDER.value}",
-            share=_percent(lender.shareholding),
-            limit=_percent(limit.decimal()),
+            share_percent=_percent(lender.shareholding),
+            limit_percent=_percent(limit.decimal()),
         )
     return (limit,)
 
@@ -233,12 +233,12 @@ def provisional(rules: Sequence[Rule]) -> tuple[Rule, ...]:
 
 
 def _percent(rate: Decimal) -> str:
-    """A rate as a percentage without needless zeros.
+    """A rate as a number of percent without needless zeros.
 
     >>> _percent(Decimal("0.02250"))
-    '2.25 %'
+    '2.25'
     """
-    return f"{(rate * 100).normalize():f} %"
+    return f"{(rate * 100).normalize():f}"
 
 
 def _words(row: Rule) -> tuple[str, ...]:

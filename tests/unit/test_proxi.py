@@ -49,7 +49,7 @@ def test_both_ends_of_the_corridor_are_inside(rate: str) -> None:
 def test_a_rate_outside_the_corridor_of_the_conclusion_is_refused(rate: str) -> None:
     refusal = refusal_of(replace(GOOD, rate_annual=Decimal(rate)))
     assert refusal.code == "rate-outside-corridor"
-    assert (refusal.facts["floor"], refusal.facts["ceiling"]) == ("2.25 %", "4.5 %")
+    assert (refusal.facts["floor_percent"], refusal.facts["ceiling_percent"]) == ("2.25", "4.5")
 
 
 def test_the_corridor_is_that_of_the_year_of_conclusion() -> None:
