@@ -142,6 +142,7 @@ def pledge_page(
         request,
         "pledge.html",
         line=line,
+        lead=_lead(line),
         clock=_clock(line, today),
         checkout_url=checkout_url,
         must_ask_again=line.can_pay and not is_payable,
@@ -188,6 +189,11 @@ def _check(form: Form, language: str, *, cents: int | None, share: Decimal | Non
     for name in ("risk", "locked"):
         if form.value(name) != "yes":
             form.errors[name] = words.text("pledge.error-tick")
+
+
+def _lead(line: PledgeLine) -> PledgeState:
+    """What the page says first: money that came after the reflection period can't be taken back any more."""
+    return PledgeState.FIRM if line.state is PledgeState.PAID and not line.can_withdraw else line.state
 
 
 def _clock(line: PledgeLine, today: date) -> ReflectionClock | None:

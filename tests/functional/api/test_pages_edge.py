@@ -1,10 +1,12 @@
 """The pages seen by somebody who types addresses and forms by hand: no defect, no leak, no way out of our own pages."""
 
+from datetime import date, timedelta
+
 import pytest
 
 from api.security import CONTENT_SECURITY_POLICY, MAX_BODY_BYTES, MAX_EVIDENCE_BYTES
 from contracts.offers.service import draft_offer
-from tests.api_kit import Desk, code_of
+from tests.api_kit import Desk, code_of, moved
 
 BEYOND = str(10**30)
 SESSION = "bxl_session"
@@ -123,6 +125,19 @@ def test_a_rate_that_is_no_rate_is_malformed(desk: Desk, change: dict[str, str])
 def test_dates_at_the_end_of_time_are_refused(desk: Desk) -> None:
     answer = desk.post("/v1/offers", who="nadia", json=offer(desk) | {"closes_on": "9999-12-31"})
     assert code_of(answer) == "no-rule-for-date"
+
+
+def test_a_pledge_paid_after_its_reflection_is_not_said_to_be_open_to_a_change_of_mind(desk: Desk) -> None:
+    body = {"offer_id": desk.stage.offers["oven"], "amount_cents": 50_000, "risk_acknowledged": True, "ties": {}}
+    pledge = desk.post("/v1/pledges", who="amelie", json=body).json()
+    moved(desk.stage, date.fromisoformat(pledge["reflection_ends_on"]) + timedelta(days=1))
+    desk.stage.let_pay("amelie")
+    desk.stage.come_to_rest()
+    assert desk.get(f"/v1/pledges/{pledge['pledge_id']}", who="amelie").json()["state"] == "paid"
+    status, text = page(desk, f"/en/pledges/{pledge['pledge_id']}", "amelie")
+    assert status == 200
+    assert "You can still change your mind" not in text
+    assert "your pledge is firm" in text
 
 
 def offer(desk: Desk) -> dict[str, object]:
