@@ -55,10 +55,12 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         cards = offer_cards(connection, book, today)
         overview = loans_overview(connection, book, today)
         orders = transfer_orders(connection, book.book_id)
-        names = {o.payee: display_name(connection, book, o.payee) for o in orders}
+        waiting_orders = [order for order in orders if order.state is TransferState.ORDERED]
+        booked = [order for order in orders if order.state is TransferState.BOOKED][:RECENT_ORDERS]
         cases = open_cases(connection, book.book_id)
         accounts = ibans_to_verify(connection, book)
-        names |= {each.party_id: display_name(connection, book, each.party_id) for each in accounts}
+        shown = {order.payee for order in (*waiting_orders, *booked)} | {each.party_id for each in accounts}
+        names = {party_id: display_name(connection, book, party_id) for party_id in shown}
         payable = balances.balances(connection, book.book_id, code_prefix=payouts.PAYABLE)
         at_provider = balances.balance(connection, book.book_id, PROVIDER_BALANCE)
         at_bank = balances.balance(connection, book.book_id, CLIENT_BANK)
@@ -83,8 +85,8 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         asked=asked,
         to_disburse=[loan for loan in overview if loan.state is LoanState.AGREED],
         loans=overview,
-        orders=[order for order in orders if order.state is TransferState.ORDERED],
-        booked=[order for order in orders if order.state is TransferState.BOOKED][:RECENT_ORDERS],
+        orders=waiting_orders,
+        booked=booked,
         names=names,
         titles=titles,
         payable_cents=sum(row.credit - row.debit for row in payable),
