@@ -4,7 +4,7 @@ Instants are aware datetimes in UTC. Dates are Europe/Brussels calendar dates: t
 may move forward and which is the machine's date everywhere else.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Protocol
@@ -53,21 +53,6 @@ class FixedClock:
     def today(self) -> date:
         """The business date it was given, or the date of its instant."""
         return self.business_date or brussels_date(self.instant)
-
-
-@dataclass(frozen=True)
-class BusinessClock:
-    """The machine's instants with a business date read from elsewhere (a row that a sandbox moves forward)."""
-
-    business_date: Callable[[], date | None]
-
-    def now(self) -> datetime:
-        """The machine's instant."""
-        return datetime.now(UTC)  # noqa: TID251 -- the one place that asks the machine
-
-    def today(self) -> date:
-        """The business date, or the machine's date where there is none."""
-        return self.business_date() or brussels_date(self.now())
 
 
 def check_happened(on: date, *, today: date, since: Iterable[date | None] = ()) -> None:

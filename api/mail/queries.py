@@ -41,13 +41,6 @@ def mailbox(book: Book, *, party_id: str | None = None, limit: int = 100) -> lis
         return [view for row in connection.execute(query) if (view := _view(book, connection, row)) is not None]
 
 
-def mail_by_key(book: Book, key: str) -> MailView | None:
-    """One mail."""
-    with book.read() as connection:
-        row = connection.execute(sa.select(mail).where(mail.c.book_id == book.book_id, mail.c.key == key)).first()
-        return _view(book, connection, row) if row else None
-
-
 def waiting(connection: sa.Connection, book_id: str) -> int:
     """How many mails have not left yet."""
     rows = mail.c

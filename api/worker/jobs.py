@@ -52,12 +52,6 @@ def run_dated_jobs(book: Book, jobs: Sequence[Job] = JOBS) -> int:
     return done
 
 
-def rerun_dated_jobs(book: Book, jobs: Sequence[Job] = JOBS) -> int:
-    """Run today's jobs once more, for what has become due since they ran; gives how much they did."""
-    today = book.today()
-    return sum(job.run(book, today) for job in jobs)
-
-
 def _run(book: Book, job: Job, on: date) -> int:
     named = {"book_id": book.book_id, "on_date": on, "job": job.name}
     known = sa.select(dated_job.c.job).where(*(dated_job.c[name] == value for name, value in named.items()))

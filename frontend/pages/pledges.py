@@ -29,7 +29,6 @@ from ledger.errors import Refusal
 from ledger.payments.model import PaymentState
 from ledger.storage.base import JSON
 
-TIES = ("is_employee", "is_director", "is_spouse_or_cohabitant", "acts_in_trade")
 _FIELD_OF = {
     "pledge-below-minimum": "amount",
     "offer-cap-exceeded": "amount",

@@ -24,7 +24,6 @@ from ledger.payments.moves import move, record_birth
 from ledger.payments.rail import ProviderRefund
 from ledger.payments.rows import keep_evidence, open_case
 
-GONE_BACK = frozenset({"failed", "canceled"})
 _LEFT = frozenset({RefundState.SENT, RefundState.REFUNDED})
 STATES = {
     "queued": RefundState.QUEUED,
