@@ -24,6 +24,7 @@ from api.rails.mollie import MollieRail
 from api.rails.sandbox.control import SandboxControl
 from api.settings import LOCAL_HOSTS, Settings
 from contracts.documents.authority import make_receipt_identity
+from contracts.loans.model import DocumentDesk
 from ledger import book as ledger_book
 from ledger.book import Book
 from ledger.clock import SystemClock
@@ -66,6 +67,18 @@ class Wiring:
         except Exception as error:  # the effect is the worker's to repeat; the answer to the person goes on
             logger.warning("call-failed", subject=subject, exc_info=error)
             return False
+
+
+def document_desk(wiring: Wiring) -> DocumentDesk:
+    """What agreements are signed with, and what they name."""
+    settings = wiring.settings
+    return DocumentDesk(
+        keys_dir=settings.keys_folder,
+        licence_holder=settings.operator,
+        verify_address=f"{settings.origin}/verify",
+        sandbox=settings.is_sandbox,
+        passphrase=settings.key_passphrase,
+    )
 
 
 def wire(settings: Settings) -> Wiring:

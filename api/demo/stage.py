@@ -13,9 +13,9 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
-from api.bootstrap import Wiring
+from api.bootstrap import Wiring, document_desk
 from api.identity.registration import Registration, register_citizen
-from api.worker.steps import document_desk, settle
+from api.worker.steps import settle
 from contracts.agreements import write_due_agreements
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans

@@ -18,7 +18,7 @@ from datetime import date
 from functools import partial
 from typing import cast
 
-from api.bootstrap import Wiring
+from api.bootstrap import Wiring, document_desk
 from api.mail.service import send_due_mails, write_mail
 from api.worker import dates
 from api.worker.jobs import run_dated_jobs
@@ -28,7 +28,6 @@ from contracts.agreements import write_due_agreements
 from contracts.dispatch import HANDLERS, resolve_credit
 from contracts.dispatch import Handler as ProductHandler
 from contracts.events import MAIL_TEMPLATES
-from contracts.loans.model import DocumentDesk
 from ledger.book import UnitOfWork
 from ledger.errors import Fact
 from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
@@ -106,18 +105,6 @@ def _write_mail(origin: str, uow: UnitOfWork, row: OutboxRow) -> None:
     template, page = str(row.body["template"]), (origin, str(row.body["path"]))
     facts = cast("Mapping[str, Fact]", row.body["facts"])
     write_mail(uow, template=template, to=str(row.body["to"]), key=f"{template}:{row.key}", facts=facts, page=page)
-
-
-def document_desk(wiring: Wiring) -> DocumentDesk:
-    """What agreements are signed with, and what they name."""
-    settings = wiring.settings
-    return DocumentDesk(
-        keys_dir=settings.keys_folder,
-        licence_holder=settings.operator,
-        verify_address=f"{settings.origin}/verify",
-        sandbox=settings.is_sandbox,
-        passphrase=settings.key_passphrase,
-    )
 
 
 class _Integrator:

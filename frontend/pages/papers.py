@@ -4,8 +4,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.deps import AnySession, BookDep, Language, Number, WiringDep
+from api.deps import AnySession, BookDep, Citizen, Language, Number, WiringDep
 from api.receipts import own_lines, receipt_pdf
+from api.statements import statement_pdf
 from contracts.documents.queries import documents_for
 from contracts.documents.service import open_document
 from frontend.rendering import render
@@ -25,6 +26,12 @@ def document(book: BookDep, session: AnySession, document_id: str) -> Response:
             raise Refusal("document-not-known", document_id=document_id)
         pdf = open_document(book, connection, document_id)
     return _pdf(pdf, f"{document_id}.pdf")
+
+
+@router.get("/statements/{year}")
+def statement(wiring: WiringDep, citizen: Citizen, language: Language, year: Number) -> Response:
+    """One's own statement of a calendar year, made from the books as they stand."""
+    return _pdf(statement_pdf(wiring, citizen.party_id, year, language=language), f"bxl-statement-{year}.pdf")
 
 
 @router.get("/receipts")

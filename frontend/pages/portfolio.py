@@ -1,6 +1,7 @@
 """A citizen's portfolio and the page of one loan, for everybody who may see it."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from fastapi import APIRouter
 from markupsafe import Markup
@@ -11,7 +12,7 @@ from api.deps import STAFF, AnySession, BookDep, Citizen, Language, WiringDep
 from api.identity.model import Role, Session
 from api.receipts import published_size
 from contracts.documents.queries import documents_for
-from contracts.loans.queries import LoanPage, MonthFlow, loan_page, portfolio
+from contracts.loans.queries import LoanPage, MonthFlow, Portfolio, loan_page, portfolio
 from contracts.pledges.queries import pledges_of
 from frontend.charts import Label, paired, stacked
 from frontend.figures import flow_bars, loan_bars, near_instalments, told_events, window
@@ -49,6 +50,8 @@ def own_portfolio(request: Request, book: BookDep, citizen: Citizen, language: L
         portfolio=mine,
         pledges=pledges,
         documents=documents,
+        titles={claim.loan_id: claim.title for claim in mine.claims},
+        statement_years=_statement_years(mine, today),
         chart=_flow_chart(window(mine.months, today), tongue(language)),
     )
 
@@ -73,10 +76,16 @@ def loan(request: Request, wiring: WiringDep, session: AnySession, language: Lan
         events=told_events(page.events),
         near=near_instalments(page.instalments),
         documents=page.documents,
+        titles={page.loan_id: page.title},
         receipts={key: _receipt(entry, session.party_id, signed) for key, entry in entries.items()},
         back_href=back,
         back_text=tongue(language).text(f"site.menu-{back.rpartition('/')[2]}"),
     )
+
+
+def _statement_years(mine: Portfolio, today: date) -> list[int]:
+    """The calendar years that have a statement, newest first."""
+    return list(range(today.year, mine.months[0].month.year - 1, -1)) if mine.months else []
 
 
 def _receipt(entry: PostedEntry, lender: str, signed: int) -> ReceiptLink:

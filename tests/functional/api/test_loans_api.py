@@ -4,7 +4,9 @@ from datetime import date
 
 import pytest
 
+from api.bootstrap import document_desk
 from contracts.documents.verify import verify_receipt_pdf
+from contracts.statements import statement_data
 from ledger.integrator import integrate
 from ledger.log.policy import parse_policy
 from ledger.verify.receipt import verify_receipt
@@ -81,6 +83,42 @@ def test_each_lender_downloads_her_own_agreement_and_nobody_elses(desk: Desk, fu
         refused = desk.get(f"/v1/documents/{mine['document_id']}.pdf", who=who)
         assert (refused.status_code, code_of(refused)) == (404, "document-not-known"), who
     assert code_of(desk.get(f"/v1/documents/{mine['document_id']}.pdf")) == "log-in-needed"
+
+
+def test_a_year_s_statement_says_what_the_books_say(desk: Desk, funded: str) -> None:
+    pdf = desk.get("/v1/portfolio/statements/2026.pdf", who="marie")
+    assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+    book = desk.wiring.book
+    with book.read() as connection:
+        data = statement_data(
+            connection,
+            book,
+            desk.stage.parties["marie"],
+            year=2026,
+            today=date(2026, 12, 31),
+            language="nl",
+            desk=document_desk(desk.wiring),
+        )
+    (claim,) = data.claims
+    assert (claim.opening_cents, claim.closing_cents, claim.lost_cents) == (0, 1_000_000, 0)
+    schedule = desk.get(f"/v1/loans/{funded}", who="marie").json()["shares"]
+    due = [share for share in schedule if share["due_on"].startswith("2026")]
+    assert sum(flow.expected_cents for flow in data.flows) == sum(
+        s["principal_cents"] + s["interest_cents"] for s in due
+    )
+    assert {flow.received_on for flow in data.flows} == {None}
+    assert data.balances == ()
+
+
+@pytest.mark.parametrize(("who", "year"), [("marie", 2025), ("marie", 2027), ("marie", 0), ("jan", 2026)])
+def test_a_year_without_a_loan_has_no_statement(desk: Desk, funded: str, who: str, year: int) -> None:
+    refused = desk.get(f"/v1/portfolio/statements/{year}.pdf", who=who)
+    assert (refused.status_code, code_of(refused)) == (404, "statement-not-available")
+
+
+def test_only_citizens_have_statements(desk: Desk, funded: str) -> None:
+    assert code_of(desk.get("/v1/portfolio/statements/2026.pdf", who="nadia")) == "role-not-allowed"
+    assert code_of(desk.get("/v1/portfolio/statements/2026.pdf")) == "log-in-needed"
 
 
 def test_a_receipt_is_its_holders_only_and_holds_offline(desk: Desk, funded: str) -> None:

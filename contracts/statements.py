@@ -1,0 +1,149 @@
+"""A lender's yearly statement, derived from the ledger and the frozen schedules; nothing in it is typed or stored.
+
+A row stands for one due date of one claim. It counts as expected in the year it falls due and as received in the year
+it is paid, so that the years add up even where an instalment comes late.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+
+import sqlalchemy as sa
+
+from contracts.documents.model import (
+    Addressee,
+    Language,
+    StatementBalance,
+    StatementClaim,
+    StatementData,
+    StatementFlow,
+)
+from contracts.documents.text import wording
+from contracts.loans.model import DocumentDesk, ShareLine
+from contracts.loans.queries import LoanPage, loan_book, loan_page, portfolio
+from contracts.parties.model import Attribute
+from contracts.parties.queries import Keeper, attribute_as_of, display_name
+from ledger import balances
+from ledger.accounts import AccountRef, chart_row
+from ledger.errors import Refusal
+from ledger.money import EUR
+
+FIRST_YEAR = 2020  # the first proxi loans
+CLAIM, WRITTEN_OFF = "020000", "022000"
+MONEY_HELD = ("489100", "489200", "489300", "489400")
+
+
+def statement_data(
+    connection: sa.Connection,
+    keeper: Keeper,
+    lender: str,
+    *,
+    year: int,
+    today: date,
+    language: Language,
+    desk: DocumentDesk,
+) -> StatementData:
+    """What the statement of a calendar `year` says, up to `today` if the year is not over.
+
+    Refuses `statement-not-available` for a year that has not begun or in which the lender held no claim yet.
+    """
+    if not FIRST_YEAR <= year <= today.year:
+        raise Refusal("statement-not-available", year=str(year))
+    starts_on, ends_on = date(year, 1, 1), min(date(year, 12, 31), today)
+    held = dict.fromkeys(line.loan_id for line in portfolio(connection, keeper, lender, today).claims)
+    agreed = [loan_id for loan_id in held if _agreed_on(connection, keeper, loan_id) <= ends_on]
+    if not agreed:
+        raise Refusal("statement-not-available", year=str(year))
+    pages = [loan_page(connection, keeper, loan_id, ends_on, lender) for loan_id in agreed]
+    commune = attribute_as_of(connection, keeper, lender, Attribute.COMMUNE, ends_on)
+    return StatementData(
+        statement_id=f"{lender}-{year}",
+        holder=Addressee(
+            party=lender,
+            name=display_name(connection, keeper, lender),
+            address=(str(commune),) if commune else (),
+        ),
+        starts_on=starts_on,
+        ends_on=ends_on,
+        issued_on=today,
+        known_at_entry=balances.entry_count(connection, keeper.book_id) - 1,
+        claims=tuple(_claim(connection, keeper.book_id, page, lender, starts_on, ends_on, language) for page in pages),
+        flows=tuple(_flows(connection, keeper.book_id, pages, starts_on, ends_on)),
+        balances=tuple(_money_held(connection, keeper.book_id, lender, ends_on, language)),
+        licence_holder=desk.licence_holder,
+        verify_address=desk.verify_address,
+        sandbox=desk.sandbox,
+    )
+
+
+def _agreed_on(connection: sa.Connection, keeper: Keeper, loan_id: str) -> date:
+    return loan_book(connection, keeper.book_id, loan_id).loan.agreed_on
+
+
+def _claim(
+    connection: sa.Connection,
+    book_id: str,
+    page: LoanPage,
+    lender: str,
+    starts_on: date,
+    ends_on: date,
+    language: Language,
+) -> StatementClaim:
+    asset = f"LOAN-{page.loan_id.upper()}"
+
+    def stood(code: str, on: date) -> int:
+        return balances.balance(connection, book_id, AccountRef(code, lender, asset), on=on)
+
+    return StatementClaim(
+        loan_id=page.loan_id,
+        title=page.title,
+        principal_cents=sum(claim.principal_cents for claim in page.claims),
+        opening_cents=stood(CLAIM, starts_on - timedelta(days=1)),
+        closing_cents=stood(CLAIM, ends_on),
+        overdue_cents=sum(claim.overdue_cents for claim in page.claims),
+        lost_cents=stood(WRITTEN_OFF, ends_on),
+        state_label=wording(language).say(f"state.{page.state_label.value}"),
+    )
+
+
+def _flows(
+    connection: sa.Connection, book_id: str, pages: Iterable[LoanPage], starts_on: date, ends_on: date
+) -> Iterator[StatementFlow]:
+    rows = [
+        (page, share)
+        for page in pages
+        for share in page.shares
+        if _within(share.due_on, starts_on, ends_on) or _within(share.paid_on, starts_on, ends_on)
+    ]
+    keys = [share.entry_key for _, share in rows if share.entry_key]
+    entries = balances.entries_by_key(connection, book_id, keys) if keys else {}
+    for page, share in sorted(rows, key=lambda row: (row[1].due_on, row[0].loan_id)):
+        paid = share if _within(share.paid_on, starts_on, ends_on) else None
+        yield StatementFlow(
+            due_on=share.due_on,
+            loan_id=page.loan_id,
+            title=page.title,
+            expected_cents=_gross(share) if _within(share.due_on, starts_on, ends_on) else 0,
+            received_on=paid.paid_on if paid else None,
+            principal_cents=paid.principal_cents if paid else 0,
+            interest_gross_cents=paid.interest_cents if paid else 0,
+            withholding_cents=paid.withholding_cents if paid else 0,
+            net_cents=paid.net_cents if paid else 0,
+            entry=entries[paid.entry_key].n if paid and paid.entry_key else None,
+        )
+
+
+def _money_held(
+    connection: sa.Connection, book_id: str, lender: str, on: date, language: Language
+) -> Iterator[StatementBalance]:
+    for row in balances.balances(connection, book_id, owner=lender, asset=EUR.code, on=on):
+        if row.account.code in MONEY_HELD and row.signed:
+            label = chart_row(row.account.code).names[language]
+            yield StatementBalance(label=label, account=str(row.account), amount_cents=-row.signed)
+
+
+def _gross(share: ShareLine) -> int:
+    return share.principal_cents + share.interest_cents
+
+
+def _within(day: date | None, starts_on: date, ends_on: date) -> bool:
+    return day is not None and starts_on <= day <= ends_on
