@@ -30,6 +30,7 @@ from ledger.book import Book
 from ledger.clock import SystemClock
 from ledger.errors import Refusal
 from ledger.log.keys import create_log
+from ledger.log.tiles import LogFolder
 from ledger.payments.calls import send_due_calls
 from ledger.payments.rail import PaymentRail
 from ledger.payments.service import configure_payments
@@ -119,7 +120,8 @@ def open_book(settings: Settings) -> Book:
 def create_book(settings: Settings, *, business_date: date | None = None) -> Book:
     """Create or open: folders, schema, keys and policy, entry 0. Doing it twice does it once.
 
-    With `business_date` a new book is a sandbox whose date stands still until it is moved.
+    With `business_date` a new book is a sandbox whose date stands still until it is moved. Refuses
+    `log-ahead-of-database` where a log is published whose book is not in this database.
     """
     engine = _engine(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
@@ -134,6 +136,9 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
         passphrase=settings.key_passphrase,
     )
     keys = KeyRing(settings.book_id, _wrapping_key(settings.keys_folder))
+    written = LogFolder(settings.log_folder).position()
+    if written and not ledger_book.stands(engine, settings.book_id):  # a log never begins again under the same name
+        raise Refusal("log-ahead-of-database", log_size=written, database_size=0)
     try:
         return ledger_book.create_book(
             engine,

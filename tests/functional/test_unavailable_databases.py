@@ -157,6 +157,20 @@ def test_a_book_without_its_key_is_unavailable_and_an_unknown_book_is_refused(fo
     unavailable(bxl(*reading), "wrapping-key-missing")
 
 
+def test_a_lost_database_is_not_begun_again_under_its_published_log(folder: Path) -> None:
+    assert import_into("books.sqlite3").returncode == 0
+    assert bxl("log", "publish", "--database", "sqlite:///books.sqlite3").returncode == 0
+    for file in folder.glob("books.sqlite3*"):
+        if file.is_file():
+            file.unlink()
+    refused = import_into("books.sqlite3")
+    assert (refused.returncode, json.loads(refused.stdout)["refusal"]) == (
+        1,
+        {"code": "log-ahead-of-database", "facts": {"log_size": 3, "database_size": 0}},
+    )
+    assert bxl("trial-balance", "--database", "sqlite:///books.sqlite3").returncode == 1
+
+
 def test_databases_share_neither_keys_nor_log() -> None:
     urls = [
         "sqlite:///books.sqlite3",

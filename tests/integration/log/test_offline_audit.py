@@ -22,7 +22,7 @@ from ledger.log.tiles import Edge, LogFolder
 from ledger.verify.entry import commitment
 from ledger.verify.log import verify_log
 from ledger.verify.replay import NOT_CHECKED, replay
-from ledger.verify.report import Verdict
+from ledger.verify.report import Verdict, explain
 from tests.conftest import MakeEngine
 from tests.proof import (
     ON,
@@ -132,7 +132,8 @@ def test_files_that_are_not_there_make_the_audit_incomplete_and_are_named(publis
     bundle.write_bytes(b"".join(bundle.read_bytes().splitlines(keepends=True)[:-3]))
     report = replay(published.log_dir, bundle, published.policy)
     assert report.verdict is Verdict.INCOMPLETE
-    assert "openings end early" in report.missing[0]
+    ends = Refusal("openings-end-early", line=len(bundle.read_bytes().splitlines()) + 1)
+    assert explain(ends) in report.missing[0]
 
 
 def test_a_policy_that_the_log_did_not_begin_with_is_refused(published: PublishedBook) -> None:
@@ -417,14 +418,15 @@ def test_a_log_that_has_grown_since_is_incomplete_and_says_by_how_much(
     bundle = published.bundle()
     shutil.copytree(published.log_dir, tmp_path / "older")
     published.post(300)
-    published.publish()
+    checkpoint = published.publish()
     report = replay(published.log_dir, bundle, published.policy)
     assert (report.verdict, report.exit_code, report.failure) == (Verdict.INCOMPLETE, 2, None)
     assert report.missing[0].startswith("300 entries are newer than the openings")
     newer = published.bundle()
     report = replay(tmp_path / "older", newer, published.policy)
     assert (report.verdict, report.exit_code) == (Verdict.INCOMPLETE, 2)
-    assert "openings newer than log" in report.missing[0]
+    ahead = Refusal("openings-newer-than-log", size=checkpoint.size, log_size=checkpoint.size - 300)
+    assert explain(ahead) in report.missing[0]
 
 
 @pytest.mark.parametrize(
