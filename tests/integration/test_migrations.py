@@ -37,7 +37,7 @@ def test_the_migrated_schema_is_the_declared_one(database: str, migrated: sa.Eng
     version = actual.pop("alembic_version")
     assert [column["name"] for column in version["columns"]] == ["version_num"]
     for name in sorted(expected.keys() | actual.keys()):
-        assert actual.get(name) == expected.get(name), f"{name}: run python -m tests.write_initial_revision"
+        assert actual.get(name) == expected.get(name), f"{name}: a change of the schema is a new revision"
     assert triggers_of(migrated) == triggers_of(declared)
     assert len(triggers_of(migrated)) >= len(RECORD_TABLES)
     assert {name for name in expected if name not in migrations.load_metadata().tables} == set()
