@@ -21,7 +21,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """There is no way back from a record."""
-    raise NotImplementedError("the first revision is not taken back: restore a backup")
+    raise RuntimeError("the first revision is not taken back: restore a backup")
 
 
 def create_tables() -> None:  # noqa: PLR0915 -- one statement a table
