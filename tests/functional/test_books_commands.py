@@ -233,10 +233,11 @@ def test_a_file_of_any_length_is_read_in_flat_memory(tmp_path: Path) -> None:
     assert peaks[1] - peaks[0] < 20_000  # kB, for 20,000 entries more
 
 
-def test_a_book_that_was_never_made_cannot_be_read(bxl: Bxl) -> None:
+def test_a_book_that_was_never_made_cannot_be_read(bxl: Bxl, database: str) -> None:
+    expected = 2 if database.startswith("sqlite") else 1  # the file is not there; the server answers that it has no book
     for arguments in (("trial-balance",), ("statement", "550100"), ("export", "--format", "csv", "--out", "-")):
         result = bxl(*arguments)
-        assert result.returncode == 1
+        assert result.returncode == expected
         assert "Traceback" not in result.stderr
 
 
