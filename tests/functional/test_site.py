@@ -132,7 +132,7 @@ def test_a_form_of_another_site_is_refused_on_a_page(enter: Enter, sqlite_town: 
 @pytest.mark.parametrize("target", ["https://elsewhere.example/", "//elsewhere.example", "/v1/offers", "/fr\\..\\x"])
 def test_a_log_in_leads_to_our_own_pages_only(enter: Enter, sqlite_town: Town, target: str) -> None:
     with sqlite_town.book.unit_of_work(actor="test") as uow:
-        identity = StaffIdentity("Ida Controle", "ida@audit.example", "nl", Role.AUDITOR)
+        identity = StaffIdentity("Ida Peeters", "ida@audit.example", "nl", Role.AUDITOR)
         parties.register_staff(uow, identity)
     browser = enter()
     browser.post("/nl/log-in", data={"email": "ida@audit.example", "next": target})
