@@ -234,7 +234,7 @@ def test_a_file_of_any_length_is_read_in_flat_memory(tmp_path: Path) -> None:
 
 
 def test_a_book_that_was_never_made_cannot_be_read(bxl: Bxl, database: str) -> None:
-    expected = 2 if database.startswith("sqlite") else 1  # the file is not there; the server answers that it has no book
+    expected = 2 if database.startswith("sqlite") else 1  # no file there; the server has no such book
     for arguments in (("trial-balance",), ("statement", "550100"), ("export", "--format", "csv", "--out", "-")):
         result = bxl(*arguments)
         assert result.returncode == expected
