@@ -18,6 +18,8 @@ from contracts.offers.model import OfferState
 from contracts.offers.queries import offers as offer_cards
 from contracts.parties.queries import display_name, ibans_to_verify
 from contracts.pledges import service as pledges
+from contracts.pledges.model import PledgeState
+from contracts.pledges.queries import pledges_in
 from contracts.servicing import payouts
 from frontend.forms import Form
 from frontend.rendering import render
@@ -58,8 +60,10 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         waiting_orders = [order for order in orders if order.state is TransferState.ORDERED]
         booked = [order for order in orders if order.state is TransferState.BOOKED][:RECENT_ORDERS]
         cases = open_cases(connection, book.book_id)
+        failed_refunds = pledges_in(connection, book.book_id, PledgeState.REFUND_FAILED)
         accounts = ibans_to_verify(connection, book)
         shown = {order.payee for order in (*waiting_orders, *booked)} | {each.party_id for each in accounts}
+        shown |= {each.lender for each in failed_refunds}
         names = {party_id: display_name(connection, book, party_id) for party_id in shown}
         payable = balances.balances(connection, book.book_id, code_prefix=payouts.PAYABLE)
         at_provider = balances.balance(connection, book.book_id, PROVIDER_BALANCE)
@@ -94,6 +98,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         at_provider=at_provider,
         at_bank=at_bank,
         cases=cases,
+        failed_refunds=failed_refunds,
         accounts=accounts,
         figures=figures(book),
     )

@@ -21,6 +21,7 @@ from api.worker.dates import request_move
 from contracts.loans import service as loans
 from contracts.offers import service as offers
 from contracts.parties import service as parties
+from contracts.pledges import service as pledges
 from contracts.servicing import payouts
 from frontend.forms import Form, cents_of, date_of, refused
 from frontend.i18n import tongue
@@ -28,6 +29,7 @@ from frontend.pages.desk import approve_and_do, desk_page
 from frontend.rendering import see_other
 from ledger.book import UnitOfWork
 from ledger.errors import Refusal
+from ledger.payments import service as payments
 from ledger.payments import transfers
 
 STEPS = frozenset({"1", "7", "31"})
@@ -156,6 +158,29 @@ def verify_account(
     return _answer(request, wiring, operator, form, "accounts", verify)
 
 
+@router.post("/cases")
+def close_case(
+    request: Request,
+    wiring: WiringDep,
+    operator: Operator,
+    language: Language,
+    subject: Typed = "",
+    code: Typed = "",
+    reason: Typed = "",
+) -> Response:
+    """Record how a payment case was dealt with; it leaves the queue and stays in the record."""
+    form = Form({"reason": reason}, target=f"case-{subject}-{code}")
+    said = _text(form, "reason", language, error="operations.error-reason")
+    close: Act = lambda uow: payments.close_case(uow, subject=subject, code=code, reason=said)  # noqa: E731 -- read as one line
+    return _answer(request, wiring, operator, form, "cases", close)
+
+
+@router.post("/refunds/{pledge_id}")
+def send_refund_again(request: Request, wiring: WiringDep, operator: Operator, pledge_id: str) -> Response:
+    """Ask the provider again for a refund that failed."""
+    return _answer(request, wiring, operator, Form(), "refunds", lambda uow: pledges.retry_refund(uow, pledge_id))
+
+
 @router.post("/loans/{loan_id}/bankruptcy")
 def record_bankruptcy(
     request: Request,
@@ -216,9 +241,9 @@ def _date(form: Form, name: str, language: str) -> date:
     return day or date.max
 
 
-def _text(form: Form, name: str, language: str) -> str:
+def _text(form: Form, name: str, language: str, *, error: str = "operations.error-reference") -> str:
     if not form.value(name).strip():
-        form.errors[name] = tongue(language).text("operations.error-reference")
+        form.errors[name] = tongue(language).text(error)
     return form.value(name).strip()
 
 

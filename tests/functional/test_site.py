@@ -16,6 +16,8 @@ from api.settings import read_settings
 from contracts.parties import service as parties
 from contracts.parties.model import Role, StaffIdentity
 from frontend.site import build_site
+from ledger.errors import Refusal
+from ledger.payments.rows import open_case
 from tests.products_kit import Town
 
 ORIGIN = "http://127.0.0.1:8000"
@@ -169,3 +171,37 @@ def test_the_front_door_and_the_api_speak_to_whom_they_are_for(enter: Enter) -> 
     assert browser.get("/").headers["location"] == "/fr/"
     assert browser.get("/v1/nothing").headers["content-type"] == "application/problem+json"
     assert browser.get("/fr/nothing").headers["content-type"].startswith("text/html")
+
+
+def test_a_refund_that_failed_is_sent_again_from_the_desk(enter: Enter, sqlite_town: Town) -> None:
+    town = sqlite_town
+    ada = town.citizen("Ada")
+    made = town.pay_pledge(town.open_offer(town.enterprise()), ada, 50_000)
+    town.withdraw(made.pledge_id)
+    [refund_id] = town.rail.refunds_by_id
+    town.rail.set_refund(refund_id, "failed")
+    town.settle()
+    desk = enter(town.maker)
+    again = f"/fr/operations/refunds/{made.pledge_id}"
+    assert again in desk.get("/fr/operations").text
+    assert enter(ada).post(again).status_code == 403
+    assert town.state(made.pledge_id) == "refund_failed"
+    assert desk.post(again).status_code == 303
+    town.settle()
+    assert (town.state(made.pledge_id), town.balance(f"489400:{ada}")) == ("refunded", 0)
+    assert desk.post(again).status_code == 409
+    assert again not in desk.get("/fr/operations").text
+
+
+def test_a_payment_case_is_closed_with_a_word_on_how(enter: Enter, sqlite_town: Town) -> None:
+    town = sqlite_town
+    with town.book.unit_of_work(actor="system") as uow:
+        open_case(uow, "ytest", Refusal("payment-mode-differs", stated="live", asked="test"), payment_id=None)
+    desk = enter(town.maker)
+    assert "ytest" in desk.get("/fr/operations").text
+    form = {"subject": "ytest", "code": "payment-mode-differs", "reason": ""}
+    silent = desk.post("/fr/operations/cases", data=form)
+    assert (silent.status_code, "Écrivez comment le cas a été traité." in silent.text) == (422, True)
+    assert desk.post("/fr/operations/cases", data=form | {"reason": "renvoyé au payeur"}).status_code == 303
+    assert "ytest" not in desk.get("/fr/operations").text
+    assert desk.post("/fr/operations/cases", data=form | {"reason": "encore"}).status_code == 404
