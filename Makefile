@@ -29,7 +29,7 @@ bench: $(V)/.development ## measure, print and store docs/benchmarks.md
 audit: $(V)/.runtime ## audit the rows of the demo book and its published log
 	@$(V)/bxl audit
 
-docs: $(V)/.development ## render the worked books, the glossary tables and the diagrams
+docs: $(V)/.development ## render the worked books into docs/books
 	@$(V)/python -m tests.worked
 
 lock: $(V)/uv ## write both lock files again from pyproject.toml
