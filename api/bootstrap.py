@@ -25,6 +25,7 @@ from api.rails.sandbox.control import SandboxControl
 from api.settings import LOCAL_HOSTS, Settings
 from contracts.documents.authority import make_receipt_identity
 from contracts.loans.model import DocumentDesk
+from contracts.templates import NEVER_LATE
 from ledger import book as ledger_book
 from ledger.book import Book
 from ledger.clock import SystemClock
@@ -112,9 +113,8 @@ def open_book(settings: Settings) -> Book:
     if not migrations.is_migrated(engine) or not ledger_book.stands(engine, settings.book_id):
         raise Refusal("book-unknown", book=settings.book_id)
     wrapping = read_wrapping_key(settings.keys_folder / _WRAPPING_KEY)
-    return ledger_book.open_book(
-        engine, settings.book_id, clock=SystemClock(), keys=KeyRing(settings.book_id, wrapping)
-    )
+    keys = KeyRing(settings.book_id, wrapping)
+    return ledger_book.open_book(engine, settings.book_id, clock=SystemClock(), keys=keys, late_refused=NEVER_LATE)
 
 
 def create_book(settings: Settings, *, business_date: date | None = None) -> Book:
@@ -149,11 +149,12 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
             clock=clock,
             keys=keys,
             business_date=business_date,
+            late_refused=NEVER_LATE,
         )
     except Refusal as refusal:
         if refusal.code != "book-exists":
             raise
-        return ledger_book.open_book(engine, settings.book_id, clock=clock, keys=keys)
+        return ledger_book.open_book(engine, settings.book_id, clock=clock, keys=keys, late_refused=NEVER_LATE)
 
 
 def book_stands(settings: Settings) -> bool:

@@ -7,15 +7,16 @@ and is kept in one of its own, so that a repetition gets the same refusal even w
 import hmac
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-import sqlalchemy as sa
 from fastapi import Depends, Header
 
 from ledger import requests
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Fact, Refusal
+from ledger.requests import AnsweredMeanwhile
 from ledger.storage.base import JSON, json_text
 from ledger.storage.keys import BOOK_OWNER
 
@@ -67,11 +68,11 @@ def write_once(
             if kept := requests.recall(uow.connection, uow.book_id, own_key, actor=actor, body_hash=body_hash):
                 return _again(kept)
             outcome = do(uow)
-            requests.remember(uow, own_key, body_hash=body_hash, outcome={"done": outcome})
+            uow.remember(own_key, body_hash=body_hash, outcome={"done": outcome})
     except Refusal as refusal:
         _keep_refusal(book, actor, own_key, body_hash, refusal)
         raise
-    except sa.exc.IntegrityError:
+    except AnsweredMeanwhile:
         kept = _answer_of_the_other(book, actor, own_key, body_hash)
         if kept is None:
             raise
@@ -105,10 +106,10 @@ def _keep_refusal(book: Book, actor: str, own_key: str, body_hash: bytes, refusa
     """Keep it, unless it is the kept one or says that the key belongs to another request."""
     if isinstance(refusal, KeptRefusal) or refusal.code == "idempotency-key-reused":
         return
-    with book.unit_of_work(actor=actor) as uow:
+    with suppress(AnsweredMeanwhile), book.unit_of_work(actor=actor) as uow:
         if requests.recall(uow.connection, uow.book_id, own_key, actor=actor, body_hash=body_hash) is None:
             outcome: dict[str, JSON] = {"refused": refusal.code, "facts": dict(refusal.facts)}
-            requests.remember(uow, own_key, body_hash=body_hash, outcome=outcome)
+            uow.remember(own_key, body_hash=body_hash, outcome=outcome)
 
 
 def _answer_of_the_other(book: Book, actor: str, own_key: str, body_hash: bytes) -> Mapping[str, JSON] | None:

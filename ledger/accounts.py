@@ -11,8 +11,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from typing_extensions import override
 
@@ -44,6 +45,7 @@ class ChartRow:
     """One row of the chart: `names` by language; `floor` and `ceiling` are declared on the normal side, in minor units.
 
     `personal`: the owner is a person or an enterprise, so its lines are committed under that owner's own key.
+    `exchange`: a trading account, through which one asset is given for another.
     """
 
     prefix: str
@@ -53,6 +55,7 @@ class ChartRow:
     personal: bool
     floor: int | None
     ceiling: int | None
+    exchange: bool = False
 
     @property
     def minimum(self) -> int | None:
@@ -65,9 +68,14 @@ class ChartRow:
         return self.ceiling if self.normal_side is Side.DEBIT else _negated(self.floor)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class AccountRef:
-    """The identity of an account.
+class _Identity(NamedTuple):
+    code: str
+    owner: str = ""
+    asset: str = "EUR"
+
+
+class AccountRef(_Identity):
+    """The identity of an account: a tuple, since posting looks accounts up more often than it does anything else.
 
     >>> AccountRef.parse("489100:c17", "EUR")
     AccountRef(code='489100', owner='c17', asset='EUR')
@@ -75,17 +83,27 @@ class AccountRef:
     '550100'
     """
 
-    code: str
-    owner: str = ""
-    asset: str = "EUR"
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        if not _CODE.fullmatch(self.code) or not (self.owner == "" or _OWNER.fullmatch(self.owner)):
-            raise Refusal("account-malformed", account=str(self))
+    def __new__(cls, code: str, owner: str = "", asset: str = "EUR") -> "AccountRef":
+        """Refuses `account-malformed`."""
+        if not _CODE.fullmatch(code) or not (owner == "" or _OWNER.fullmatch(owner)):
+            raise Refusal("account-malformed", account=_text(code, owner))
+        return super().__new__(cls, code, owner, asset)
 
     @override
     def __str__(self) -> str:
-        return f"{self.code}:{self.owner}" if self.owner else self.code
+        return _text(self.code, self.owner)
+
+    @classmethod
+    def known(cls, code: str, owner: str, asset: str) -> "AccountRef":
+        """An account that stands already: what was checked when it was opened is not checked again."""
+        return super().__new__(cls, code, owner, asset)
+
+    @property
+    def personal(self) -> bool:
+        """Whether its lines are committed under its owner's own key; refuses `account-not-in-chart`."""
+        return bool(self.owner) and chart_row(self.code).personal
 
     @classmethod
     def parse(cls, text: str, asset: str = "EUR") -> "AccountRef":
@@ -96,6 +114,7 @@ class AccountRef:
         return cls(code, owner, asset)
 
 
+@lru_cache(maxsize=10_000)
 def chart_row(code: str) -> ChartRow:
     """The chart's row for an account `code`, by longest prefix; refuses `account-not-in-chart`."""
     rows = chart()
@@ -112,6 +131,10 @@ def chart() -> Mapping[str, ChartRow]:
     return {prefix: _row(prefix, row) for prefix, row in table.items()}
 
 
+def _text(code: str, owner: str) -> str:
+    return f"{code}:{owner}" if owner else code
+
+
 def _row(prefix: str, row: Mapping[str, str | int | bool]) -> ChartRow:
     floor, ceiling = row.get("floor"), row.get("ceiling")
     return ChartRow(
@@ -122,6 +145,7 @@ def _row(prefix: str, row: Mapping[str, str | int | bool]) -> ChartRow:
         personal=bool(row.get("personal", False)),
         floor=None if floor is None else int(floor),
         ceiling=None if ceiling is None else int(ceiling),
+        exchange=bool(row.get("exchange", False)),
     )
 
 

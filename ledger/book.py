@@ -23,13 +23,14 @@ import sqlalchemy as sa
 
 from ledger import crash, outbox
 from ledger.clock import Clock
-from ledger.decide import PostingResult
 from ledger.errors import InvariantError, Refusal
-from ledger.journal import JournalEntry
+from ledger.facts import Item
 from ledger.lines import GENESIS, ZERO_HASH, AssetRow, EntryRow, genesis_bytes, seal_block
 from ledger.log.merkle import leaf_hash
 from ledger.money import EUR, Asset
-from ledger.posting import post_entries
+from ledger.posting import post_requests
+from ledger.requests import AnsweredMeanwhile
+from ledger.state import ItemResult, Replayed, Request
 from ledger.storage import bulk, tables
 from ledger.storage.base import JSON
 from ledger.storage.dates import read_business_date
@@ -48,6 +49,8 @@ class Book:
     book_id: str
     clock: Clock
     keys: KeyRing
+    late_refused: frozenset[str] = frozenset()
+    """Purposes whose entries may not be dated in a closed period."""
 
     @contextmanager
     def unit_of_work(self, *, actor: str, floors: bool = True) -> Iterator["UnitOfWork"]:
@@ -85,8 +88,9 @@ class UnitOfWork:
         self.clock = book.clock
         self.keys = book.keys
         self.actor = actor
-        self.results: list[PostingResult] = []
-        self._entries: list[JournalEntry] = []
+        self.results: list[ItemResult] = []
+        self._items: list[Item] = []
+        self._answer: tuple[str, bytes, Mapping[str, JSON]] | None = None
         self._assets: list[Asset] = []
         self._floors = floors
         self._emitted = 0
@@ -107,10 +111,15 @@ class UnitOfWork:
         text = base64.b32encode(secrets.token_bytes(_TOKEN_BYTES)).decode().lower()
         return prefix + text[:_TOKEN_CHARACTERS]
 
-    def post(self, entry: JournalEntry) -> None:
-        """Post `entry` when the unit of work ends; `results` holds its number afterwards, in the order of the calls."""
+    def post(self, item: Item) -> None:
+        """Enter `item` when the unit of work ends; `results` holds its number afterwards, in the order of the calls."""
         self._expect_open()
-        self._entries.append(entry)
+        self._items.append(item)
+
+    def remember(self, key: str, *, body_hash: bytes, outcome: Mapping[str, JSON]) -> None:
+        """Keep `outcome` as the answer to the request with this idempotency key, sealed with the rest of this work."""
+        self._expect_open()
+        self._answer = (key, body_hash, outcome)
 
     def open_asset(self, asset: Asset) -> None:
         """Open `asset`, if it is new, before the entries of this unit of work."""
@@ -124,19 +133,30 @@ class UnitOfWork:
         self._emitted += 1
 
     def finish(self) -> None:
-        """Post what was buffered; called once, by the book, as the last step before the commit."""
+        """Enter what was buffered; called once, by the book, as the last step before the commit."""
         self._expect_open()
         self._finished = True
-        if self._entries or self._assets:
-            self.results = post_entries(
-                self.connection,
-                self.book_id,
-                self._entries,
-                clock=self.clock,
-                keys=self.keys,
-                floors=self._floors,
-                assets=self._assets,
-            )
+        if not (self._items or self._assets or self._answer):
+            return
+        request = Request(self._items, actor=self.actor)
+        if self._answer is not None:
+            key, body_hash, outcome = self._answer
+            request = Request(self._items, key, self.actor, body_hash, outcome)
+        [result] = post_requests(
+            self.connection,
+            self.book_id,
+            [request],
+            clock=self.clock,
+            keys=self.keys,
+            floors=self._floors,
+            assets=self._assets,
+            late_refused=self.book.late_refused,
+        )
+        if isinstance(result, Refusal):
+            raise result
+        if isinstance(result, Replayed):
+            raise AnsweredMeanwhile
+        self.results = result
 
     def _expect_open(self) -> None:
         if self._finished:
@@ -153,6 +173,7 @@ def create_book(
     clock: Clock,
     keys: KeyRing,
     business_date: date | None = None,
+    late_refused: frozenset[str] = frozenset(),
 ) -> Book:
     """Begin a book: its row, EUR, its key, and entry 0, which holds the hash of the log's trust policy.
 
@@ -169,14 +190,16 @@ def create_book(
         _write_genesis(connection, book_id, now, policy_hash)
         if business_date is not None:
             connection.execute(sa.insert(tables.business_date).values(**named, current_on=business_date))
-    return Book(engine, book_id, clock, keys)
+    return Book(engine, book_id, clock, keys, late_refused)
 
 
-def open_book(engine: sa.Engine, book_id: str, *, clock: Clock, keys: KeyRing) -> Book:
+def open_book(
+    engine: sa.Engine, book_id: str, *, clock: Clock, keys: KeyRing, late_refused: frozenset[str] = frozenset()
+) -> Book:
     """The book as it stands; refuses `book-unknown`."""
     if not stands(engine, book_id):
         raise Refusal("book-unknown", book=book_id)
-    return Book(engine, book_id, clock, keys)
+    return Book(engine, book_id, clock, keys, late_refused)
 
 
 def stands(engine: sa.Engine, book_id: str) -> bool:
@@ -195,7 +218,7 @@ def _write_genesis(connection: sa.Connection, book_id: str, now: datetime, polic
     absent = dict.fromkeys(("effective_on", "purpose", "fact_key", "body_hash", "evidence", "reverses", "approvals"))
     genesis = EntryRow(
         n=0, block=0, type=GENESIS, booked_at=now, actor="system", lines=0, header_commitment=None,
-        bytes=public, leaf=leaf, **absent,
+        bytes=public, leaf=leaf, details=None, **absent,
     )  # fmt: skip
     block = seal_block(
         book_id=book_id, block=0, first_n=0, leaves=[leaf], postings=0, prev_hash=ZERO_HASH, sealed_at=now

@@ -26,6 +26,11 @@ CRASH_POINTS = (
 _armed = os.environ.get("BXL_CRASH_AT", "")
 
 
+def is_armed(point: str) -> bool:
+    """Whether the process is to die at `point`: what is usually one step then stops there."""
+    return point == _armed
+
+
 def reach(point: str) -> None:
     """Die here, without any clean-up, if this `point` is the armed one."""
     if point == _armed:

@@ -1,135 +1,71 @@
 """The pure function that decides: state and ordered requests in; entries, new balances and one result per request out.
 
-No clock, no input or output. A request is a sequence of entries that stand or fall together; a refusal undoes its own
+No clock, no input or output. A request is a sequence of items that stand or fall together; a refusal undoes its own
 request and nothing else. What is accepted is numbered from the book's head without gaps, committed line by line, and
 sealed by one block:
 
     accounts/1   n          opens the accounts and assets that the entries below need (only if there are any)
-    posting/1    n + 1 ...  one per accepted entry
+    ...          n + 1 ...  one entry per accepted item, in order
     block                   first and last number, RFC 6962 root of the leaves, hash of the block before
+
+Judging stands in `ledger.judge`; here, what was accepted becomes rows.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from typing import NamedTuple
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
-from ledger.accounts import AccountRef, Side, chart_row
+from ledger.accounts import AccountRef
 from ledger.errors import InvariantError, Refusal
+from ledger.facts import Finding, Hold, Item, Note, PeriodClose, Release, RuleChange
 from ledger.journal import JournalEntry
+from ledger.judge import Accepted, Judge, Place, Position, Twin, Verdict
 from ledger.lines import (
     ACCOUNTS,
     BOOK_KEY,
+    HOLD,
+    NOTE,
+    PERIOD,
     POSTING,
+    RELEASE,
+    RULES,
     AccountRow,
     AssetRow,
-    BlockRow,
+    Details,
     EntryRow,
+    FindingRow,
+    HoldLineRow,
+    HoldRow,
+    HoldStepRow,
+    PeriodRow,
     PostingRow,
+    RequestRow,
+    RuleRow,
     account_line,
     asset_line,
     header_line,
-    posting_line,
+    hold_line,
+    instant_text,
+    plain_header,
+    posting_bytes,
+    posting_opening,
+    rule_line,
     seal_block,
 )
-from ledger.log.leaf import JSON, commit_line, entry_bytes, nonce
+from ledger.log.leaf import JSON, canonical_json, entry_bytes
 from ledger.log.merkle import leaf_hash
-from ledger.money import EUR, Asset
-
-MAX_BALANCE = 2**63 - 1
-
-Legs = Counter[tuple[AccountRef, int, int]]
-"""The lines of an entry as (account, debit, credit), counted: what a reversal must mirror."""
+from ledger.money import Asset
+from ledger.state import AccountState, Decision, Head, ItemResult, Replayed, Request, Result, State
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where a book stands: the next numbers to give, and the last block's hash and instant."""
-
-    next_n: int
-    next_block: int
-    next_account: int
-    last_hash: bytes
-    last_booked_at: datetime
-
-
-@dataclass(slots=True)
-class AccountState:
-    """An open account: signed balance (debits minus credits), number of postings, limits, last commitment."""
-
-    account_id: int
-    ref: AccountRef
-    personal: bool
-    posted: int = 0
-    seq: int = 0
-    minimum: int | None = None
-    maximum: int | None = None
-    last_commitment: bytes | None = None
-
-    @property
-    def key_owner(self) -> str:
-        """Whose key hides this account's lines."""
-        return self.ref.owner if self.personal else BOOK_KEY
-
-
-class KnownEntry(NamedTuple):
-    """An entry that stands already."""
-
-    n: int
-    body_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A posted entry that a reversal names."""
-
-    n: int
-    legs: Legs
-    is_reversal: bool
-    is_reversed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that the decision rests on: what the requests name, as far as it exists."""
-
-    book_id: str
-    head: Head
-    accounts: Mapping[AccountRef, AccountState] = field(default_factory=dict)
-    assets: Mapping[str, int] = field(default_factory=lambda: {EUR.code: EUR.scale})
-    known: Mapping[str, KnownEntry] = field(default_factory=dict)
-    targets: Mapping[str, Target] = field(default_factory=dict)
-
-
-class PostingResult(NamedTuple):
-    """The number of the entry with this fact key, and whether it stood before."""
-
-    key: str
-    n: int
-    duplicate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What to write, and what to answer. `block` is None when nothing new was accepted."""
-
-    results: list[list[PostingResult] | Refusal]
-    head: Head
-    block: BlockRow | None = None
-    entries: list[EntryRow] = field(default_factory=list)
-    postings: list[PostingRow] = field(default_factory=list)
-    assets: list[AssetRow] = field(default_factory=list)
-    accounts: list[AccountRow] = field(default_factory=list)
-    opened: list[AccountState] = field(default_factory=list)
-    changed: list[AccountState] = field(default_factory=list)
-
-
-def decide(
+def decide(  # noqa: PLR0913 -- state, question, and the three things that a pure function is told
     state: State,
-    requests: Sequence[Sequence[JournalEntry]],
+    requests: Sequence[Request],
     *,
     now: datetime,
+    today: date,
     keys: Mapping[str, bytes],
     floors: bool = True,
     new_assets: Sequence[Asset] = (),
@@ -139,194 +75,284 @@ def decide(
     `keys` holds the subject key of every owner of a personal account named, and the book's own under "".
     With `floors` false, accounts are opened without limits; limits that stand already are kept.
     """
-    opened_assets = _assets_to_open(state, new_assets)
-    judge = _Judge(state, opened_assets, floors=floors)
-    verdicts = [judge.judge(request) for request in requests]
     booked_at = max(now, state.head.last_booked_at)
+    opened_assets = _assets_to_open(state, new_assets)
+    judge = Judge(state, opened_assets, floors=floors, now=booked_at, today=today)
+    verdicts = [judge.judge(request) for request in requests]
     builder = _Builder(state, judge, keys, booked_at)
     builder.open(opened_assets)
     for accepted in judge.accepted:
-        builder.post(accepted)
-    results = [verdict if isinstance(verdict, Refusal) else list(builder.answer(verdict)) for verdict in verdicts]
+        builder.enter(accepted)
+    results: list[Result] = []
+    for verdict in verdicts:
+        results.append(builder.answer(verdict, results))
+    builder.keep(requests, results)
     return builder.seal(results)
 
 
-def owners_named(requests: Sequence[Sequence[JournalEntry]]) -> set[str]:
+def owners_named(requests: Sequence[Request]) -> set[str]:
     """Whose keys `decide` may need: the book's and those of every owner of an account that the chart calls personal."""
-    owners = {
-        p.account.owner for request in requests for entry in request for p in entry.postings if _is_personal(p.account)
-    }
-    return owners | {BOOK_KEY}
+    return {BOOK_KEY} | {ref.owner for ref in accounts_named(requests) if ref.personal}
 
 
-def legs_of(entry: JournalEntry) -> Legs:
-    """The entry's lines, counted."""
-    return Counter((p.account, p.debit, p.credit) for p in entry.postings)
+def accounts_named(requests: Sequence[Request]) -> dict[AccountRef, None]:
+    """The accounts that the items name, each once, in order; those of a hold that is settled or ended are not named."""
+    return {ref: None for request in requests for item in request.items for ref in _refs(item)}
 
 
-def mirrored(legs: Legs) -> Legs:
-    """The same lines with debit and credit exchanged."""
-    return Counter({(account, credit, debit): count for (account, debit, credit), count in legs.items()})
+def _refs(item: Item) -> list[AccountRef]:
+    if isinstance(item, JournalEntry):
+        return [posting.account for posting in item.postings]
+    if isinstance(item, Hold):
+        return [posting.account for posting in item.entry.postings]
+    return [item.account] if isinstance(item, RuleChange) else []
 
 
-class _Accepted(NamedTuple):
-    entry: JournalEntry
-    body_hash: str
-    reverses: "int | _Position | None"
+@dataclass(slots=True)
+class _Working:
+    """An account as entries are built, one posting after the other, and what repeats in each of its lines."""
 
-
-class _Position(int):
-    """The place of an entry among those accepted in this batch; its number follows once all are judged."""
-
-
-class _Judge:
-    """First pass: accept or refuse, on balances that move as entries are accepted."""
-
-    def __init__(self, state: State, opened_assets: Sequence[Asset], *, floors: bool) -> None:
-        self._state = state
-        self._floors = floors
-        self._assets = set(state.assets) | {asset.code for asset in opened_assets}
-        self.accepted: list[_Accepted] = []
-        self.to_open: dict[AccountRef, AccountState] = {}  # in order of first use
-        self._posted: dict[AccountRef, int] = {}
-        self._before: dict[AccountRef, int | None] = {}  # balances before the request at hand
-        self._positions: dict[str, _Position] = {}
-        self._reversed: set[str] = set()
-
-    def judge(self, request: Sequence[JournalEntry]) -> list[tuple[str, int | _Position, bool]] | Refusal:
-        """The place of each entry, or why the request is refused; a refusal leaves no trace."""
-        accepted, opened = len(self.accepted), len(self.to_open)
-        self._before = {}
-        try:
-            return [self._judge_entry(entry) for entry in request]
-        except Refusal as refusal:
-            self._undo(accepted, opened)
-            return refusal
-
-    def _undo(self, accepted: int, opened: int) -> None:
-        for item in self.accepted[accepted:]:
-            del self._positions[item.entry.key]
-            self._reversed.discard(item.entry.reverses or "")
-        del self.accepted[accepted:]
-        for ref in list(self.to_open)[opened:]:
-            del self.to_open[ref]
-        for ref, posted in self._before.items():
-            if posted is None:
-                del self._posted[ref]
-            else:
-                self._posted[ref] = posted
-
-    def _judge_entry(self, entry: JournalEntry) -> tuple[str, int | _Position, bool]:
-        body_hash = entry.body_hash()
-        standing = self._standing(entry.key)
-        if standing is not None:
-            place, standing_hash = standing
-            if standing_hash != body_hash:
-                raise Refusal("fact-key-reused", key=entry.key)
-            return entry.key, place, True
-        reverses = self._check_reversal(entry)
-        try:
-            self._apply(entry)
-        except Refusal as refusal:  # what is wrong with an account says which entry met it
-            raise Refusal(refusal.code, key=entry.key, **refusal.facts) from refusal
-        position = self._positions[entry.key] = _Position(len(self.accepted))
-        self.accepted.append(_Accepted(entry, body_hash, reverses))
-        if entry.reverses is not None:
-            self._reversed.add(entry.reverses)
-        return entry.key, position, False
-
-    def _standing(self, key: str) -> tuple[int | _Position, str] | None:
-        if key in self._positions:
-            position = self._positions[key]
-            return position, self.accepted[position].body_hash
-        known = self._state.known.get(key)
-        return None if known is None else (known.n, known.body_hash.hex())
-
-    def _check_reversal(self, entry: JournalEntry) -> "int | _Position | None":
-        if entry.reverses is None:
-            return None
-        facts = {"key": entry.key, "reverses": entry.reverses}
-        place: int | _Position
-        if entry.reverses in self._positions:
-            place = self._positions[entry.reverses]
-            original = self.accepted[place].entry
-            legs, is_reversal, is_reversed = legs_of(original), original.reverses is not None, False
-        elif entry.reverses in self._state.targets:
-            target = self._state.targets[entry.reverses]
-            place, legs, is_reversal, is_reversed = target.n, target.legs, target.is_reversal, target.is_reversed
-        else:
-            raise Refusal("entry-reverses-unknown", **facts)
-        if is_reversal:
-            raise Refusal("reversal-of-reversal", **facts)
-        if is_reversed or entry.reverses in self._reversed:
-            raise Refusal("entry-already-reversed", **facts)
-        if legs_of(entry) != mirrored(legs):
-            raise Refusal("entry-is-not-mirror", **facts)
-        return place
-
-    def _apply(self, entry: JournalEntry) -> None:
-        """Move the scratch balances by the whole entry, then hold each against its account's limits."""
-        changes: dict[AccountRef, int] = {}
-        for posting in entry.postings:
-            changes[posting.account] = changes.get(posting.account, 0) + posting.signed
-        accounts = {ref: self._account(ref) for ref in changes}  # what does not exist is said before what is short
-        for ref, change in changes.items():
-            account = accounts[ref]
-            posted = self._posted.get(ref, account.posted) + change
-            _check_limits(account, posted)
-            self._before.setdefault(ref, self._posted.get(ref))
-            self._posted[ref] = posted
-
-    def _account(self, ref: AccountRef) -> AccountState:
-        account = self._state.accounts.get(ref) or self.to_open.get(ref)
-        if account is None:
-            row = chart_row(ref.code)
-            if ref.asset not in self._assets:
-                raise Refusal("unknown-asset", asset=ref.asset, account=str(ref))
-            limits = (row.minimum, row.maximum) if self._floors else (None, None)
-            number = self._state.head.next_account + len(self.to_open)
-            account = AccountState(number, ref, _is_personal(ref), minimum=limits[0], maximum=limits[1])
-            self.to_open[ref] = account
-        return account
+    state: AccountState
+    key: bytes
+    opening: str
+    posted: int
+    seq: int
+    last: bytes | None
 
 
 class _Builder:
     """Second pass: numbers, commitments, leaves, rows."""
 
-    def __init__(self, state: State, judge: _Judge, keys: Mapping[str, bytes], booked_at: datetime) -> None:
+    def __init__(self, state: State, judge: Judge, keys: Mapping[str, bytes], booked_at: datetime) -> None:
         self._state = state
+        self._head = state.head
+        self._judge = judge
         self._keys = keys
         self._booked_at = booked_at
-        self._to_open = judge.to_open
+        self._at = instant_text(booked_at)
+        self._prefix = state.book_id.encode() + b"\x00"
         self._opening = 0
-        self._accounts: dict[AccountRef, AccountState] = {}  # working copies of those touched
-        self.entries: list[EntryRow] = []
-        self.postings: list[PostingRow] = []
-        self.asset_rows: list[AssetRow] = []
-        self.account_rows: list[AccountRow] = []
+        self._working: dict[int, _Working] = {}  # by the account's number
+        self._postings_before = 0
+        self.decided = Decision([], state.head)
 
     def open(self, assets: Sequence[Asset]) -> None:
         """One accounts/1 entry for all assets and accounts that are new."""
-        if not assets and not self._to_open:
+        to_open = self._judge.to_open
+        if not assets and not to_open:
             return
-        self._opening, n = 1, self._state.head.next_n
-        header = header_line(actor="system", at=self._booked_at)
-        commitments = [self._commit(BOOK_KEY, n, 0, header)]
+        self._opening, n = 1, self._head.next_n
+        commitments = [self._commit(BOOK_KEY, n, 0, header_line(actor="system", at=self._booked_at))]
         for line, asset in enumerate(assets, start=1):
             commitments.append(self._commit(BOOK_KEY, n, line, asset_line(asset.code, asset.scale)))
-            self.asset_rows.append(AssetRow(asset.code, asset.scale, n, line, commitments[-1]))
-        for line, (ref, account) in enumerate(self._to_open.items(), start=len(assets) + 1):
+            self.decided.assets.append(AssetRow(asset.code, asset.scale, n, line, commitments[-1]))
+        for line, (ref, scratch) in enumerate(to_open.items(), start=len(assets) + 1):
+            account = scratch.state
             stated = account_line(ref, account.minimum, account.maximum)
             commitments.append(self._commit(account.key_owner, n, line, stated))
             row = (account.account_id, ref.code, ref.owner, ref.asset, account.personal, n, line, commitments[-1])
-            self.account_rows.append(AccountRow(*row))
-        self._add_entry(ACCOUNTS, commitments, actor="system")
+            self.decided.accounts.append(AccountRow(*row))
+            self.decided.rules.append(RuleRow(account.account_id, 1, account.minimum, account.maximum, n))
+        self._add_entry(ACCOUNTS, commitments)
 
-    def post(self, accepted: _Accepted) -> None:
-        """One posting/1 entry."""
-        entry, n = accepted.entry, self._state.head.next_n + len(self.entries)
-        reverses = self._number(accepted.reverses)
-        header = header_line(
+    def enter(self, accepted: Accepted) -> None:
+        """One entry for an accepted item."""
+        match accepted.item:
+            case JournalEntry() as item:
+                self._post(item, accepted)
+            case Hold() as item:
+                self._hold(item, accepted)
+            case Release() as item:
+                self._release(item, accepted)
+            case RuleChange() as item:
+                self._change_rule(item, accepted)
+            case PeriodClose() as item:
+                self._close_period(item, accepted)
+            case Note() as item:
+                about: dict[str, JSON] = {"about": self._number(accepted.names), "text": item.text}
+                self._simple(NOTE, item, accepted, about)
+            case Finding() as item:
+                self._find(item, accepted)
+
+    def answer(self, verdict: list[Verdict] | Refusal | Replayed | Twin, before: Sequence[Result]) -> Result:
+        """The verdict with its places turned into numbers; a twin gets what the one before got."""
+        if isinstance(verdict, Twin):
+            first = before[verdict.index]
+            return first if isinstance(first, Replayed) else Replayed(outcome_of(first))
+        if not isinstance(verdict, list):
+            return verdict
+        return [ItemResult(each.key, self._number(each.place), each.duplicate) for each in verdict]
+
+    def keep(self, requests: Sequence[Request], results: Sequence[Result]) -> None:
+        """The answers of requests that have a key and were not answered before, refusals included."""
+        for request, result in zip(requests, results, strict=True):
+            if request.key is None or isinstance(result, Replayed):
+                continue
+            if isinstance(result, Refusal) and result.code == "idempotency-key-reused":
+                continue
+            outcome = outcome_of(result) if request.answer is None else request.answer
+            place = (self._head.next_block, len(self.decided.requests))
+            row = (request.key, request.actor, request.body_hash, outcome, self._booked_at, *place)
+            self.decided.requests.append(RequestRow(*row))
+
+    def seal(self, results: list[Result]) -> Decision:
+        """The whole decision, with its block if there is anything to write."""
+        head, decided = self._head, self.decided
+        if not decided.entries and not decided.requests:
+            return Decision(results, head)
+        block = seal_block(
+            book_id=self._state.book_id,
+            block=head.next_block,
+            first_n=head.next_n,
+            leaves=[entry.leaf for entry in decided.entries],
+            postings=len(decided.postings),
+            prev_hash=head.last_hash,
+            sealed_at=self._booked_at,
+            requests=[request.digest() for request in decided.requests],
+        )
+        after = Head(
+            next_n=block.last_n + 1,
+            next_block=head.next_block + 1,
+            next_account=head.next_account + len(self._judge.to_open),
+            last_hash=block.hash,
+            last_booked_at=self._booked_at,
+            closed_on=self._judge.closed_on,
+        )
+        opened, changed = self._moved()
+        return Decision(
+            results=results, head=after, block=block, opened=opened, changed=changed,
+            entries=decided.entries, postings=decided.postings, assets=decided.assets, accounts=decided.accounts,
+            rules=decided.rules, holds=decided.holds, hold_lines=decided.hold_lines, hold_steps=decided.hold_steps,
+            periods=decided.periods, findings=decided.findings, requests=decided.requests,
+        )  # fmt: skip
+
+    def _moved(self) -> tuple[list[AccountState], list[AccountState]]:
+        """Accounts as they are afterwards: those that are new, and those of before that have changed."""
+        opened, changed = [], []
+        for scratch in self._judge.touched():
+            before, working = scratch.state, self._working.get(scratch.state.account_id)
+            after = before.copy()
+            after.held_debit, after.held_credit = scratch.held_debit, scratch.held_credit
+            after.minimum, after.maximum = scratch.minimum, scratch.maximum
+            after.closed, after.version = scratch.closed, scratch.version
+            if working is not None:
+                after.posted, after.seq, after.last_commitment = working.posted, working.seq, working.last
+            if after.posted != scratch.posted:
+                raise InvariantError(f"what was judged and what was posted differ on {before.ref}")
+            if before.ref in self._judge.to_open:
+                opened.append(after)
+            elif after != before:
+                changed.append(after)
+        return opened, changed
+
+    # one entry each
+
+    def _post(self, entry: JournalEntry, accepted: Accepted) -> None:
+        n = self._next_n()
+        details = self._posting_details(entry, accepted)
+        reverses = self._number(accepted.names) if entry.reverses is not None else None
+        message = self._prefix + n.to_bytes(8, "big")
+        if details is None and not entry.approvals and entry.evidence is None and reverses is None:
+            on = entry.effective_on.isoformat()
+            header = plain_header(entry.actor, self._at, entry.key, on, entry.purpose)
+        else:
+            header = canonical_json(dict(self._header(entry, reverses=reverses, details=details)))
+        commitments = [_commitment(self._keys[BOOK_KEY], message, 0, header)]
+        for line, (posting, scratch) in enumerate(zip(entry.postings, accepted.accounts, strict=True), start=1):
+            account = self._working.get(scratch.state.account_id) or self._work(scratch.state)
+            debit, credit, personal = posting.debit, posting.credit, account.state.personal
+            account.seq += 1
+            account.posted += debit - credit
+            seq, prev = (account.seq, account.last) if personal else (None, None)
+            stated = posting_bytes(account.opening, debit, credit, seq=seq, prev=prev)
+            account.last = _commitment(account.key, message, line, stated)
+            commitments.append(account.last)
+            self.decided.postings.append(
+                PostingRow(
+                    account.state.account_id, account.seq, n, line, debit, credit, account.posted,
+                    entry.effective_on, account.last, accepted.late,
+                )
+            )  # fmt: skip
+        self._add_entry(POSTING, commitments, stated=entry, accepted=accepted, reverses=reverses, details=details)
+        if accepted.step is not None:
+            self._add_step(accepted, n)
+
+    def _posting_details(self, entry: JournalEntry, accepted: Accepted) -> Details | None:
+        if accepted.late is None and entry.settles is None and not entry.metadata:
+            return None
+        details: dict[str, JSON] = {}
+        if accepted.late is not None:
+            details["restates"] = accepted.late.isoformat()
+        if entry.settles is not None:
+            details["hold"] = self._number(accepted.names)
+            if entry.releases_rest:
+                details["rest"] = "released"
+        if entry.metadata:
+            details["meta"] = dict(entry.metadata)
+        return details
+
+    def _hold(self, item: Hold, accepted: Accepted) -> None:
+        n, entry = self._next_n(), item.entry
+        details: dict[str, JSON] = {}
+        if item.expires_at is not None:
+            details["expires"] = instant_text(item.expires_at)
+        if entry.metadata:
+            details["meta"] = dict(entry.metadata)
+        commitments = [self._commit(BOOK_KEY, n, 0, self._header(entry, details=details or None))]
+        expires_at = None if item.expires_at is None else item.expires_at.astimezone(UTC)
+        self.decided.holds.append(HoldRow(n, expires_at))
+        for line, (posting, scratch) in enumerate(zip(entry.postings, accepted.accounts, strict=True), start=1):
+            stated = hold_line(posting.account, posting.debit, posting.credit)
+            commitments.append(self._commit(scratch.state.key_owner, n, line, stated))
+            row = (n, line, scratch.state.account_id, posting.debit, posting.credit, commitments[-1])
+            self.decided.hold_lines.append(HoldLineRow(*row))
+        self._add_entry(HOLD, commitments, stated=entry, accepted=accepted, details=details or None)
+
+    def _release(self, item: Release, accepted: Accepted) -> None:
+        self._add_step(accepted, self._next_n())
+        self._simple(RELEASE, item, accepted, {"hold": self._number(accepted.names), "step": item.kind.value})
+
+    def _change_rule(self, item: RuleChange, accepted: Accepted) -> None:
+        n, account = self._next_n(), accepted.accounts[0].state
+        header = self._header_of(item, None)
+        stated = rule_line(item.account, accepted.version, item.minimum, item.maximum, closed=item.closed)
+        commitments = [self._commit(BOOK_KEY, n, 0, header), self._commit(account.key_owner, n, 1, stated)]
+        limits = (item.minimum, item.maximum, n, item.closed)
+        self.decided.rules.append(RuleRow(account.account_id, accepted.version, *limits, commitments[1]))
+        self._add_entry(RULES, commitments, stated=item, accepted=accepted)
+
+    def _close_period(self, item: PeriodClose, accepted: Accepted) -> None:
+        since_on = None if accepted.since is None else accepted.since + timedelta(days=1)
+        self.decided.periods.append(PeriodRow(item.until_on, since_on, self._next_n()))
+        details: dict[str, JSON] = {"until": item.until_on.isoformat()}
+        if since_on is not None:
+            details["since"] = since_on.isoformat()
+        self._simple(PERIOD, item, accepted, details)
+
+    def _find(self, item: Finding, accepted: Accepted) -> None:
+        n = self._next_n()
+        commitments = [self._commit(BOOK_KEY, n, 0, self._header_of(item, None))]
+        for line, stated in enumerate(item.lines, start=1):
+            commitments.append(self._commit(BOOK_KEY, n, line, stated))
+            self.decided.findings.append(FindingRow(n, line, dict(stated), commitments[-1]))
+        self._add_entry(item.type, commitments, stated=item, accepted=accepted)
+
+    def _simple(self, entry_type: str, item: Item, accepted: Accepted, details: Details) -> None:
+        """An entry whose header says it all."""
+        commitments = [self._commit(BOOK_KEY, self._next_n(), 0, self._header_of(item, details))]
+        self._add_entry(entry_type, commitments, stated=item, accepted=accepted, details=details)
+
+    def _add_step(self, accepted: Accepted, n: int) -> None:
+        assert accepted.step is not None
+        step, kind = accepted.step
+        self.decided.hold_steps.append(HoldStepRow(self._number(accepted.names), step, kind, n))
+
+    # what entries are made of
+
+    def _header(
+        self, entry: JournalEntry, *, reverses: int | None = None, details: Details | None = None
+    ) -> Mapping[str, JSON]:
+        return header_line(
             actor=entry.actor,
             at=self._booked_at,
             key=entry.key,
@@ -335,117 +361,92 @@ class _Builder:
             evidence=entry.evidence,
             reverses=reverses,
             approvals=entry.approvals,
-        )
-        commitments = [self._commit(BOOK_KEY, n, 0, header)]
-        for line, posting in enumerate(entry.postings, start=1):
-            account = self._working_copy(posting.account)
-            account.seq += 1
-            account.posted += posting.signed
-            seq, prev = (account.seq, account.last_commitment) if account.personal else (None, None)
-            stated = posting_line(posting.account, posting.debit, posting.credit, seq=seq, prev=prev)
-            account.last_commitment = self._commit(account.key_owner, n, line, stated)
-            commitments.append(account.last_commitment)
-            amounts = (posting.debit, posting.credit, account.posted)
-            row = (account.account_id, account.seq, n, line, *amounts, entry.effective_on, account.last_commitment)
-            self.postings.append(PostingRow(*row))
-        self._add_entry(
-            POSTING,
-            commitments,
-            actor=entry.actor,
-            effective_on=entry.effective_on,
-            purpose=entry.purpose,
-            fact_key=entry.key,
-            body_hash=bytes.fromhex(accepted.body_hash),
-            evidence=bytes.fromhex(entry.evidence) if entry.evidence else None,
-            reverses=reverses,
-            approvals=list(entry.approvals) or None,
+            details=details,
         )
 
-    def answer(self, verdict: list[tuple[str, int | _Position, bool]]) -> Iterator[PostingResult]:
-        """The verdict with its places turned into numbers."""
-        for key, place, duplicate in verdict:
-            n = self._number(place)
-            assert n is not None
-            yield PostingResult(key, n, duplicate)
-
-    def seal(self, results: list[list[PostingResult] | Refusal]) -> Decision:
-        """The whole decision, with its block if anything new was accepted."""
-        head = self._state.head
-        if not self.entries:
-            return Decision(results, head)
-        block = seal_block(
-            book_id=self._state.book_id,
-            block=head.next_block,
-            first_n=head.next_n,
-            leaves=[entry.leaf for entry in self.entries],
-            postings=len(self.postings),
-            prev_hash=head.last_hash,
-            sealed_at=self._booked_at,
-        )
-        after = Head(
-            next_n=block.last_n + 1,
-            next_block=head.next_block + 1,
-            next_account=head.next_account + len(self._to_open),
-            last_hash=block.hash,
-            last_booked_at=self._booked_at,
-        )
-        opened = [self._accounts.get(ref, account) for ref, account in self._to_open.items()]
-        changed = [account for ref, account in self._accounts.items() if ref not in self._to_open]
-        return Decision(
-            results, after, block, self.entries, self.postings, self.asset_rows, self.account_rows, opened, changed
+    def _header_of(self, item: Item, details: Details | None) -> Mapping[str, JSON]:
+        evidence, approvals = getattr(item, "evidence", None), getattr(item, "approvals", ())
+        return header_line(
+            actor=item.actor,
+            at=self._booked_at,
+            key=item.key,
+            evidence=evidence,
+            approvals=approvals,
+            details=details,
         )
 
-    def _add_entry(  # noqa: PLR0913 -- the columns of a row
+    def _add_entry(
         self,
         entry_type: str,
         commitments: Sequence[bytes],
         *,
-        actor: str,
-        effective_on: date | None = None,
-        purpose: str | None = None,
-        fact_key: str | None = None,
-        body_hash: bytes | None = None,
-        evidence: bytes | None = None,
+        stated: Item | None = None,
+        accepted: Accepted | None = None,
         reverses: int | None = None,
-        approvals: list[str] | None = None,
+        details: Details | None = None,
     ) -> None:
-        n = self._state.head.next_n + len(self.entries)
+        n = self._next_n()
         public = entry_bytes(n, entry_type, self._booked_at, commitments)
-        self.entries.append(
+        journal = stated if isinstance(stated, JournalEntry) else None
+        evidence, approvals = getattr(stated, "evidence", None), getattr(stated, "approvals", ())
+        self.decided.entries.append(
             EntryRow(
-                n=n,
-                block=self._state.head.next_block,
-                type=entry_type,
-                effective_on=effective_on,
-                booked_at=self._booked_at,
-                purpose=purpose,
-                fact_key=fact_key,
-                body_hash=body_hash,
-                evidence=evidence,
-                reverses=reverses,
-                actor=actor,
-                approvals=approvals,
-                lines=len(commitments),
-                header_commitment=commitments[0],
-                bytes=public,
-                leaf=leaf_hash(public),
+                n,
+                self._head.next_block,
+                entry_type,
+                None if journal is None else journal.effective_on,
+                self._booked_at,
+                None if journal is None else journal.purpose,
+                None if stated is None else stated.key,
+                None if accepted is None else accepted.body_hash,
+                bytes.fromhex(evidence) if evidence else None,
+                reverses,
+                "system" if stated is None else stated.actor,
+                list(approvals) or None,
+                len(commitments),
+                commitments[0],
+                public,
+                leaf_hash(public),
+                details,
             )
         )
 
     def _commit(self, owner: str, n: int, line: int, stated: Mapping[str, JSON]) -> bytes:
+        message = self._prefix + n.to_bytes(8, "big")
+        return _commitment(self._key(owner), message, line, canonical_json(dict(stated)))
+
+    def _key(self, owner: str) -> bytes:
         if owner not in self._keys:
             raise InvariantError(f"no subject key for {owner!r}")
-        return commit_line(nonce(self._keys[owner], self._state.book_id, n, line), stated)
+        return self._keys[owner]
 
-    def _working_copy(self, ref: AccountRef) -> AccountState:
-        if ref not in self._accounts:
-            self._accounts[ref] = replace(self._state.accounts.get(ref) or self._to_open[ref])
-        return self._accounts[ref]
+    def _work(self, state: AccountState) -> _Working:
+        key, opening = self._key(state.key_owner), posting_opening(state.ref)
+        account = _Working(state, key, opening, state.posted, state.seq, state.last_commitment)
+        self._working[state.account_id] = account
+        return account
 
-    def _number(self, place: "int | _Position | None") -> int | None:
-        if isinstance(place, _Position):
-            return self._state.head.next_n + self._opening + int(place)
+    def _next_n(self) -> int:
+        return self._head.next_n + len(self.decided.entries)
+
+    def _number(self, place: Place | None) -> int:
+        assert place is not None
+        if isinstance(place, Position):
+            return self._head.next_n + self._opening + int(place)
         return place
+
+
+def outcome_of(result: list[ItemResult] | Refusal) -> Mapping[str, object]:
+    """A result as it is kept under an idempotency key: `{"done": [...]}`, or `{"refused": code, "facts": {...}}`."""
+    if isinstance(result, Refusal):
+        return {"refused": result.code, "facts": dict(result.facts)}
+    return {"done": [{"key": each.key, "n": each.n, "duplicate": each.duplicate} for each in result]}
+
+
+def _commitment(key: bytes, message: bytes, line: int, stated: bytes) -> bytes:
+    """SHA-256(nonce || line), where the nonce is HMAC-SHA-256(key, book || 00 || n || line)."""
+    nonce = hmac.digest(key, message + line.to_bytes(4, "big"), "sha256")
+    return hashlib.sha256(nonce + stated).digest()
 
 
 def _assets_to_open(state: State, new_assets: Sequence[Asset]) -> list[Asset]:
@@ -458,23 +459,3 @@ def _assets_to_open(state: State, new_assets: Sequence[Asset]) -> list[Asset]:
         if asset.code not in state.assets:
             opened[asset.code] = asset
     return list(opened.values())
-
-
-def _check_limits(account: AccountState, posted: int) -> None:
-    if abs(posted) > MAX_BALANCE:
-        raise Refusal("balance-too-large", account=str(account.ref))
-    below = account.minimum is not None and posted < account.minimum
-    above = account.maximum is not None and posted > account.maximum
-    if not below and not above:
-        return
-    limit = account.minimum if below else account.maximum
-    assert limit is not None
-    normal_is_debit = chart_row(account.ref.code).normal_side is Side.DEBIT
-    code = "floor-breached" if below == normal_is_debit else "ceiling-breached"
-    missing = abs(posted - limit)
-    unit = "missing_cents" if account.ref.asset == EUR.code else "missing"
-    raise Refusal(code, account=str(account.ref), asset=account.ref.asset, **{unit: missing})
-
-
-def _is_personal(ref: AccountRef) -> bool:
-    return bool(ref.owner) and chart_row(ref.code).personal

@@ -2,14 +2,15 @@
 
 An entry carries the date of effect, a purpose (a short stable word, such as `pledge-paid`), the fact key that makes it
 exactly-once, the actor, and the hash of its evidence. It has no number and no instant yet: posting gives them.
+What else can be entered in the record, from holds to period closes, is in `ledger.facts`.
 """
 
 import hashlib
 import json
 import re
 import unicodedata
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from ledger.accounts import AccountRef
@@ -21,6 +22,9 @@ MAX_TEXT = 200
 _ACTOR = re.compile(r"[a-z0-9][a-z0-9.:-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
+MAX_METADATA = 20
+_METADATA_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,10 @@ class Posting:
 class JournalEntry:
     """A balanced entry that is yet to be posted; construction refuses what can never be posted.
 
-    `key` is the fact key, unique among a book's posted entries. `evidence` is a SHA-256 in hex. `reverses` names the
-    fact key of the entry that this one mirrors. `approvals` are the identifiers of the four-eyes approvals it rests on.
+    `key` is the fact key, unique among a book's entries. `evidence` is a SHA-256 in hex. `reverses` names the fact key
+    of the entry that this one mirrors. `approvals` are the identifiers of the four-eyes approvals it rests on.
+    `settles` names the fact key of the hold whose reserved amounts it posts; with `releases_rest`, what stays reserved
+    after it is freed. `metadata` is up to 20 texts by name (`[a-z][a-z0-9_]*`), committed to like everything else.
     """
 
     key: str
@@ -66,45 +72,88 @@ class JournalEntry:
     evidence: str | None = None
     reverses: str | None = None
     approvals: tuple[str, ...] = ()
+    settles: str | None = None
+    releases_rest: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        if not is_plain_text(self.key):
-            raise Refusal("key-malformed", key=repr(self.key[:MAX_TEXT]))
+        check_key(self.key)
         if not is_plain_text(self.purpose):
             raise Refusal("purpose-malformed", key=self.key, purpose=repr(self.purpose[:MAX_TEXT]))
-        if not _ACTOR.fullmatch(self.actor):
-            raise Refusal("actor-malformed", actor=self.actor[:64])
-        if self.evidence is not None and not _SHA256.fullmatch(self.evidence):
-            raise Refusal("evidence-malformed", key=self.key)
-        if not _FIRST_YEAR <= self.effective_on.year < _LAST_YEAR:
-            raise Refusal("date-out-of-range", key=self.key, effective_on=self.effective_on.isoformat())
+        check_actor(self.actor)
+        check_evidence(self.key, self.evidence)
+        check_date(self.key, self.effective_on)
         if len(self.postings) < 2:  # noqa: PLR2004 -- double entry needs two lines
             raise Refusal("entry-has-too-few-postings", key=self.key)
         if len(self.postings) > MAX_POSTINGS:
             raise Refusal("entry-has-too-many-postings", key=self.key, postings=len(self.postings), limit=MAX_POSTINGS)
+        if self.settles is not None and self.reverses is not None:
+            raise Refusal("entry-settles-and-reverses", key=self.key)
+        if self.metadata:
+            _check_metadata(self.key, self.metadata)
         self._check_balanced()
 
     def _check_balanced(self) -> None:
-        sums: dict[str, int] = defaultdict(int)
+        sums: dict[str, int] = {}
         for posting in self.postings:
-            sums[posting.account.asset] += posting.signed
+            asset = posting.account.asset
+            sums[asset] = sums.get(asset, 0) + posting.debit - posting.credit
         for asset, difference in sums.items():
             if difference:
                 raise Refusal("entry-unbalanced", key=self.key, asset=asset, difference=difference)
 
-    def body_hash(self) -> str:
-        """SHA-256 (hex) of all that the caller stated: the same key with another hash is another fact, and refused."""
-        body = [
+    def body_hash(self) -> bytes:
+        """SHA-256 of all that the caller stated: the same key with another hash is another fact, and refused."""
+        body: list[object] = [
             self.key,
             self.effective_on.isoformat(),
             self.purpose,
             self.actor,
             self.evidence,
             self.reverses,
-            list(self.approvals),
+            self.approvals,
             [[str(p.account), p.account.asset, p.debit, p.credit] for p in self.postings],
         ]
-        return hashlib.sha256(json.dumps(body, separators=(",", ":")).encode()).hexdigest()
+        if self.settles is not None or self.metadata:  # absent where there is nothing to say: older hashes stay valid
+            body.append([self.settles, self.releases_rest, sorted(self.metadata.items())])
+        return body_digest(body)
+
+
+def body_digest(body: object) -> bytes:
+    """SHA-256 of a body as compact JSON."""
+    return hashlib.sha256(_encode(body).encode()).digest()
+
+
+def check_key(key: str) -> None:
+    """Refuses `key-malformed`."""
+    if not is_plain_text(key):
+        raise Refusal("key-malformed", key=repr(key[:MAX_TEXT]))
+
+
+def check_actor(actor: str) -> None:
+    """Refuses `actor-malformed`."""
+    if not _ACTOR.fullmatch(actor):
+        raise Refusal("actor-malformed", actor=actor[:64])
+
+
+def check_evidence(key: str, evidence: str | None) -> None:
+    """Refuses `evidence-malformed` for what is no SHA-256 in hex."""
+    if evidence is not None and not _SHA256.fullmatch(evidence):
+        raise Refusal("evidence-malformed", key=key)
+
+
+def check_date(key: str, on: date) -> None:
+    """Refuses `date-out-of-range` outside the years 1900 to 2199."""
+    if not _FIRST_YEAR <= on.year < _LAST_YEAR:
+        raise Refusal("date-out-of-range", key=key, effective_on=on.isoformat())
+
+
+def _check_metadata(key: str, metadata: Mapping[str, str]) -> None:
+    for name, text in metadata.items():
+        if not isinstance(text, str) or not _METADATA_NAME.fullmatch(name) or not is_plain_text(text):
+            raise Refusal("metadata-malformed", key=key, name=repr(name[:40]))
+    if len(metadata) > MAX_METADATA:
+        raise Refusal("metadata-too-large", key=key, names=len(metadata), limit=MAX_METADATA)
 
 
 def is_plain_text(text: str) -> bool:
@@ -114,9 +163,8 @@ def is_plain_text(text: str) -> bool:
     >>> is_plain_text("Interest, March"), is_plain_text("=SUM(A1)"), is_plain_text("a\u202eb")
     (True, False, False)
     """
-    return (
-        0 < len(text) <= MAX_TEXT
-        and text[0].isalnum()
-        and unicodedata.is_normalized("NFC", text)
-        and all(character.isprintable() for character in text)
-    )
+    if not 0 < len(text) <= MAX_TEXT or not text[0].isalnum():
+        return False
+    if text.isascii():  # normal form C by itself
+        return text.isprintable()
+    return text.isprintable() and unicodedata.is_normalized("NFC", text)

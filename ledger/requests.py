@@ -1,7 +1,8 @@
 """Idempotency of requests: the answer to a request is kept under its key, refusals included, and given again.
 
-The outcome is whatever the edge needs to repeat its answer to the letter. It is written in the unit of work of the
-request's effect, or, for a refusal (whose unit of work was rolled back), in a unit of its own.
+The outcome is whatever the edge needs to repeat its answer to the letter. It is written by the posting step, in the
+unit of work of the request's effect, or, for a refusal (whose unit of work was rolled back), in a unit of its own; the
+block that seals the unit seals the answer too.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,6 @@ import sqlalchemy as sa
 from ledger.errors import InvariantError, Refusal
 from ledger.storage.base import JSON
 from ledger.storage.tables import request
-from ledger.storage.work import Work
 
 
 def recall(
@@ -34,7 +34,5 @@ def recall(
     return row.outcome
 
 
-def remember(work: Work, key: str, *, body_hash: bytes, outcome: Mapping[str, JSON]) -> None:
-    """Keep the outcome; two requests with one key at the same time end with one of them refused by the database."""
-    row = {"key": key, "actor": work.actor, "body_hash": body_hash, "outcome": outcome, "at": work.now()}
-    work.connection.execute(sa.insert(request).values(book_id=work.book_id, **row))
+class AnsweredMeanwhile(Exception):  # noqa: N818 -- not an error: the answer is there
+    """Another request with this key came first; this one's work is rolled back, and the other's answer given."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from ledger.accounts import AccountRef
 from ledger.book import Book
-from ledger.decide import PostingResult
 from ledger.journal import JournalEntry, Posting
+from ledger.state import ItemResult
 
 ON = date(2026, 3, 2)
 BANK, PLEDGES = "550100", "489100:c17"
@@ -32,7 +32,7 @@ def back(key: str, cents: int, *, citizen: str = "c17", **facts: Any) -> Journal
     return entry(key, (BANK, 0, cents), (f"489100:{citizen}", cents, 0), **facts)
 
 
-def post(book: Book, *entries: JournalEntry, actor: str = "s1") -> list[PostingResult]:
+def post(book: Book, *entries: JournalEntry, actor: str = "s1") -> list[ItemResult]:
     """Post in one unit of work."""
     with book.unit_of_work(actor=actor) as unit:
         for item in entries:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.accounts import AccountRef
-from ledger.lines import BOOK_KEY, account_line, asset_line, header_line, posting_line
+from ledger.lines import BOOK_KEY, account_line, asset_line, header_line, hold_line, posting_line, rule_line
 from ledger.log.leaf import JSON, commit_line, nonce
 from ledger.storage import tables
 from ledger.storage.keys import KeyRing
@@ -83,6 +83,7 @@ def _header(row: sa.Row[Any]) -> StatedLine:
         evidence=row.evidence.hex() if row.evidence is not None else None,
         reverses=row.reverses,
         approvals=row.approvals or (),
+        details=row.details,
     )
     return StatedLine(0, BOOK_KEY, line, row.header_commitment, row)
 
@@ -98,6 +99,15 @@ def _lines(connection: sa.Connection, book_id: str, first_n: int, last_n: int) -
     for row in connection.execute(_opened_accounts(book_id, first_n, last_n)):
         line = account_line(AccountRef(row.code, row.owner, row.asset), row.minimum, row.maximum)
         lines[row.n].append(StatedLine(row.line, row.owner if row.personal else BOOK_KEY, line, row.commitment, row))
+    for row in connection.execute(_holds(book_id, first_n, last_n)):
+        line = hold_line(AccountRef(row.code, row.owner, row.asset), row.debit, row.credit)
+        lines[row.n].append(StatedLine(row.line, row.owner if row.personal else BOOK_KEY, line, row.commitment, row))
+    for row in connection.execute(_rules(book_id, first_n, last_n)):
+        limits = (row.version, row.minimum, row.maximum)
+        line = rule_line(AccountRef(row.code, row.owner, row.asset), *limits, closed=bool(row.closed))
+        lines[row.n].append(StatedLine(1, row.owner if row.personal else BOOK_KEY, line, row.commitment, row))
+    for row in connection.execute(_findings(book_id, first_n, last_n)):
+        lines[row.n].append(StatedLine(row.line, BOOK_KEY, row.body, row.commitment, row))
     return lines
 
 
@@ -112,6 +122,29 @@ def _postings(book_id: str, first_n: int, last_n: int) -> sa.Select[Any]:
         )
         .where(p.book_id == book_id, p.n >= first_n, p.n <= last_n)
     )
+
+
+def _holds(book_id: str, first_n: int, last_n: int) -> sa.Select[Any]:
+    h, a = tables.hold_line.c, tables.account.c
+    return (
+        sa.select(tables.hold_line, h.hold_n.label("n"), a.code, a.owner, a.asset, a.personal)
+        .join_from(tables.hold_line, tables.account, sa.and_(a.book_id == h.book_id, a.account_id == h.account_id))
+        .where(h.book_id == book_id, h.hold_n >= first_n, h.hold_n <= last_n)
+    )
+
+
+def _rules(book_id: str, first_n: int, last_n: int) -> sa.Select[Any]:
+    r, a = tables.account_rule.c, tables.account.c
+    return (
+        sa.select(tables.account_rule, r.from_n.label("n"), a.code, a.owner, a.asset, a.personal)
+        .join_from(tables.account_rule, tables.account, sa.and_(a.book_id == r.book_id, a.account_id == r.account_id))
+        .where(r.book_id == book_id, r.version > 1, r.from_n >= first_n, r.from_n <= last_n)
+    )
+
+
+def _findings(book_id: str, first_n: int, last_n: int) -> sa.Select[Any]:
+    f = tables.finding.c
+    return sa.select(tables.finding).where(f.book_id == book_id, f.n >= first_n, f.n <= last_n)
 
 
 def _opened_assets(book_id: str, first_n: int, last_n: int) -> sa.Select[Any]:

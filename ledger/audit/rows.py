@@ -24,7 +24,7 @@ from ledger.book import Book
 from ledger.errors import Fact, InvariantError, Refusal
 from ledger.integrator import read_checkpoint
 from ledger.journal import JournalEntry, Posting
-from ledger.lines import ACCOUNTS, GENESIS, POSTING, ZERO_HASH, genesis_bytes, seal_block
+from ledger.lines import ACCOUNTS, GENESIS, POSTING, ZERO_HASH, RequestRow, genesis_bytes, seal_block
 from ledger.log.checkpoint import open_checkpoint
 from ledger.log.encoding import b64
 from ledger.log.leaf import entry_bytes
@@ -240,12 +240,21 @@ class _RowAudit:
                 evidence=row.evidence.hex() if row.evidence is not None else None,
                 reverses=reverses,
                 approvals=tuple(row.approvals or ()),
+                **self._more(row),
             )
         except Refusal as refusal:
             self._failed("journal entries", "entry", refusal)
             return
-        if row.body_hash is None or journal_entry.body_hash() != row.body_hash.hex():
+        if row.body_hash is None or journal_entry.body_hash() != row.body_hash:
             self._differs("entry", "body_hash", n=row.n)
+
+    def _more(self, row: sa.Row[Any]) -> dict[str, Any]:
+        """What the header's details say of the entry that was asked for."""
+        details = row.details or {}
+        table = tables.entry
+        where = (table.c.book_id == self._book_id, table.c.n == details.get("hold"))
+        settles = None if "hold" not in details else self._connection.scalar(sa.select(table.c.fact_key).where(*where))
+        return {"settles": settles, "releases_rest": "rest" in details, "metadata": details.get("meta", {})}
 
     def _key_of(self, n: int, *, before: int) -> str:
         table = tables.entry
@@ -275,12 +284,21 @@ class _RowAudit:
             leaves=leaves,
             postings=postings,
             prev_hash=prev_hash,
-            sealed_at=self._last.booked_at,
+            sealed_at=block.sealed_at,
+            requests=self._request_digests(block.block),
         )
         for column, value in expected._asdict().items():
             if getattr(block, column) != value:
                 self._differs("block", column, block=block.block)
         self._blocks += 1
+
+    def _request_digests(self, block: int) -> list[bytes]:
+        table = tables.request
+        names = RequestRow._fields
+        query = sa.select(*(table.c[name] for name in names)).where(
+            table.c.book_id == self._book_id, table.c.block == block
+        )
+        return [RequestRow(*row).digest() for row in self._connection.execute(query.order_by(table.c.position))]
 
     def _check_head(self, last_hash: bytes) -> None:
         table = tables.head

@@ -12,18 +12,22 @@ import hashlib
 import hmac
 import json
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NoReturn
 
 from ledger.errors import Refusal
 from ledger.log.encoding import b64
-from ledger.log.merkle import leaf_hash, node_hash, root, split
+from ledger.log.merkle import HASH_SIZE, leaf_hash, node_hash, root, split
 
 JSON = str | int | bool | Sequence["JSON"] | Mapping[str, "JSON"]
 
 NONCE_SIZE = 32
 GENESIS, ACCOUNTS, POSTING = "genesis/1", "accounts/1", "posting/1"
+HOLD, RELEASE, RULES, PERIOD = "hold/1", "release/1", "rules/1", "period/1"
+NOTE, STATE, VERDICT = "note/1", "state/1", "verdict/1"
+TYPES = frozenset({GENESIS, ACCOUNTS, POSTING, HOLD, RELEASE, RULES, PERIOD, NOTE, STATE, VERDICT})
 _INTEGER_LIMIT = 2**53
 _encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
@@ -61,25 +65,23 @@ def commit_line(line_nonce: bytes, line: Mapping[str, JSON]) -> bytes:
     return hashlib.sha256(line_nonce + canonical_json(dict(line))).digest()
 
 
-def lines_root(commitments: Sequence[bytes]) -> bytes:
+def lines_root(commitments: Iterable[bytes]) -> bytes:
     """The RFC 6962 root over an entry's line commitments, header first."""
-    return root(leaf_hash(commitment) for commitment in commitments)
+    return root([leaf_hash(commitment) for commitment in commitments])
 
 
 def entry_bytes(n: int, entry_type: str, instant: datetime, commitments: Sequence[bytes]) -> bytes:
-    """The public bytes of entry `n`: count and root of its lines, its number, type, and instant cut to the minute."""
-    if not commitments or any(len(commitment) != hashlib.sha256().digest_size for commitment in commitments):
+    """The public bytes of entry `n`: count and root of its lines, its number, type, and instant cut to the minute.
+
+    Written out, since every member has one form; `canonical_json` of the same members gives the same bytes.
+    """
+    if not commitments or any(len(commitment) != HASH_SIZE for commitment in commitments):
         raise Refusal("value-not-canonical", reason="an entry has at least one commitment of 32 bytes")
-    return canonical_json(
-        {
-            "l": {"n": len(commitments), "root": b64(lines_root(commitments))},
-            "n": n,
-            "t": entry_type,
-            "ts": minute(instant),
-        }
-    )
+    lines = f'{{"n":{len(commitments)},"root":"{b64(lines_root(commitments))}"}}'
+    return f'{{"l":{lines},"n":{n},"t":"{entry_type}","ts":"{minute(instant)}"}}'.encode()
 
 
+@lru_cache(maxsize=64)
 def minute(instant: datetime) -> str:
     """The instant in UTC, cut to the minute, as public entries show it."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z")

@@ -10,18 +10,19 @@ from collections.abc import Callable, Iterable, Sequence
 
 HASH_SIZE = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+_sha256 = hashlib.sha256
 
 Subtree = Callable[[int, int], bytes]
 
 
 def leaf_hash(entry: bytes) -> bytes:
     """SHA-256(00 || entry)."""
-    return hashlib.sha256(b"\x00" + entry).digest()
+    return _sha256(b"\x00" + entry).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """SHA-256(01 || left || right)."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return _sha256(b"\x01" + left + right).digest()
 
 
 def root(leaves: Iterable[bytes]) -> bytes:
@@ -30,10 +31,14 @@ def root(leaves: Iterable[bytes]) -> bytes:
     >>> root([]).hex()[:16]
     'e3b0c44298fc1c14'
     """
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier.append(leaf)
-    return frontier.root()
+    level = list(leaves)
+    if not level:
+        return EMPTY_ROOT
+    while len(level) > 1:  # a last one without a partner goes up as it is, which is how RFC 6962 splits
+        pairs = zip(level[::2], level[1::2], strict=False)
+        odd = level[-1:] if len(level) & 1 else []
+        level = [_sha256(b"\x01" + left + right).digest() for left, right in pairs] + odd
+    return level[0]
 
 
 class Frontier:
@@ -56,7 +61,7 @@ class Frontier:
         """Add one leaf hash."""
         carry, position = leaf, self.size
         while position & 1:
-            carry = hashlib.sha256(b"\x01" + self._peaks.pop() + carry).digest()
+            carry = _sha256(b"\x01" + self._peaks.pop() + carry).digest()
             position >>= 1
         self._peaks.append(carry)
         self.size += 1

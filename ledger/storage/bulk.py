@@ -1,23 +1,76 @@
-"""Set-based statements in the two dialects: many rows in one statement, whatever their number.
+"""Set-based statements behind one interface, in two dialects: many rows in one statement, whatever their number.
 
-PostgreSQL takes one array per column and unnests them; SQLite takes a JSON list or runs one prepared statement over
-all rows. Rows are tuples in the order of the named columns, after `book_id`, which is the same for all of them.
+`ledger.storage.postgresql` and `ledger.storage.sqlite` hold the differences. Statements run on the driver's own
+connection, inside the database transaction that SQLAlchemy has begun: the layer between costs more than a small
+statement does. Rows are tuples in the order of the named columns, after `book_id`, which is the same for all of them.
 
 The statements are text made from the names of tables and columns in the metadata; every value is a parameter.
 """
-# ruff: noqa: S608 -- names come from the metadata, never from a caller
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql as pg
 
 from ledger.accounts import AccountRef
+from ledger.storage import postgresql, sqlite
 from ledger.storage.base import json_text
 
-_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects untyped
+
+class Wanted(NamedTuple):
+    """What a batch names: accounts, fact keys, idempotency keys."""
+
+    accounts: Sequence[AccountRef]
+    fact_keys: Sequence[str]
+    request_keys: Sequence[str]
+
+
+class Found(NamedTuple):
+    """What exists of it, as plain rows in the order of the statements' columns; `head` is locked.
+
+    head      next_n, next_block, next_account, last_hash, last_booked_at (microseconds), closed_on, wrapped book key
+    accounts  account_id, code, owner, asset, personal, posted, seq, minimum, maximum, last_commitment, held_debit,
+              held_credit, closed, version, wrapped key of the owner
+    known     fact_key, n, body_hash
+    requests  key, actor, body_hash, outcome (text)
+    """
+
+    head: Sequence[tuple[Any, ...]]
+    accounts: Sequence[tuple[Any, ...]]
+    known: Sequence[tuple[Any, ...]]
+    requests: Sequence[tuple[Any, ...]]
+
+
+class Inserts(NamedTuple):
+    """Rows of one table."""
+
+    table: sa.Table
+    columns: Sequence[str]
+    rows: Sequence[tuple[Any, ...]]
+
+
+class Updates(NamedTuple):
+    """New values of `columns` for the rows named by `key`; a row is the values followed by its key."""
+
+    table: sa.Table
+    key: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[Any, ...]]
+
+
+def lock_and_read(connection: sa.Connection, book_id: str, wanted: Wanted) -> Found:
+    """Lock the book's head, then read what the batch names: on PostgreSQL in one network turn."""
+    with _driver_errors(connection):
+        return Found(*_dialect(connection).lock_and_read(_driver(connection), book_id, wanted))
+
+
+def write(connection: sa.Connection, book_id: str, changes: Sequence[Inserts | Updates]) -> None:
+    """Run the statements in order: on PostgreSQL in one network turn."""
+    with _driver_errors(connection):
+        _dialect(connection).write(_driver(connection), book_id, [c for c in changes if c.rows])
 
 
 def insert_rows(
@@ -30,46 +83,11 @@ def insert_rows(
     ignore_conflicts: bool = False,
 ) -> None:
     """Insert `rows` in one statement; with `ignore_conflicts`, rows whose key stands already are left out."""
-    if not rows:
-        return
-    names = ", ".join(["book_id", *columns])
-    conflict = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-    if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * (len(columns) + 1))
-        _run_many(
-            connection, f"INSERT INTO {table.name} ({names}) VALUES ({marks}){conflict}", table, book_id, columns, rows
-        )
-        return
-    arrays = ", ".join(f"%s::{_array_type(table, column)}[]" for column in columns)
-    statement = f"INSERT INTO {table.name} ({names}) SELECT %s, u.* FROM unnest({arrays}) u{conflict}"
-    connection.exec_driver_sql(statement, (book_id, *_arrays(connection.dialect, table, columns, rows)))
-
-
-def update_rows(
-    connection: sa.Connection,
-    table: sa.Table,
-    book_id: str,
-    key: str,
-    columns: Sequence[str],
-    rows: Sequence[tuple[Any, ...]],
-) -> None:
-    """Set `columns` of the rows named by `key`; a row is the new values followed by its key."""
-    if not rows:
-        return
-    if connection.dialect.name == "sqlite":
-        sets = ", ".join(f"{column} = ?" for column in columns)
-        statement = f"UPDATE {table.name} SET {sets} WHERE book_id = ? AND {key} = ?"
-        converted = _arrays(connection.dialect, table, [*columns, key], rows)
-        connection.exec_driver_sql(statement, [(*row[:-1], book_id, row[-1]) for row in zip(*converted, strict=True)])
-        return
-    sets = ", ".join(f"{column} = u.{column}" for column in columns)
-    names = [*columns, key]
-    arrays = ", ".join(f"%s::{_array_type(table, column)}[]" for column in names)
-    statement = (
-        f"UPDATE {table.name} t SET {sets} FROM unnest({arrays}) u ({', '.join(names)})"
-        f" WHERE t.book_id = %s AND t.{key} = u.{key}"
-    )
-    connection.exec_driver_sql(statement, (*_arrays(connection.dialect, table, names, rows), book_id))
+    if rows:
+        conflict = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+        with _driver_errors(connection):
+            inserts = Inserts(table, columns, rows)
+            _dialect(connection).insert(_driver(connection).cursor(), book_id, inserts, conflict)
 
 
 def among(connection: sa.Connection, column: sa.Column[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
@@ -78,66 +96,27 @@ def among(connection: sa.Connection, column: sa.Column[Any], values: Iterable[An
     if connection.dialect.name == "sqlite":
         member = sa.func.json_each(json_text(listed)).table_valued("value")
         return column.in_(sa.select(member.c.value))
-    return column == sa.any_(sa.bindparam(None, listed, type_=postgresql.ARRAY(column.type), unique=True))
+    return column == sa.any_(sa.bindparam(None, listed, type_=pg.ARRAY(column.type), unique=True))
 
 
-_FIND_ACCOUNTS = (
-    "SELECT a.account_id, a.code, a.owner, a.asset, a.personal,"
-    " b.posted, b.seq, b.minimum, b.maximum, b.last_commitment FROM {wanted}"
-    " {join} account a ON a.book_id = {mark} AND a.code = {code} AND a.owner = {owner} AND a.asset = {asset}"
-    " {join} balance b ON b.book_id = a.book_id AND b.account_id = a.account_id ORDER BY a.account_id"
-)
+_DIALECTS: Mapping[str, ModuleType] = {"postgresql": postgresql, "sqlite": sqlite}
 
 
-def find_accounts(connection: sa.Connection, book_id: str, refs: Sequence[AccountRef]) -> Sequence[sa.Row[Any]]:
-    """The accounts among `refs` that exist, with their balance rows, in the order of their identifiers."""
-    if connection.dialect.name == "sqlite":
-        parts = {name: f"json_extract(w.value, '$[{i}]')" for i, name in enumerate(("code", "owner", "asset"))}
-        # CROSS JOIN pins the order: from each name wanted to its account by index, never through all accounts
-        statement = _FIND_ACCOUNTS.format(wanted="json_each(?) w", join="CROSS JOIN", mark="?", **parts)
-        wanted = json_text([[ref.code, ref.owner, ref.asset] for ref in refs])
-        return connection.exec_driver_sql(statement, (wanted, book_id)).all()
-    statement = _FIND_ACCOUNTS.format(
-        wanted="unnest(%s::text[], %s::text[], %s::text[]) w (code, owner, asset)",
-        join="JOIN",
-        mark="%s",
-        code="w.code",
-        owner="w.owner",
-        asset="w.asset",
-    )
-    columns = [[ref.code for ref in refs], [ref.owner for ref in refs], [ref.asset for ref in refs]]
-    return connection.exec_driver_sql(statement, (*columns, book_id)).all()
+def _dialect(connection: sa.Connection) -> ModuleType:
+    return _DIALECTS[connection.dialect.name]
 
 
-def _run_many(
-    connection: sa.Connection,
-    statement: str,
-    table: sa.Table,
-    book_id: str,
-    columns: Sequence[str],
-    rows: Sequence[tuple[Any, ...]],
-) -> None:
-    converted = _arrays(connection.dialect, table, columns, rows)
-    connection.exec_driver_sql(statement, [(book_id, *row) for row in zip(*converted, strict=True)])
+def _driver(connection: sa.Connection) -> Any:  # noqa: ANN401 -- one of two drivers' connections
+    return connection.connection.driver_connection
 
 
-def _arrays(
-    dialect: sa.Dialect, table: sa.Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> list[list[Any]]:
-    """The rows turned into columns, each value in the form the driver stores."""
-    arrays = []
-    for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-        convert = _converter(table, column)
-        arrays.append([convert(value, dialect) for value in values] if convert else list(values))
-    return arrays
-
-
-@cache
-def _converter(table: sa.Table, column: str) -> Callable[[Any, sa.Dialect], Any] | None:
-    column_type = table.c[column].type
-    return column_type.process_bind_param if isinstance(column_type, sa.TypeDecorator) else None
-
-
-@cache
-def _array_type(table: sa.Table, column: str) -> str:
-    return table.c[column].type.compile(_POSTGRESQL)
+@contextmanager
+def _driver_errors(connection: sa.Connection) -> Iterator[None]:
+    """What the driver raises comes out as SQLAlchemy's own errors, like everywhere else."""
+    driver = connection.dialect.loaded_dbapi
+    try:
+        yield
+    except driver.Error as error:
+        raise sa.exc.DBAPIError.instance(
+            None, None, error, driver.Error, dialect=connection.dialect
+        ) from error

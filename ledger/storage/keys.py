@@ -91,13 +91,14 @@ class KeyRing:
         statement = sa.select(subject_key.c.owner, subject_key.c.wrapped).where(
             subject_key.c.book_id == self.book_id, bulk.among(connection, subject_key.c.owner, owners)
         )
-        return {owner: self._unwrap(owner, wrapped) for owner, wrapped in connection.execute(statement)}
+        return {owner: self.unwrap(owner, wrapped) for owner, wrapped in connection.execute(statement)}
 
     def _wrap(self, owner: str, key: bytes) -> bytes:
         nonce = secrets.token_bytes(_NONCE_SIZE)
         return nonce + self._wrapping.encrypt(nonce, key, self._bound_to(owner))
 
-    def _unwrap(self, owner: str, wrapped: bytes) -> bytes:
+    def unwrap(self, owner: str, wrapped: bytes) -> bytes:
+        """The key of `owner` from its row; refuses `wrapping-key-does-not-fit`."""
         if wrapped not in self._unwrapped:
             if len(self._unwrapped) >= _CACHED_KEYS:
                 self._unwrapped.clear()

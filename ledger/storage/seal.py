@@ -22,20 +22,40 @@ import sqlalchemy as sa
 
 from ledger.storage.base import MUTABLE_RECORD_TABLES, RECORD_TABLES, metadata
 
-_JOURNAL = (
+_GUARDED = (
     "account",
     "account_rule",
     "approval_given",
     "approval_request",
     "asset",
+    "attestation",
     "block",
     "book",
     "entry",
+    "finding",
+    "hold",
+    "hold_line",
+    "hold_step",
+    "period",
+    "period_balance",
     "posting",
+    "request",
 )
+"""The ledger's own record tables, which INSERT OR REPLACE may not touch on any connection."""
 
-
-_NUMBERED = {"entry": "n", "posting": "n", "account": "opened_n", "asset": "opened_n", "account_rule": "from_n"}
+_NUMBERED = {
+    "entry": "n",
+    "posting": "n",
+    "account": "opened_n",
+    "asset": "opened_n",
+    "account_rule": "from_n",
+    "hold": "hold_n",
+    "hold_line": "hold_n",
+    "hold_step": "n",
+    "period": "n",
+    "period_balance": "n",
+    "finding": "n",
+}
 """The tables whose rows belong to an entry, and the column that holds its number."""
 
 
@@ -53,29 +73,42 @@ def _sqlite(tables: Iterable[str]) -> Iterable[str]:
         yield _sqlite_refusal(table, "kept", "BEFORE DELETE", f"{table} rows are kept")
     yield _sqlite_refusal("head", "forward", "BEFORE UPDATE", "head moves forward only", when=_HEAD_BACK)
     yield _sqlite_refusal("head", "sealed", "BEFORE UPDATE", "head is at the last block", when=_SQLITE_ASTRAY)
-    back = _BALANCE_BACK.format(differs="IS NOT")
-    yield _sqlite_refusal("balance", "forward", "BEFORE UPDATE", "balance moves forward only", when=back)
+    yield _sqlite_refusal("balance", "forward", "BEFORE UPDATE", "balance moves forward only", when=_BALANCE_BACK)
     yield _sqlite_refusal(
         "balance", "posted", "BEFORE UPDATE", "balance differs from its posting", when=_SQLITE_UNPOSTED
     )
-    for table in _JOURNAL:
-        # the delete trigger stops INSERT OR REPLACE only where the connection has recursive_triggers on
-        for number, columns in enumerate(_unique_keys(metadata.tables[table])):
-            same = " AND ".join(f"t.{column} = NEW.{column}" for column in columns)
-            exists = f"EXISTS (SELECT 1 FROM {table} t WHERE {same})"
-            yield _sqlite_refusal(table, f"new_{number}", "BEFORE INSERT", f"{table} rows are final", when=exists)
-    next_block = "NEW.block <> coalesce((SELECT max(block) FROM block WHERE book_id = NEW.book_id), -1) + 1"
-    yield _sqlite_refusal("entry", "next", "BEFORE INSERT", "entry belongs to the next block", when=next_block)
-    for table, column in _NUMBERED.items():
-        sealed = _SQLITE_SEALED.format(column=column)
-        yield _sqlite_refusal(table, "open", "BEFORE INSERT", "sealed already", when=sealed)
-        missing = f"NOT EXISTS (SELECT 1 FROM entry WHERE book_id = NEW.book_id AND n = NEW.{column})"
-        if table != "entry":
-            yield _sqlite_refusal(table, "entered", "BEFORE INSERT", "no such entry", when=missing)
+    yield _sqlite_refusal("balance", "ruled", "BEFORE UPDATE", "balance differs from its limits", when=_SQLITE_UNRULED)
+    for table in _GUARDED:
+        refused = list(_sqlite_guards(table))
+        if refused:
+            message = f"{table} rows are final, and belong to an entry of the next block"
+            yield _sqlite_refusal(table, "new", "BEFORE INSERT", message, when=" OR ".join(refused))
     yield from (
         _sqlite_refusal("block", f"seal_{name}", "BEFORE INSERT", message, when=condition)
         for name, message, condition in _SQLITE_BLOCK
     )
+
+
+def _sqlite_guards(table: str) -> Iterable[str]:
+    """What a new row may not be: in the place of another by any unique key, under a seal, of no entry.
+
+    One trigger a table asks all of it, since each trigger costs as much as a question. A key that holds the entry's
+    number needs no question: the number is beyond the last block, and what stands there is not sealed yet.
+    """
+    number = _NUMBERED.get(table)
+    if number is not None:
+        yield f"NEW.{number} <= {_SQLITE_LAST.format(column='last_n')}"
+        if table != "entry":
+            yield f"NOT EXISTS (SELECT 1 FROM entry WHERE book_id = NEW.book_id AND n = NEW.{number})"
+    if table == "entry":
+        yield f"NEW.block <> coalesce({_SQLITE_LAST.format(column='block')}, -1) + 1"
+    if table == "request":
+        yield f"NEW.block IS NOT coalesce({_SQLITE_LAST.format(column='block')}, -1) + 1 OR NEW.position IS NULL"
+    for columns, where in _unique_keys(metadata.tables[table]):
+        if number not in columns:
+            same = " AND ".join(f"t.{column} = NEW.{column}" for column in columns)
+            only = f" AND t.{where} AND NEW.{where}" if where else ""
+            yield f"EXISTS (SELECT 1 FROM {table} t WHERE {same}{only})"
 
 
 def _sqlite_refusal(table: str, name: str, event: str, message: str, *, when: str = "") -> str:
@@ -85,38 +118,47 @@ def _sqlite_refusal(table: str, name: str, event: str, message: str, *, when: st
     )
 
 
-def _unique_keys(table: sa.Table) -> Iterable[list[str]]:
+def _unique_keys(table: sa.Table) -> Iterable[tuple[list[str], str]]:
+    """The columns of each unique key, and the condition of a partial one."""
     for constraint in sorted(
         table.constraints, key=lambda c: (not isinstance(c, sa.PrimaryKeyConstraint), str(c.name))
     ):
         if isinstance(constraint, sa.PrimaryKeyConstraint | sa.UniqueConstraint):
-            yield [column.name for column in constraint.columns]
+            yield [column.name for column in constraint.columns], ""
     for index in sorted(table.indexes, key=lambda i: str(i.name)):
         if index.unique:
-            yield [column.name for column in index.columns]
+            where = index.dialect_options["sqlite"]["where"]
+            yield [column.name for column in index.columns], "" if where is None else str(where)
 
 
 _HEAD_BACK = (
     "NEW.next_n < OLD.next_n OR NEW.next_block < OLD.next_block OR NEW.next_account < OLD.next_account"
-    " OR NEW.last_booked_at < OLD.last_booked_at OR NEW.book_id <> OLD.book_id"
+    " OR NEW.last_booked_at < OLD.last_booked_at OR NEW.book_id <> OLD.book_id OR NEW.closed_on < OLD.closed_on"
+    " OR (NEW.closed_on IS NULL AND OLD.closed_on IS NOT NULL)"
 )
 _BALANCE_BACK = (
-    "NEW.seq < OLD.seq OR NEW.account_id <> OLD.account_id OR NEW.book_id <> OLD.book_id"
-    " OR NEW.minimum {differs} OLD.minimum OR NEW.maximum {differs} OLD.maximum"
+    "NEW.seq < OLD.seq OR NEW.account_id <> OLD.account_id OR NEW.book_id <> OLD.book_id OR NEW.version < OLD.version"
 )
+_LIMITS = ("minimum", "maximum", "closed", "version")
 
-_SQLITE_SEALED = "NEW.{column} <= (SELECT max(last_n) FROM block WHERE book_id = NEW.book_id)"
 _SQLITE_LAST = "(SELECT {column} FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)"
 _SQLITE_ENTRIES = "FROM entry WHERE book_id = NEW.book_id AND n >= NEW.first_n"
-_SQLITE_OPENED = "FROM {table} WHERE book_id = NEW.book_id AND opened_n BETWEEN NEW.first_n AND NEW.last_n"
+_SQLITE_COUNT = "(SELECT count({what}) FROM {table} WHERE book_id = NEW.book_id AND {number} BETWEEN NEW.first_n AND NEW.last_n)"
 _SQLITE_ASTRAY = (
     "(NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash, NEW.last_booked_at) IS NOT"
     " (SELECT block, last_n, hash, sealed_at FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)"
     " OR NEW.next_account <> coalesce((SELECT max(account_id) FROM account WHERE book_id = NEW.book_id), 0) + 1"
+    " OR NEW.closed_on IS NOT (SELECT max(until_on) FROM period WHERE book_id = NEW.book_id)"
 )
 _SQLITE_UNPOSTED = (
-    "(NEW.posted, NEW.last_commitment) IS NOT (SELECT balance_after, commitment FROM posting"
+    "(NEW.seq, NEW.posted, NEW.last_commitment) IS NOT (OLD.seq, OLD.posted, OLD.last_commitment)"
+    " AND (NEW.posted, NEW.last_commitment) IS NOT (SELECT balance_after, commitment FROM posting"
     " WHERE book_id = NEW.book_id AND account_id = NEW.account_id AND seq = NEW.seq)"
+)
+_SQLITE_UNRULED = (
+    f"({', '.join(f'NEW.{name}' for name in _LIMITS)}) IS NOT ({', '.join(f'OLD.{name}' for name in _LIMITS)})"
+    f" AND ({', '.join(f'NEW.{name}' for name in _LIMITS)}) IS NOT (SELECT {', '.join(_LIMITS)} FROM account_rule"
+    " WHERE book_id = NEW.book_id AND account_id = NEW.account_id ORDER BY version DESC LIMIT 1)"
 )
 _SQLITE_BLOCK = (
     ("number", "block out of order", f"NEW.block <> coalesce({_SQLITE_LAST.format(column='block')}, -1) + 1"),
@@ -128,6 +170,14 @@ _SQLITE_BLOCK = (
         (
             "(NEW.entries, NEW.last_n, 1) IS NOT (SELECT count(*), coalesce(max(n), NEW.first_n - 1),"
             f" coalesce(min(block = NEW.block), 1) {_SQLITE_ENTRIES}) OR NEW.entries <> NEW.last_n - NEW.first_n + 1"
+        ),
+    ),
+    (
+        "requests",
+        "requests do not agree",
+        (
+            "NEW.requests <> (SELECT count(*) FROM request WHERE book_id = NEW.book_id AND block = NEW.block)"
+            " OR NEW.requests + NEW.entries = 0"
         ),
     ),
     (
@@ -144,8 +194,19 @@ _SQLITE_BLOCK = (
         "accounts do not agree",
         (
             f"(SELECT coalesce(sum(lines - 1), 0) {_SQLITE_ENTRIES} AND type = 'accounts/1') <>"
-            f" (SELECT count(*) {_SQLITE_OPENED.format(table='account')})"
-            f" + (SELECT count(line) {_SQLITE_OPENED.format(table='asset')})"
+            f" {_SQLITE_COUNT.format(what='*', table='account', number='opened_n')}"
+            f" + {_SQLITE_COUNT.format(what='line', table='asset', number='opened_n')}"
+        ),
+    ),
+    (
+        "other",
+        "holds, limits or findings do not agree",
+        (
+            f"(SELECT coalesce(sum(lines - 1), 0) {_SQLITE_ENTRIES} AND type NOT IN ('posting/1', 'accounts/1')"
+            " AND lines > 0) <>"
+            f" {_SQLITE_COUNT.format(what='*', table='hold_line', number='hold_n')}"
+            f" + {_SQLITE_COUNT.format(what='commitment', table='account_rule', number='from_n')}"
+            f" + {_SQLITE_COUNT.format(what='*', table='finding', number='n')}"
         ),
     ),
     (
@@ -166,12 +227,18 @@ def _postgresql(tables: Iterable[str]) -> Iterable[str]:
     for table in tables:
         events = "UPDATE OR DELETE OR TRUNCATE"
         yield f"CREATE TRIGGER {table}_final BEFORE {events} ON {table} EXECUTE FUNCTION bxl_final()"
-    for table, back in (("balance", _BALANCE_BACK.format(differs="IS DISTINCT FROM")), ("head", _HEAD_BACK)):
+    for table, back in (("balance", _BALANCE_BACK), ("head", _HEAD_BACK)):
         yield f"CREATE TRIGGER {table}_kept BEFORE DELETE OR TRUNCATE ON {table} EXECUTE FUNCTION bxl_final()"
         yield (
             f"CREATE TRIGGER {table}_forward BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({back})"
             " EXECUTE FUNCTION bxl_final()"
         )
+    yield _AS_RULED
+    old, new = (", ".join(f"{row}.{name}" for name in _LIMITS) for row in ("OLD", "NEW"))
+    yield (
+        f"CREATE TRIGGER balance_ruled BEFORE UPDATE ON balance FOR EACH ROW WHEN (({new}) IS DISTINCT FROM ({old}))"
+        " EXECUTE FUNCTION bxl_as_ruled()"
+    )
     yield _AS_POSTED
     yield (
         "CREATE TRIGGER balance_posted AFTER UPDATE ON balance REFERENCING NEW TABLE AS moved"
@@ -181,11 +248,13 @@ def _postgresql(tables: Iterable[str]) -> Iterable[str]:
     yield "CREATE TRIGGER head_sealed BEFORE UPDATE ON head FOR EACH ROW EXECUTE FUNCTION bxl_at_last_block()"
     yield _OPEN_ENTRY
     yield _guard("entry", "bxl_open_entry")
-    for column in ("n", "opened_n", "from_n"):
+    for column in sorted(set(_NUMBERED.values())):
         yield _OPEN_ROW.format(number=column)
     for table, column in _NUMBERED.items():
         if table != "entry":
             yield _guard(table, f"bxl_open_{column}")
+    yield _OPEN_REQUEST
+    yield _guard("request", "bxl_open_request")
     yield _SEAL
     yield "CREATE TRIGGER block_seal BEFORE INSERT ON block FOR EACH ROW EXECUTE FUNCTION bxl_seal()"
 
@@ -214,9 +283,45 @@ BEGIN
     IF EXISTS (
         SELECT 1 FROM moved m
         LEFT JOIN posting p ON p.book_id = m.book_id AND p.account_id = m.account_id AND p.seq = m.seq
-        WHERE (m.posted, m.last_commitment) IS DISTINCT FROM (p.balance_after, p.commitment)
+        WHERE (m.posted, m.last_commitment) IS DISTINCT FROM (coalesce(p.balance_after, 0), p.commitment)
     ) THEN
         RAISE EXCEPTION 'seal: balance differs from its posting' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+_AS_RULED = """
+CREATE FUNCTION bxl_as_ruled() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan
+    AS $$
+DECLARE
+    latest record;
+BEGIN
+    SELECT r.minimum, r.maximum, r.closed, r.version INTO latest FROM account_rule r
+    WHERE r.book_id = NEW.book_id AND r.account_id = NEW.account_id
+    ORDER BY r.book_id DESC, r.account_id DESC, r.version DESC LIMIT 1;
+    IF (NEW.minimum, NEW.maximum, NEW.closed, NEW.version)
+        IS DISTINCT FROM (latest.minimum, latest.maximum, latest.closed, latest.version)
+    THEN
+        RAISE EXCEPTION 'seal: balance differs from its limits' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$
+"""
+
+_OPEN_REQUEST = """
+CREATE FUNCTION bxl_open_request() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan
+    AS $$
+BEGIN
+    PERFORM 1 FROM head WHERE book_id IN (SELECT book_id FROM added) FOR UPDATE;
+    IF EXISTS (
+        SELECT 1 FROM added a WHERE a.position IS NULL OR a.block IS DISTINCT FROM coalesce((
+            SELECT b.block FROM block b WHERE b.book_id = a.book_id ORDER BY b.block DESC LIMIT 1
+        ), -1) + 1
+    ) THEN
+        RAISE EXCEPTION 'seal: a request belongs to the next block' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NULL;
 END $$
@@ -229,13 +334,15 @@ CREATE FUNCTION bxl_at_last_block() RETURNS trigger LANGUAGE plpgsql
 DECLARE
     latest record;
     opened bigint;
+    closed date;
 BEGIN
     SELECT b.block, b.last_n, b.hash, b.sealed_at INTO latest FROM block b
     WHERE b.book_id = NEW.book_id ORDER BY b.block DESC LIMIT 1;
     SELECT a.account_id INTO opened FROM account a WHERE a.book_id = NEW.book_id ORDER BY a.account_id DESC LIMIT 1;
+    SELECT p.until_on INTO closed FROM period p WHERE p.book_id = NEW.book_id ORDER BY p.until_on DESC LIMIT 1;
     IF (NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash, NEW.last_booked_at)
         IS DISTINCT FROM (latest.block, latest.last_n, latest.hash, latest.sealed_at)
-        OR NEW.next_account <> coalesce(opened, 0) + 1
+        OR NEW.next_account <> coalesce(opened, 0) + 1 OR NEW.closed_on IS DISTINCT FROM closed
     THEN
         RAISE EXCEPTION 'seal: head is at the last block' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
@@ -291,7 +398,7 @@ CREATE FUNCTION bxl_seal() RETURNS trigger LANGUAGE plpgsql
 DECLARE
     previous record;
     found record;
-    opened bigint;
+    kept bigint;
 BEGIN
     PERFORM 1 FROM head WHERE book_id = NEW.book_id FOR UPDATE;
     SELECT * INTO previous FROM block b WHERE b.book_id = NEW.book_id ORDER BY b.block DESC LIMIT 1;
@@ -307,7 +414,8 @@ BEGIN
     SELECT count(*) AS entries, coalesce(max(e.n), NEW.first_n - 1) AS last_n,
         count(*) FILTER (WHERE e.block <> NEW.block) AS strangers,
         coalesce(sum(e.lines - 1) FILTER (WHERE e.type = 'posting/1'), 0) AS postings,
-        coalesce(sum(e.lines - 1) FILTER (WHERE e.type = 'accounts/1'), 0) AS opened
+        coalesce(sum(e.lines - 1) FILTER (WHERE e.type = 'accounts/1'), 0) AS opened,
+        coalesce(sum(e.lines - 1) FILTER (WHERE e.type NOT IN ('posting/1', 'accounts/1') AND e.lines > 0), 0) AS other
     INTO found FROM (
         SELECT * FROM entry WHERE book_id = NEW.book_id AND n >= NEW.first_n ORDER BY n
     ) e;
@@ -315,6 +423,12 @@ BEGIN
         OR NEW.entries <> NEW.last_n - NEW.first_n + 1
     THEN
         RAISE EXCEPTION 'seal: entries do not agree' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    SELECT count(*) INTO kept FROM (
+        SELECT 1 FROM request WHERE book_id = NEW.book_id AND block = NEW.block ORDER BY block, position
+    ) r;
+    IF NEW.requests <> kept OR NEW.requests + NEW.entries = 0 THEN
+        RAISE EXCEPTION 'seal: requests do not agree' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     SELECT (
         SELECT count(*) FROM (
@@ -326,9 +440,27 @@ BEGIN
             SELECT line FROM asset WHERE book_id = NEW.book_id AND opened_n BETWEEN NEW.first_n AND NEW.last_n
             ORDER BY opened_n, line
         ) s
-    ) INTO opened;
-    IF opened <> found.opened THEN
+    ) INTO kept;
+    IF kept <> found.opened THEN
         RAISE EXCEPTION 'seal: accounts do not agree' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    SELECT (
+        SELECT count(*) FROM (
+            SELECT 1 FROM hold_line WHERE book_id = NEW.book_id AND hold_n BETWEEN NEW.first_n AND NEW.last_n
+            ORDER BY hold_n, line
+        ) l
+    ) + (
+        SELECT count(r.commitment) FROM (
+            SELECT commitment FROM account_rule
+            WHERE book_id = NEW.book_id AND from_n BETWEEN NEW.first_n AND NEW.last_n ORDER BY from_n, account_id
+        ) r
+    ) + (
+        SELECT count(*) FROM (
+            SELECT 1 FROM finding WHERE book_id = NEW.book_id AND n BETWEEN NEW.first_n AND NEW.last_n ORDER BY n, line
+        ) f
+    ) INTO kept;
+    IF kept <> found.other THEN
+        RAISE EXCEPTION 'seal: holds, limits or findings do not agree' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     IF NEW.postings <> found.postings THEN
         RAISE EXCEPTION 'seal: postings do not agree' USING ERRCODE = 'integrity_constraint_violation';

@@ -3,6 +3,9 @@
     book ─ asset ─ account ─ account_rule        what may be posted to; rules change by new rows
                       │
     block ─ entry ─ posting                      what was posted; `block` is the seal, written last
+              ├ hold ─ hold_line, hold_step      amounts reserved, and what became of them
+              ├ period, period_balance           what is closed, and the balances that bound every scan
+              └ finding, attestation             what looks at the whole record found
     balance, head                                the two that posting updates
     request, outbox, approval_…                  what else belongs to a commit
     subject_key, outbox_delivery, business_date, checkpoint   operational
@@ -62,6 +65,9 @@ account_rule = record_table(
     sa.Column("minimum", Cents),
     sa.Column("maximum", Cents),
     sa.Column("from_n", Count, nullable=False),
+    sa.Column("closed", Flag, nullable=False),
+    sa.Column("commitment", Blob),  # of line 1 of its rules/1 entry; the first version is in its account's line
+    sa.Index("account_rule_entry", "book_id", "from_n", "account_id"),
     sa.ForeignKeyConstraint(
         ["book_id", "account_id"], ["account.book_id", "account.account_id"], name="account_rule_account"
     ),
@@ -76,8 +82,14 @@ balance = operational_table(
     sa.Column("minimum", Cents),
     sa.Column("maximum", Cents),
     sa.Column("last_commitment", Blob),
-    sa.CheckConstraint("minimum IS NULL OR posted >= minimum", name="balance_minimum"),
-    sa.CheckConstraint("maximum IS NULL OR posted <= maximum", name="balance_maximum"),
+    # what open holds reserve; it counts against the limits as if the worse half were posted
+    sa.Column("held_debit", Cents, nullable=False),
+    sa.Column("held_credit", Cents, nullable=False),
+    sa.Column("closed", Flag, nullable=False),
+    sa.Column("version", Count, nullable=False),  # of the limits
+    sa.CheckConstraint("minimum IS NULL OR posted - held_credit >= minimum", name="balance_minimum"),
+    sa.CheckConstraint("maximum IS NULL OR posted + held_debit <= maximum", name="balance_maximum"),
+    sa.CheckConstraint("held_debit >= 0 AND held_credit >= 0", name="balance_held"),
     sa.ForeignKeyConstraint(
         ["book_id", "account_id"], ["account.book_id", "account.account_id"], name="balance_account"
     ),
@@ -91,6 +103,7 @@ head = operational_table(
     sa.Column("next_account", Count, nullable=False),
     sa.Column("last_hash", Blob, nullable=False),
     sa.Column("last_booked_at", Instant, nullable=False),
+    sa.Column("closed_on", Day),  # the last day of the last closed period
 )
 
 block = record_table(
@@ -105,7 +118,7 @@ block = record_table(
     sa.Column("prev_hash", Blob, nullable=False),
     sa.Column("hash", Blob, nullable=False),
     sa.Column("sealed_at", Instant, nullable=False),
-    sa.UniqueConstraint("book_id", "last_n", name="block_last_n"),
+    sa.Column("requests", Count, nullable=False),  # answers kept; a block may hold nothing else
 )
 
 entry = record_table(
@@ -127,6 +140,7 @@ entry = record_table(
     sa.Column("header_commitment", Blob),
     sa.Column("bytes", Blob, nullable=False),
     sa.Column("leaf", Blob, nullable=False),
+    sa.Column("details", Json),  # members of the header that only some types have
     sa.UniqueConstraint("book_id", "fact_key", name="entry_fact_key"),
     sa.UniqueConstraint("book_id", "reverses", name="entry_reverses_once"),
     sa.Index("entry_block", "book_id", "block"),  # SQLite looks here when the block arrives
@@ -157,10 +171,17 @@ posting = record_table(
     sa.Column("balance_after", Cents, nullable=False),
     sa.Column("effective_on", Day, nullable=False),
     sa.Column("commitment", Blob, nullable=False),
+    sa.Column("restates", Day),  # last day of the period, closed at posting, that the date of effect falls in
     sa.Index("posting_line", "book_id", "n", "line", unique=True),
-    sa.Index("posting_effective", "book_id", "account_id", "effective_on", "seq"),
-    sa.ForeignKeyConstraint(
-        ["book_id", "account_id"], ["account.book_id", "account.account_id"], name="posting_account"
+    # covers the scan of a balance by date; its account is checked by the block's trigger, once for the whole batch
+    sa.Index("posting_effective", "book_id", "account_id", "effective_on", "n", "debit", "credit"),
+    sa.Index(
+        "posting_late",
+        "book_id",
+        "account_id",
+        "n",
+        sqlite_where=sa.text("restates IS NOT NULL"),
+        postgresql_where=sa.text("restates IS NOT NULL"),
     ),
     sa.CheckConstraint(
         f"(debit = 0 AND credit BETWEEN 1 AND {MAX_CENTS}) OR (credit = 0 AND debit BETWEEN 1 AND {MAX_CENTS})",
@@ -177,6 +198,98 @@ request = record_table(
     sa.Column("body_hash", Blob, nullable=False),
     sa.Column("outcome", Json, nullable=False),
     sa.Column("at", Instant, nullable=False),
+    # its place under a block's seal; absent for what was answered before blocks sealed answers
+    sa.Column("block", Count),
+    sa.Column("position", Count),
+    sa.Index("request_sealed", "book_id", "block", "position", unique=True),
+)
+
+hold = record_table(
+    "hold",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("hold_n", Count, primary_key=True, autoincrement=False),  # the number of its entry
+    sa.Column("expires_at", Instant),
+    sa.Index("hold_expiry", "book_id", "expires_at"),
+)
+
+hold_line = record_table(
+    "hold_line",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("hold_n", Count, primary_key=True, autoincrement=False),
+    sa.Column("line", Count, primary_key=True, autoincrement=False),
+    sa.Column("account_id", Count, nullable=False),
+    sa.Column("debit", Cents, nullable=False),
+    sa.Column("credit", Cents, nullable=False),
+    sa.Column("commitment", Blob, nullable=False),
+    sa.ForeignKeyConstraint(["book_id", "hold_n"], ["hold.book_id", "hold.hold_n"], name="hold_line_hold"),
+    sa.ForeignKeyConstraint(
+        ["book_id", "account_id"], ["account.book_id", "account.account_id"], name="hold_line_account"
+    ),
+    sa.CheckConstraint(
+        f"(debit = 0 AND credit BETWEEN 1 AND {MAX_CENTS}) OR (credit = 0 AND debit BETWEEN 1 AND {MAX_CENTS})",
+        name="hold_line_one_side",
+    ),
+)
+
+hold_step = record_table(
+    "hold_step",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("hold_n", Count, primary_key=True, autoincrement=False),
+    sa.Column("step", Count, primary_key=True, autoincrement=False),
+    sa.Column("kind", Text, nullable=False),  # part, rest, void, expired; all but `part` are the last
+    sa.Column("n", Count, nullable=False),  # the entry that made the step
+    sa.Index("hold_step_entry", "book_id", "n", unique=True),
+    sa.Index(
+        "hold_step_final",
+        "book_id",
+        "hold_n",
+        unique=True,
+        sqlite_where=sa.text("kind <> 'part'"),
+        postgresql_where=sa.text("kind <> 'part'"),
+    ),
+    sa.ForeignKeyConstraint(["book_id", "hold_n"], ["hold.book_id", "hold.hold_n"], name="hold_step_hold"),
+    sa.CheckConstraint("kind IN ('part', 'rest', 'void', 'expired')", name="hold_step_kind"),
+)
+
+period = record_table(
+    "period",
+    sa.Column("book_id", Text, sa.ForeignKey("book.book_id"), primary_key=True),
+    sa.Column("until_on", Day, primary_key=True),
+    sa.Column("since_on", Day),  # absent for the first: it has no beginning
+    sa.Column("n", Count, nullable=False),  # the entry that closed it
+    sa.Index("period_entry", "book_id", "n", unique=True),
+)
+
+period_balance = record_table(
+    "period_balance",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("account_id", Count, primary_key=True, autoincrement=False),
+    sa.Column("until_on", Day, primary_key=True),
+    sa.Column("n", Count, nullable=False),  # the entry that closed the period
+    sa.Column("posted", Cents, nullable=False),  # signed, by date of effect, of the entries before `n`
+    sa.ForeignKeyConstraint(["book_id", "until_on"], ["period.book_id", "period.until_on"], name="period_balance_period"),
+    sa.ForeignKeyConstraint(
+        ["book_id", "account_id"], ["account.book_id", "account.account_id"], name="period_balance_account"
+    ),
+)
+
+finding = record_table(
+    "finding",
+    sa.Column("book_id", Text, sa.ForeignKey("book.book_id"), primary_key=True),
+    sa.Column("n", Count, primary_key=True, autoincrement=False),
+    sa.Column("line", Count, primary_key=True, autoincrement=False),
+    sa.Column("body", Json, nullable=False),
+    sa.Column("commitment", Blob, nullable=False),
+)
+
+attestation = record_table(
+    "attestation",
+    sa.Column("book_id", Text, sa.ForeignKey("book.book_id"), primary_key=True),
+    sa.Column("relation", Text, primary_key=True),
+    sa.Column("row_key", Text, primary_key=True),  # the row's key as a JSON array, without the book
+    sa.Column("digest", Blob, nullable=False),  # SHA-256 of the row
+    sa.Column("state_key", Text, nullable=False),  # fact key of the state/1 entry whose findings cover it
+    sa.Index("attestation_state", "book_id", "state_key", "relation", "row_key", unique=True),
 )
 
 outbox = record_table(

@@ -97,7 +97,7 @@ def test_the_same_request_gets_the_same_answer(book: Book) -> None:
     with book.read() as connection:
         assert requests.recall(connection, "main", "r1", actor="c17", body_hash=b"1" * 32) is None
     with book.unit_of_work(actor="c17") as unit:
-        requests.remember(unit, "r1", body_hash=b"1" * 32, outcome={"refusal": {"code": "offer-closed"}})
+        unit.remember("r1", body_hash=b"1" * 32, outcome={"refusal": {"code": "offer-closed"}})
     with book.read() as connection:
         answer = requests.recall(connection, "main", "r1", actor="c17", body_hash=b"1" * 32)
         assert answer == {"refusal": {"code": "offer-closed"}}
@@ -109,9 +109,9 @@ def test_the_same_request_gets_the_same_answer(book: Book) -> None:
 
 def test_a_request_is_remembered_once(book: Book) -> None:
     with book.unit_of_work(actor="c17") as unit:
-        requests.remember(unit, "r1", body_hash=b"1" * 32, outcome={})
-    with pytest.raises(sa.exc.IntegrityError), book.unit_of_work(actor="c17") as unit:
-        requests.remember(unit, "r1", body_hash=b"1" * 32, outcome={})
+        unit.remember("r1", body_hash=b"1" * 32, outcome={})
+    with pytest.raises(requests.AnsweredMeanwhile), book.unit_of_work(actor="c17") as unit:
+        unit.remember("r1", body_hash=b"1" * 32, outcome={})
 
 
 def emit(book: Book, *keys: str, topic: str = "t") -> None:

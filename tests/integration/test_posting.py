@@ -14,6 +14,7 @@ from ledger.clock import FixedClock
 from ledger.errors import InvariantError, Refusal
 from ledger.money import Asset
 from ledger.posting import post_entries, post_requests
+from ledger.state import Request
 from ledger.storage import tables
 from ledger.storage.dates import move_business_date
 from ledger.storage.engine import open_engine, write_transaction
@@ -68,9 +69,9 @@ def test_the_same_fact_twice_in_one_batch_is_one_entry(book: Book) -> None:
 REFUSED: list[tuple[str, list[object], dict[str, object]]] = [
     ("fact-key-reused", [paid("k1", 99)], {"key": "k1"}),
     ("fact-key-reused", [paid("k9", 5), paid("k9", 6)], {"key": "k9"}),
-    ("floor-breached", [back("k9", 101)], {"key": "k9", "account": BANK, "asset": "EUR", "missing_cents": 1}),
-    ("floor-breached", [paid("k9", 1, citizen="c9"), back("k10", 2, citizen="c9")], {"key": "k10", "account": "489100:c9", "asset": "EUR", "missing_cents": 1}),
-    ("floor-breached", [entry("k9", ("020000:c17", 0, 7, "LOAN-L1"), ("021000:e5", 7, 0, "LOAN-L1"))], {"key": "k9", "account": "020000:c17", "asset": "LOAN-L1", "missing": 7}),
+    ("floor-breached", [back("k9", 101)], {"key": "k9", "account": BANK, "asset": "EUR", "rule": "550100/EUR v1", "missing_cents": 1}),
+    ("floor-breached", [paid("k9", 1, citizen="c9"), back("k10", 2, citizen="c9")], {"key": "k10", "account": "489100:c9", "asset": "EUR", "rule": "489100:c9/EUR v1", "missing_cents": 1}),
+    ("floor-breached", [entry("k9", ("020000:c17", 0, 7, "LOAN-L1"), ("021000:e5", 7, 0, "LOAN-L1"))], {"key": "k9", "account": "020000:c17", "asset": "LOAN-L1", "rule": "020000:c17/LOAN-L1 v1", "missing": 7}),
     ("unknown-asset", [entry("k9", (BANK, 1, 0, "USD"), (PLEDGES, 0, 1, "USD"))], {"key": "k9", "asset": "USD", "account": BANK}),
     ("account-not-in-chart", [entry("k9", ("990000", 1, 0), (PLEDGES, 0, 1))], {"key": "k9", "account": "990000"}),
     ("entry-reverses-unknown", [back("k9", 100, reverses="k8")], {"key": "k9", "reverses": "k8"}),
@@ -134,7 +135,7 @@ def test_each_request_of_a_batch_stands_or_falls_alone(book: Book) -> None:
         [paid("k1", 100)],
     ]
     with write_transaction(book.engine) as connection:
-        results = post_requests(connection, book.book_id, requests, clock=book.clock, keys=book.keys)
+        results = post_requests(connection, book.book_id, [Request(items) for items in requests], clock=book.clock, keys=book.keys)
     accepted, second, third, fourth, again = results
     assert isinstance(second, Refusal)
     assert isinstance(third, Refusal)

@@ -16,10 +16,11 @@ import sqlalchemy as sa
 
 from ledger import approvals, posting, requests
 from ledger.book import Book
-from ledger.decide import Decision, decide, owners_named
+from ledger.decide import decide
 from ledger.lines import seal_block
-from ledger.posting import lock_head, post_entries, write_decision
-from ledger.storage import tables
+from ledger.posting import post_entries, write_decision
+from ledger.state import Decision, Request
+from ledger.storage import bulk, tables
 from ledger.storage.base import MUTABLE_RECORD_TABLES, RECORD_TABLES, metadata
 from ledger.storage.engine import write_transaction
 from tests.entries import back, paid, post
@@ -36,7 +37,7 @@ def full_book(book: Book) -> Book:
     with book.unit_of_work(actor="s1") as unit:
         unit.emit("topic", "key", {"a": 1})
         approval_id = approvals.request(unit, action="act", body={"a": 1}, reason="because")
-        requests.remember(unit, "r1", body_hash=bytes(32), outcome={"a": 1})
+        unit.remember("r1", body_hash=bytes(32), outcome={"a": 1})
     with book.unit_of_work(actor="s2") as unit:
         approvals.approve(unit, approval_id)
     return book
@@ -234,8 +235,12 @@ def test_no_forged_commit_is_sealed(full_book: Book, name: str) -> None:
 
 
 def test_no_commit_goes_without_its_block(full_book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    insert = posting._insert
-    monkeypatch.setattr(posting, "_insert", lambda c, t, *rest: None if t is tables.block else insert(c, t, *rest))
+    write = bulk.write
+
+    def without_block(connection, book_id, changes):
+        write(connection, book_id, [change for change in changes if change.table is not tables.block])
+
+    monkeypatch.setattr(bulk, "write", without_block)
     with pytest.raises(REFUSED):
         post(full_book, paid("f1", 100))
 
@@ -257,11 +262,11 @@ def test_nothing_is_added_after_the_seal_in_the_same_commit(full_book: Book) -> 
 
 
 def decided(book: Book, connection: sa.Connection, batch: list[Any]) -> Decision:
-    head = lock_head(connection, book.book_id)
-    state = posting._read_state(connection, book.book_id, head, batch, [])
-    now = book.clock.now()
-    keys = book.keys.subject_keys(connection, owners_named(batch), now=now)
-    return decide(state, batch, now=now, keys=keys)
+    requests = [Request(items) for items in batch]
+    found = posting._lock_and_read(connection, book.book_id, requests)
+    state = posting._state(connection, book.book_id, found, requests, [])
+    keys = posting._subject_keys(connection, found, requests, book.keys, book.clock)
+    return decide(state, requests, now=book.clock.now(), today=book.clock.today(), keys=keys)
 
 
 def test_a_second_writer_cannot_slip_a_line_under_an_uncommitted_block(full_book: Book) -> None:

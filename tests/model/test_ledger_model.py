@@ -16,6 +16,7 @@ from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
 from ledger.money import Asset
 from ledger.posting import post_requests
+from ledger.state import Request
 from ledger.storage.engine import write_transaction
 from tests.conftest import NOON, make_book
 from tests.entries import ON
@@ -81,7 +82,8 @@ class Machine(RuleBasedStateMachine):
         expected = self.naive.post(requests, floors=floors)
         book = self.book
         with write_transaction(self.engine) as connection:
-            results = post_requests(connection, book.book_id, requests, clock=book.clock, keys=book.keys, floors=floors)
+            results = post_requests(
+                connection, book.book_id, [Request(items) for items in requests], clock=book.clock, keys=book.keys, floors=floors)
         assert [r.code if isinstance(r, Refusal) else [tuple(p) for p in r] for r in results] == expected
 
     @invariant()

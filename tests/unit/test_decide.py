@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from ledger.accounts import AccountRef
-from ledger.decide import AccountState, Head, State, decide
+from ledger.decide import decide
 from ledger.errors import InvariantError, Refusal
 from ledger.lines import ZERO_HASH
+from ledger.state import AccountState, Head, Request, State
 from tests.conftest import NOON
 from tests.entries import BANK, PLEDGES, back, paid
 
@@ -25,7 +26,7 @@ def account(code: str, posted: int, **limits: int) -> AccountState:
 
 
 def refusal_of(given: State, *entries) -> Refusal:
-    decision = decide(given, [list(entries)], now=NOON, keys=KEYS)
+    decision = decide(given, [Request(entries)], now=NOON, today=NOON.date(), keys=KEYS)
     [result] = decision.results
     assert isinstance(result, Refusal)
     assert (decision.block, decision.entries, decision.head) == (None, [], given.head)
@@ -43,7 +44,7 @@ def test_a_ceiling_holds_on_the_normal_side_of_either_kind() -> None:
 def test_a_floor_counts_what_the_batch_has_moved_before() -> None:
     given = state(account(BANK, 50, minimum=0), account(PLEDGES, -50, maximum=0))
     decision = decide(
-        given, [[back("k1", 30)], [back("k2", 30)], [paid("k3", 10)], [back("k4", 30)]], now=NOON, keys=KEYS
+        given, [Request([e]) for e in (back("k1", 30), back("k2", 30), paid("k3", 10), back("k4", 30))], now=NOON, today=NOON.date(), keys=KEYS
     )
     assert [isinstance(r, Refusal) for r in decision.results] == [False, True, False, False]
     assert [e.fact_key for e in decision.entries] == ["k1", "k3", "k4"]
@@ -54,23 +55,23 @@ def test_an_entry_is_held_against_floors_as_a_whole_not_line_by_line() -> None:
     given = state(account(BANK, 0, minimum=0), account(PLEDGES, 0, maximum=0))
     both_ways = back("k", 5)
     entry = type(both_ways)("k", both_ways.effective_on, "test", both_ways.postings + paid("x", 5).postings)
-    assert decide(given, [[entry]], now=NOON, keys=KEYS).block is not None
+    assert decide(given, [Request([entry])], now=NOON, today=NOON.date(), keys=KEYS).block is not None
 
 
 def test_the_state_that_is_passed_in_is_left_as_it_was() -> None:
     given = state(account(BANK, 50), account(PLEDGES, -50))
-    decide(given, [[paid("k", 5)]], now=NOON, keys=KEYS)
+    decide(given, [Request([paid("k", 5)])], now=NOON, today=NOON.date(), keys=KEYS)
     assert [a.posted for a in given.accounts.values()] == [50, -50]
 
 
 def test_the_booking_instant_is_at_least_the_last_one() -> None:
-    decision = decide(state(), [[paid("k", 5)]], now=NOON - timedelta(days=1), keys=KEYS)
+    decision = decide(state(), [Request([paid("k", 5)])], now=NOON - timedelta(days=1), today=NOON.date(), keys=KEYS)
     assert {e.booked_at for e in decision.entries} == {NOON}
 
 
 def test_a_missing_subject_key_is_a_defect_not_a_silence() -> None:
     with pytest.raises(InvariantError, match="no subject key"):
-        decide(state(), [[paid("k", 5)]], now=NOON, keys={"": bytes(32)})
+        decide(state(), [Request([paid("k", 5)])], now=NOON, today=NOON.date(), keys={"": bytes(32)})
 
 
 def test_personal_lines_are_chained_and_others_are_not() -> None:
