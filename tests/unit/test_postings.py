@@ -1,4 +1,4 @@
-"""Every business event makes, to the byte, the entry that the record holds of it: the same fact posted again is the same.
+"""Every business event makes the entry that the record holds of it, to the byte, so that a fact is posted once.
 
 The hashes were taken from the posting functions as they first stood. One that changes makes a repeated fact a conflict
 with its own posted entry, so none is replaced; an event that must look different gets another purpose.
