@@ -89,7 +89,7 @@ def _data(wiring: Wiring, party_id: str, owned: OwnedLine, language: Language) -
     return ReceiptData(
         receipt_id=f"{book.book_id}-{owned.n}-{owned.line}",
         holder=Addressee(party=party_id, name=name, address=(str(commune),) if commune else ()),
-        happened=purposes()[owned.purpose][language],
+        happened=purpose_words(owned.purpose, language),
         entry_number=owned.n,
         effective_on=owned.effective_on,
         booked_at=owned.booked_at,
@@ -106,7 +106,12 @@ def _data(wiring: Wiring, party_id: str, owned: OwnedLine, language: Language) -
     )
 
 
+def purpose_words(purpose: str, language: str) -> str:
+    """What an entry's purpose means to a holder; an imported entry's own purpose, which has no words, as it stands."""
+    return purposes().get(purpose, {}).get(language, purpose)
+
+
 @cache
 def purposes() -> Mapping[str, Mapping[str, str]]:
-    """What each purpose of an entry means to a holder, by language."""
+    """What the purposes of business events mean to a holder, by language."""
     return tomllib.loads(files("api").joinpath("purposes.toml").read_text("utf-8"))

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from api.deps import current_session, get_wiring
 from api.identity.model import Role, Session
-from api.receipts import purposes
+from api.receipts import purpose_words
 from api.refusals import sentence
 from frontend import charts, words
 from frontend.figures import gauge_of
@@ -110,7 +110,7 @@ def render(
         "event_text": lambda event: words.event_text(tongue_here, event),
         "rule_name": lambda rule: words.rule_name(tongue_here, rule),
         "account_name": lambda code: words.account_name(language, code),
-        "purpose_of": lambda purpose: purposes()[purpose][language],
+        "purpose_of": lambda purpose: purpose_words(purpose, language),
         "sentence_of": lambda refusal: sentence(refusal, language),
     }
     text = environment().get_template(template).render(frame | figures)

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("api.cli.serve", "serve", "serve the pages and the JSON API"),
     "signer": ("api.cli.signer", "signer", "sign the published log, as a process that opens no database"),
     "statement": ("api.cli.books", "statement_command", "print the postings of one account"),
+    "templates": ("api.cli.templates", "templates_command", "list the business events that are posted, with accounts"),
     "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),
     "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),
     "verify": ("api.cli.verify", "verify", "check a receipt or a copy of the log, offline"),

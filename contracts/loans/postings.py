@@ -2,17 +2,19 @@
 
 | event | debit | credit | fact key |
 |---|---|---|---|
-| loan-issued, each lender | 489200 lender | 489500 borrower | issue:<loan>:<pledge> |
+| loan-issued | 489200 lender | 489500 borrower | issue:<loan>:<pledge> |
 | | 020000 lender (claim) | 021000 borrower (claim) | |
-| due-called | 030100, 030200 loan | 031100, 031200 loan | due:<loan>:<n>:called |
-| due-settled | 031100, 031200 loan | 030100, 030200 loan | due:<loan>:<n>:settled |
-| due-cancelled | 031100, 031200 loan | 030100, 030200 loan | due:<loan>:<n>:cancelled |
-| instalment-distributed, each lender | 489600 loan | 489300 lender, 453000 borrower (tax) | due:<loan>:<n>:<pledge> |
-| | 021000 borrower (claim) | 020000 lender (claim) | |
+| due-called | [030100 loan], [030200 loan] | [031100 loan], [031200 loan] | due:<loan>:<n>:called |
+| due-settled | [031100 loan], [031200 loan] | [030100 loan], [030200 loan] | due:<loan>:<n>:settled |
+| due-cancelled | [031100 loan], [031200 loan] | [030100 loan], [030200 loan] | due:<loan>:<n>:cancelled |
+| instalment-distributed | 489600 loan | 489300 lender, [453000 borrower] | due:<loan>:<n>:<pledge> |
+| | [021000 borrower (claim)] | [020000 lender (claim)] | |
 | payment-unusable | 489600 loan | 489400 borrower | excess:<payment> |
-| claim-written-off, each lender | 022000 lender (claim) | 020000 lender (claim) | wo:<loan>:<pledge> |
+| claim-written-off | 022000 lender (claim) | 020000 lender (claim) | wo:<loan>:<pledge> |
 
-Paying out the loan and paying out the lenders are transfer orders of `ledger.payments`.
+What stands in brackets is left out where it is nothing: a due without principal, a payment without tax. Issue,
+distribution and write-off have one entry for each lender. Paying out the loan and the lenders are transfer orders of
+`ledger.payments`.
 """
 
 from datetime import date
@@ -20,12 +22,85 @@ from datetime import date
 from contracts.loans.model import ClaimShare, LenderClaim, Loan
 from contracts.terms.schedule import Instalment
 from ledger.accounts import AccountRef
-from ledger.journal import JournalEntry, Posting
+from ledger.journal import JournalEntry
+from ledger.templates import DatedBy, Leg, Template, credit, debit
+
+CLAIM = "claim"
+"""The word for a loan's own asset, which is another for each loan."""
 
 
-def claim(lender: str, loan: Loan) -> AccountRef:
-    """What the borrower owes this lender, in the loan's asset."""
-    return AccountRef("020000", lender, loan.asset.code)
+def _called() -> tuple[Leg, ...]:
+    """A due, per component, in the accounts of what was called."""
+    return (
+        debit("030100", of="loan", amount="principal", optional=True),
+        credit("031100", of="loan", amount="principal", optional=True),
+        debit("030200", of="loan", amount="interest", optional=True),
+        credit("031200", of="loan", amount="interest", optional=True),
+    )
+
+
+def _called_no_more() -> tuple[Leg, ...]:
+    """The mirror of a call."""
+    return (
+        debit("031100", of="loan", amount="principal", optional=True),
+        credit("030100", of="loan", amount="principal", optional=True),
+        debit("031200", of="loan", amount="interest", optional=True),
+        credit("030200", of="loan", amount="interest", optional=True),
+    )
+
+
+LOAN_ISSUED = Template(
+    "loan-issued",
+    key="issue:<loan>:<pledge>",
+    dated_by=DatedBy.AGREEMENT,
+    legs=(
+        debit("489200", of="lender", amount="principal"),
+        credit("489500", of="borrower", amount="principal"),
+        debit("020000", of="lender", amount="principal", asset=CLAIM),
+        credit("021000", of="borrower", amount="principal", asset=CLAIM),
+    ),
+)
+DUE_CALLED = Template("due-called", key="due:<loan>:<n>:called", dated_by=DatedBy.AGREEMENT, legs=_called())
+DUE_SETTLED = Template("due-settled", key="due:<loan>:<n>:settled", dated_by=DatedBy.CAUSE, legs=_called_no_more())
+DUE_CANCELLED = Template(
+    "due-cancelled", key="due:<loan>:<n>:cancelled", dated_by=DatedBy.CAUSE, legs=_called_no_more()
+)
+INSTALMENT_DISTRIBUTED = Template(
+    "instalment-distributed",
+    key="due:<loan>:<n>:<pledge>",
+    dated_by=DatedBy.CAUSE,
+    legs=(
+        debit("489600", of="loan", amount="gross"),
+        credit("489300", of="lender", amount="net"),
+        credit("453000", of="borrower", amount="tax", optional=True),
+        debit("021000", of="borrower", amount="principal", asset=CLAIM, optional=True),
+        credit("020000", of="lender", amount="principal", asset=CLAIM, optional=True),
+    ),
+)
+PAYMENT_UNUSABLE = Template(
+    "payment-unusable",
+    key="excess:<payment>",
+    dated_by=DatedBy.CAUSE,
+    legs=(debit("489600", of="loan"), credit("489400", of="borrower")),
+)
+CLAIM_WRITTEN_OFF = Template(
+    "claim-written-off",
+    key="wo:<loan>:<pledge>",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(
+        debit("022000", of="lender", amount="lost", asset=CLAIM),
+        credit("020000", of="lender", amount="lost", asset=CLAIM),
+    ),
+)
+TEMPLATES = (
+    LOAN_ISSUED,
+    DUE_CALLED,
+    DUE_SETTLED,
+    DUE_CANCELLED,
+    INSTALMENT_DISTRIBUTED,
+    PAYMENT_UNUSABLE,
+    CLAIM_WRITTEN_OFF,
+)
 
 
 def proceeds(borrower: str) -> AccountRef:
@@ -38,41 +113,30 @@ def collected(loan_id: str) -> AccountRef:
     return AccountRef("489600", loan_id)
 
 
-def payable_to(lender: str) -> AccountRef:
-    """Interest and principal that are to be paid out to the lender."""
-    return AccountRef("489300", lender)
-
-
 def loan_issued(loan: Loan, lent: LenderClaim, *, actor: str) -> JournalEntry:
     """One lender's firm money becomes the borrower's proceeds, and her claim on the borrower."""
-    owed = AccountRef("021000", loan.borrower, loan.asset.code)
-    return JournalEntry(
-        key=f"issue:{loan.loan_id}:{lent.pledge_id}",
-        effective_on=loan.agreed_on,
-        purpose="loan-issued",
-        postings=(
-            Posting(AccountRef("489200", lent.lender), debit=lent.principal_cents),
-            Posting(proceeds(loan.borrower), credit=lent.principal_cents),
-            Posting(claim(lent.lender, loan), debit=lent.principal_cents),
-            Posting(owed, credit=lent.principal_cents),
-        ),
+    return LOAN_ISSUED.entry(
+        on=loan.agreed_on,
         actor=actor,
+        ids={"loan": loan.loan_id, "pledge": lent.pledge_id, "lender": lent.lender, "borrower": loan.borrower},
+        amounts={"principal": lent.principal_cents},
+        assets={CLAIM: loan.asset.code},
     )
 
 
 def due_called(loan: Loan, due: Instalment, *, actor: str) -> JournalEntry:
     """An instalment falls due and is called, per component."""
-    return _memo(loan, due, "called", due.due_on, actor, debit_prefix="030", credit_prefix="031")
+    return _memo(DUE_CALLED, loan, due, due.due_on, actor)
 
 
 def due_settled(loan: Loan, due: Instalment, *, on: date, actor: str) -> JournalEntry:
     """A called instalment has been paid: the mirror of its call."""
-    return _memo(loan, due, "settled", on, actor, debit_prefix="031", credit_prefix="030")
+    return _memo(DUE_SETTLED, loan, due, on, actor)
 
 
 def due_cancelled(loan: Loan, due: Instalment, *, on: date, actor: str) -> JournalEntry:
     """A called instalment will never be paid, because its loan is written off: the mirror of its call."""
-    return _memo(loan, due, "cancelled", on, actor, debit_prefix="031", credit_prefix="030")
+    return _memo(DUE_CANCELLED, loan, due, on, actor)
 
 
 def instalment_distributed(
@@ -80,69 +144,42 @@ def instalment_distributed(
 ) -> JournalEntry:
     """One lender's part of a paid instalment: net to her, the tax kept, her claim reduced by the principal."""
     gross = share.interest_cents + share.principal_cents
-    owed = AccountRef("021000", loan.borrower, loan.asset.code)
-    lines = [
-        (collected(loan.loan_id), gross, 0),
-        (payable_to(share.lender), 0, gross - withheld_cents),
-        (AccountRef("453000", loan.borrower), 0, withheld_cents),
-        (owed, share.principal_cents, 0),
-        (claim(share.lender, loan), 0, share.principal_cents),
-    ]
-    return JournalEntry(
-        key=f"due:{loan.loan_id}:{n}:{share.pledge_id}",
-        effective_on=on,
-        purpose="instalment-distributed",
-        postings=_non_zero(lines),
+    ids = {"loan": loan.loan_id, "n": str(n), "pledge": share.pledge_id}
+    return INSTALMENT_DISTRIBUTED.entry(
+        on=on,
         actor=actor,
+        ids=ids | {"lender": share.lender, "borrower": loan.borrower},
+        amounts={
+            "gross": gross,
+            "net": gross - withheld_cents,
+            "tax": withheld_cents,
+            "principal": share.principal_cents,
+        },
+        assets={CLAIM: loan.asset.code},
     )
 
 
 def payment_unusable(loan: Loan, *, payment_id: str, amount_cents: int, on: date, actor: str) -> JournalEntry:
     """Money booked to the loan that no due could take is to be sent back to the borrower."""
-    return JournalEntry(
-        key=f"excess:{payment_id}",
-        effective_on=on,
-        purpose="payment-unusable",
-        postings=(
-            Posting(collected(loan.loan_id), debit=amount_cents),
-            Posting(AccountRef("489400", loan.borrower), credit=amount_cents),
-        ),
-        actor=actor,
-    )
+    ids = {"payment": payment_id, "loan": loan.loan_id, "borrower": loan.borrower}
+    return PAYMENT_UNUSABLE.entry(on=on, actor=actor, ids=ids, amounts={"amount": amount_cents})
 
 
 def claim_written_off(
     loan: Loan, lent: LenderClaim, *, lost_cents: int, on: date, evidence: str, actor: str
 ) -> JournalEntry:
     """What one lender has definitively lost, on the proof whose SHA-256 is `evidence`."""
-    return JournalEntry(
-        key=f"wo:{loan.loan_id}:{lent.pledge_id}",
-        effective_on=on,
-        purpose="claim-written-off",
-        postings=(
-            Posting(AccountRef("022000", lent.lender, loan.asset.code), debit=lost_cents),
-            Posting(claim(lent.lender, loan), credit=lost_cents),
-        ),
+    return CLAIM_WRITTEN_OFF.entry(
+        on=on,
         actor=actor,
+        ids={"loan": loan.loan_id, "pledge": lent.pledge_id, "lender": lent.lender},
+        amounts={"lost": lost_cents},
+        assets={CLAIM: loan.asset.code},
         evidence=evidence,
     )
 
 
-def _memo(
-    loan: Loan, due: Instalment, event: str, on: date, actor: str, *, debit_prefix: str, credit_prefix: str
-) -> JournalEntry:
-    lines = []
-    for component, amount in (("100", due.principal_cents), ("200", due.interest_cents)):
-        lines.append((AccountRef(debit_prefix + component, loan.loan_id), amount, 0))
-        lines.append((AccountRef(credit_prefix + component, loan.loan_id), 0, amount))
-    return JournalEntry(
-        key=f"due:{loan.loan_id}:{due.n}:{event}",
-        effective_on=on,
-        purpose=f"due-{event}",
-        postings=_non_zero(lines),
-        actor=actor,
-    )
-
-
-def _non_zero(lines: list[tuple[AccountRef, int, int]]) -> tuple[Posting, ...]:
-    return tuple(Posting(account, debit, credit) for account, debit, credit in lines if debit or credit)
+def _memo(template: Template, loan: Loan, due: Instalment, on: date, actor: str) -> JournalEntry:
+    ids = {"loan": loan.loan_id, "n": str(due.n)}
+    amounts = {"principal": due.principal_cents, "interest": due.interest_cents}
+    return template.entry(on=on, actor=actor, ids=ids, amounts=amounts)

@@ -2,27 +2,45 @@
 
 | event | debit | credit | fact key |
 |---|---|---|---|
-| pledge-withdrawn (it was paid) | 489100 lender | 489400 lender | wd:<pledge> |
-| pledge-withdrawn (its payment arrives later) | 489100 lender | 489400 lender | wd:<pledge> |
-| payment-unusable (a second payment, or one that came too late) | 489100 lender | 489400 lender | excess:<payment> |
-| pledge-firm | 489100 lender | 489200 lender | pledge:<id>:firm |
+| pledge-withdrawn | 489100 lender | 489400 lender | wd:<pledge> |
+| pledge-firm | 489100 lender | 489200 lender | pledge:<pledge>:firm |
+| payment-unusable | 489100 lender | 489400 lender | excess:<payment> |
+
+A withdrawal is posted where the pledge was paid, or when its payment arrives afterwards. A payment is unusable where it
+is a second one, or came too late.
 """
 
 from datetime import date
 
 from contracts.pledges.model import Pledge
 from ledger.accounts import AccountRef
-from ledger.journal import JournalEntry, Posting
+from ledger.journal import JournalEntry
+from ledger.templates import DatedBy, Template, credit, debit
+
+PLEDGE_WITHDRAWN = Template(
+    "pledge-withdrawn",
+    key="wd:<pledge>",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("489100", of="lender"), credit("489400", of="lender")),
+)
+PLEDGE_FIRM = Template(
+    "pledge-firm",
+    key="pledge:<pledge>:firm",
+    dated_by=DatedBy.AGREEMENT,
+    legs=(debit("489100", of="lender"), credit("489200", of="lender")),
+)
+PAYMENT_UNUSABLE = Template(
+    "payment-unusable",
+    key="excess:<payment>",
+    dated_by=DatedBy.CAUSE,
+    legs=(debit("489100", of="lender"), credit("489400", of="lender")),
+)
+TEMPLATES = (PLEDGE_WITHDRAWN, PLEDGE_FIRM, PAYMENT_UNUSABLE)
 
 
 def in_reflection(lender: str) -> AccountRef:
     """Where a pledge's payment is held until its reflection is over."""
     return AccountRef("489100", lender)
-
-
-def firm(lender: str) -> AccountRef:
-    """Where a firm pledge's money waits for the issue."""
-    return AccountRef("489200", lender)
 
 
 def to_refund(party: str) -> AccountRef:
@@ -32,36 +50,20 @@ def to_refund(party: str) -> AccountRef:
 
 def pledge_withdrawn(pledge: Pledge, *, on: date, actor: str) -> JournalEntry:
     """A paid pledge is withdrawn: its money is to be refunded."""
-    return _move(f"wd:{pledge.pledge_id}", "pledge-withdrawn", pledge, on, actor, credit=to_refund(pledge.lender))
+    return _move(PLEDGE_WITHDRAWN, pledge, on, actor)
 
 
 def pledge_firm(pledge: Pledge, *, on: date, actor: str) -> JournalEntry:
     """The reflection period is over: the money is committed to the issue."""
-    return _move(f"pledge:{pledge.pledge_id}:firm", "pledge-firm", pledge, on, actor, credit=firm(pledge.lender))
+    return _move(PLEDGE_FIRM, pledge, on, actor)
 
 
 def payment_unusable(*, payment_id: str, lender: str, amount_cents: int, on: date, actor: str) -> JournalEntry:
     """Money booked to a pledge that could not take it any more is to be refunded."""
-    return JournalEntry(
-        key=f"excess:{payment_id}",
-        effective_on=on,
-        purpose="payment-unusable",
-        postings=(
-            Posting(in_reflection(lender), debit=amount_cents),
-            Posting(to_refund(lender), credit=amount_cents),
-        ),
-        actor=actor,
-    )
+    ids = {"payment": payment_id, "lender": lender}
+    return PAYMENT_UNUSABLE.entry(on=on, actor=actor, ids=ids, amounts={"amount": amount_cents})
 
 
-def _move(key: str, purpose: str, pledge: Pledge, on: date, actor: str, *, credit: AccountRef) -> JournalEntry:
-    return JournalEntry(
-        key=key,
-        effective_on=on,
-        purpose=purpose,
-        postings=(
-            Posting(in_reflection(pledge.lender), debit=pledge.amount_cents),
-            Posting(credit, credit=pledge.amount_cents),
-        ),
-        actor=actor,
-    )
+def _move(template: Template, pledge: Pledge, on: date, actor: str) -> JournalEntry:
+    ids = {"pledge": pledge.pledge_id, "lender": pledge.lender}
+    return template.entry(on=on, actor=actor, ids=ids, amounts={"amount": pledge.amount_cents})

@@ -2,89 +2,134 @@
 
 | event | debit | credit | fact key |
 |---|---|---|---|
-| payment received | 580100 | the payment's account | pay:ID:paid |
-| payment unexpected | 580100 | 489400 payer (or what the hook says) | pay:ID:paid |
-| refund sent | the refund's account | 580100 | ref:ID:out |
-| refund failed after sent | 580100 | the refund's account | ref:ID:back |
-| transfer ordered | whose money it is | 580400 | sct:ORDER:sent |
-| transfer booked | 580400 | 550100 | sct:ORDER:booked |
-| settlement of the provider | 550100 | 580100 | settle:REFERENCE |
+| payment-received | 580100 | 489100 or 489600 lender or loan | pay:<id>:paid |
+| payment-unexpected | 580100 | 489400 payer | pay:<id>:paid |
+| refund-sent | 489400 payer | 580100 | ref:<id>:out |
+| refund-not-ordered-here | 499200 | 580100 | ref:<id>:out |
+| refund-failed | 580100 | 489400 or 499200 payer | ref:<id>:back |
+| transfer-ordered | 489500 borrower | 580400 | sct:<order>:sent |
+| payout-ordered | 489300 lender | 580400 | sct:<order>:sent |
+| transfer-booked | 580400 | 550100 | sct:<order>:booked |
+| payout-booked | 580400 | 550100 | sct:<order>:booked |
+| provider-settlement | 550100 | 580100 | settle:<reference> |
 
-ID is the provider's id: the fact is the provider's. The actor of a provider's fact is the rail, whoever fetched it.
+<id> is the provider's: the fact is the provider's. The actor of a provider's fact is the rail, whoever fetched it.
 """
 
 from datetime import date
 
 from ledger.accounts import AccountRef
-from ledger.journal import JournalEntry, Posting
-from ledger.payments.model import (
-    CLIENT_BANK,
-    PROVIDER_BALANCE,
-    TRANSFERS_OUT,
-    UNKNOWN_MOVEMENTS,
-    TransferKind,
-)
+from ledger.journal import JournalEntry
+from ledger.payments.model import UNKNOWN_MOVEMENTS, TransferKind
+from ledger.templates import DatedBy, Template, credit, debit
 
 RAIL_ACTOR = "system:payment-rail"
-_PURPOSES = {TransferKind.DISBURSEMENT: "transfer", TransferKind.PAYOUT: "payout"}
+
+PAYMENT_RECEIVED = Template(
+    "payment-received",
+    key="pay:<id>:paid",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("580100"), credit("489100", "489600", of="lender or loan", given=True)),
+)
+PAYMENT_UNEXPECTED = Template(
+    "payment-unexpected",
+    key="pay:<id>:paid",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("580100"), credit("489400", of="payer", given=True)),
+)
+REFUND_SENT = Template(
+    "refund-sent",
+    key="ref:<id>:out",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("489400", of="payer", given=True), credit("580100")),
+)
+REFUND_NOT_ORDERED_HERE = Template(
+    "refund-not-ordered-here",
+    key="ref:<id>:out",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("499200", given=True), credit("580100")),
+)
+REFUND_FAILED = Template(
+    "refund-failed",
+    key="ref:<id>:back",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("580100"), credit("489400", "499200", of="payer", given=True)),
+)
+TRANSFER_ORDERED = Template(
+    "transfer-ordered",
+    key="sct:<order>:sent",
+    dated_by=DatedBy.RELEASE,
+    legs=(debit("489500", of="borrower", given=True), credit("580400")),
+)
+PAYOUT_ORDERED = Template(
+    "payout-ordered",
+    key="sct:<order>:sent",
+    dated_by=DatedBy.RELEASE,
+    legs=(debit("489300", of="lender", given=True), credit("580400")),
+)
+TRANSFER_BOOKED = Template(
+    "transfer-booked",
+    key="sct:<order>:booked",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("580400"), credit("550100")),
+)
+PAYOUT_BOOKED = Template(
+    "payout-booked",
+    key="sct:<order>:booked",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("580400"), credit("550100")),
+)
+PROVIDER_SETTLEMENT = Template(
+    "provider-settlement",
+    key="settle:<reference>",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("550100"), credit("580100")),
+)
+TEMPLATES = (
+    PAYMENT_RECEIVED,
+    PAYMENT_UNEXPECTED,
+    REFUND_SENT,
+    REFUND_NOT_ORDERED_HERE,
+    REFUND_FAILED,
+    TRANSFER_ORDERED,
+    PAYOUT_ORDERED,
+    TRANSFER_BOOKED,
+    PAYOUT_BOOKED,
+    PROVIDER_SETTLEMENT,
+)
+_ORDERED = {TransferKind.DISBURSEMENT: TRANSFER_ORDERED, TransferKind.PAYOUT: PAYOUT_ORDERED}
+_BOOKED = {TransferKind.DISBURSEMENT: TRANSFER_BOOKED, TransferKind.PAYOUT: PAYOUT_BOOKED}
 
 
 def payment_received(
     provider_id: str, *, amount_cents: int, credit: AccountRef, expected: bool, on: date, evidence: str
 ) -> JournalEntry:
     """Money of a payment stands at the provider."""
-    return _entry(
-        paid_key(provider_id),
-        "payment-received" if expected else "payment-unexpected",
-        on,
-        debit=PROVIDER_BALANCE,
-        credit=credit,
-        amount_cents=amount_cents,
-        actor=RAIL_ACTOR,
-        evidence=evidence,
-    )
+    template = PAYMENT_RECEIVED if expected else PAYMENT_UNEXPECTED
+    return _provider_fact(template, provider_id, amount_cents, credit, on, evidence)
 
 
 def refund_sent(provider_id: str, *, amount_cents: int, debit: AccountRef, on: date, evidence: str) -> JournalEntry:
     """Money of a refund has left the provider's balance."""
-    return _entry(
-        refund_out_key(provider_id),
-        "refund-not-ordered-here" if debit == UNKNOWN_MOVEMENTS else "refund-sent",
-        on,
-        debit=debit,
-        credit=PROVIDER_BALANCE,
-        amount_cents=amount_cents,
-        actor=RAIL_ACTOR,
-        evidence=evidence,
-    )
+    template = REFUND_NOT_ORDERED_HERE if debit == UNKNOWN_MOVEMENTS else REFUND_SENT
+    return _provider_fact(template, provider_id, amount_cents, debit, on, evidence)
 
 
 def refund_failed(provider_id: str, *, amount_cents: int, debit: AccountRef, on: date, evidence: str) -> JournalEntry:
     """Money of a refund that had left has come back to the provider's balance."""
-    return _entry(
-        refund_back_key(provider_id),
-        "refund-failed",
-        on,
-        debit=PROVIDER_BALANCE,
-        credit=debit,
-        amount_cents=amount_cents,
-        actor=RAIL_ACTOR,
-        evidence=evidence,
-    )
+    return _provider_fact(REFUND_FAILED, provider_id, amount_cents, debit, on, evidence)
 
 
 def transfer_ordered(
     order_id: str, *, kind: TransferKind, amount_cents: int, debit: AccountRef, on: date, actor: str, approval_id: str
 ) -> JournalEntry:
     """A transfer is released to be executed at the bank."""
-    return _entry(
-        f"sct:{order_id}:sent",
-        f"{_PURPOSES[kind]}-ordered",
-        on,
-        debit=debit,
-        credit=TRANSFERS_OUT,
-        amount_cents=amount_cents,
+    return _ORDERED[kind].entry(
+        on=on,
         actor=actor,
+        ids={"order": order_id},
+        amounts={"amount": amount_cents},
+        account=debit,
         approvals=(approval_id,),
     )
 
@@ -93,63 +138,44 @@ def transfer_booked(
     order_id: str, *, kind: TransferKind, amount_cents: int, on: date, actor: str, evidence: str
 ) -> JournalEntry:
     """The bank statement shows the transfer."""
-    return _entry(
-        f"sct:{order_id}:booked",
-        f"{_PURPOSES[kind]}-booked",
-        on,
-        debit=TRANSFERS_OUT,
-        credit=CLIENT_BANK,
-        amount_cents=amount_cents,
-        actor=actor,
-        evidence=evidence,
-    )
+    ids, amounts = {"order": order_id}, {"amount": amount_cents}
+    return _BOOKED[kind].entry(on=on, actor=actor, ids=ids, amounts=amounts, evidence=evidence)
 
 
 def provider_settlement(reference: str, *, amount_cents: int, on: date, actor: str, evidence: str) -> JournalEntry:
     """The bank statement shows money that the provider paid out."""
-    return _entry(
-        settlement_key(reference),
-        "provider-settlement",
-        on,
-        debit=CLIENT_BANK,
-        credit=PROVIDER_BALANCE,
-        amount_cents=amount_cents,
-        actor=actor,
-        evidence=evidence,
-    )
+    ids, amounts = {"reference": reference}, {"amount": amount_cents}
+    return PROVIDER_SETTLEMENT.entry(on=on, actor=actor, ids=ids, amounts=amounts, evidence=evidence)
 
 
 def paid_key(provider_id: str) -> str:
     """The fact key of a payment received."""
-    return f"pay:{provider_id}:paid"
+    return PAYMENT_RECEIVED.fact_key({"id": provider_id})
 
 
 def refund_out_key(provider_id: str) -> str:
     """The fact key of a refund that left."""
-    return f"ref:{provider_id}:out"
+    return REFUND_SENT.fact_key({"id": provider_id})
 
 
 def refund_back_key(provider_id: str) -> str:
     """The fact key of a refund that came back."""
-    return f"ref:{provider_id}:back"
+    return REFUND_FAILED.fact_key({"id": provider_id})
 
 
 def settlement_key(reference: str) -> str:
     """The fact key of a settlement seen on the bank statement."""
-    return f"settle:{reference}"
+    return PROVIDER_SETTLEMENT.fact_key({"reference": reference})
 
 
-def _entry(  # noqa: PLR0913 -- the columns of the table above
-    key: str,
-    purpose: str,
-    on: date,
-    *,
-    debit: AccountRef,
-    credit: AccountRef,
-    amount_cents: int,
-    actor: str,
-    evidence: str | None = None,
-    approvals: tuple[str, ...] = (),
+def _provider_fact(
+    template: Template, provider_id: str, amount_cents: int, account: AccountRef, on: date, evidence: str
 ) -> JournalEntry:
-    lines = (Posting(debit, debit=amount_cents), Posting(credit, credit=amount_cents))
-    return JournalEntry(key, on, purpose, lines, actor=actor, evidence=evidence, approvals=approvals)
+    return template.entry(
+        on=on,
+        actor=RAIL_ACTOR,
+        ids={"id": provider_id},
+        amounts={"amount": amount_cents},
+        account=account,
+        evidence=evidence,
+    )

@@ -21,6 +21,7 @@ from ledger.payments.bodies import payment_body, refund_body
 from ledger.payments.lifecycle import PAYMENT, REFUND
 from ledger.payments.model import CallKind, CallState, Mode, PaymentState, RefundState
 from ledger.payments.moves import record_birth
+from ledger.payments.postings import PAYMENT_RECEIVED, REFUND_SENT
 
 LANGUAGES = ("fr", "nl", "en")
 _GONE = (RefundState.FAILED, RefundState.REJECTED)
@@ -74,6 +75,7 @@ def request_payment(
         raise Refusal("return-path-malformed", path=return_path)
     if language not in LANGUAGES:
         raise Refusal("language-unknown", language=language[:16], allowed=LANGUAGES)
+    PAYMENT_RECEIVED.check_account(credit)
     payment_id = uow.new_id("y")
     uow.connection.execute(
         t.payment.insert().values(
@@ -119,6 +121,7 @@ def request_refund(uow: UnitOfWork, *, payment_id: str, amount_cents: int, refer
         raise Refusal("payment-not-paid", payment_id=payment_id, state=payment.state)
     if amount_cents <= 0:
         raise Refusal("payment-amount-not-positive", amount_cents=amount_cents)
+    REFUND_SENT.check_account(debit)
     standing = uow.connection.execute(
         sa.select(t.refund).where(
             t.refund.c.book_id == uow.book_id,

@@ -16,7 +16,9 @@ from api.settings import read_settings
 from contracts.parties import service as parties
 from contracts.parties.model import Role, StaffIdentity
 from frontend.site import build_site
+from ledger.accounts import AccountRef
 from ledger.errors import Refusal
+from ledger.journal import JournalEntry, Posting
 from ledger.payments.rows import open_case
 from tests.products_kit import Town
 
@@ -50,6 +52,18 @@ def filled(browser: TestClient, offer_id: str, **changes: str) -> dict[str, str]
     once = re.search(r'name="once" value="([^"]+)"', form)
     assert once is not None
     return {"once": once[1], "amount": "500", "risk": "yes", "locked": "yes", "shareholding": "0"} | changes
+
+
+def test_a_line_whose_entry_is_no_business_event_shows_the_purpose_it_was_imported_with(
+    enter: Enter, sqlite_town: Town
+) -> None:
+    ada = sqlite_town.citizen("Ada")
+    lines = (Posting(AccountRef("550100"), debit=100), Posting(AccountRef("489100", ada), credit=100))
+    with sqlite_town.book.unit_of_work(actor="import") as uow:
+        uow.post(JournalEntry("old:1", sqlite_town.today, "Reprise <2025>", lines))
+    page = enter(ada).get("/fr/receipts")
+    assert page.status_code == 200
+    assert "Reprise &lt;2025&gt;" in page.text
 
 
 def test_other_peoples_things_do_not_exist(enter: Enter, sqlite_town: Town) -> None:

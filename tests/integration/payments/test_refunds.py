@@ -23,7 +23,7 @@ def test_a_refund_leaves_the_provider_and_is_posted_once(shop):
     assert shop.sweep() == 0
     [refund] = shop.refunds(payment)
     assert (refund.state, refund.sent_on.isoformat()) == (RefundState.SENT, "2026-03-02")
-    assert (shop.balance("580100"), shop.balance("489100:c1")) == (0, 0)
+    assert (shop.balance("580100"), shop.balance("489400:c1")) == (0, 0)
     [body] = _outbox(shop, "refund.sent")
     assert body == {
         "refund_id": refund.refund_id,
@@ -108,7 +108,7 @@ def test_a_refund_that_fails_after_it_was_sent_brings_the_money_back_and_shows_a
     assert shop.process() == 1
     assert shop.sweep() == 0
     assert shop.refunds(payment)[0].state is RefundState.FAILED
-    assert (shop.balance("580100"), shop.balance("489100:c1")) == (50_000, -50_000)
+    assert (shop.balance("580100"), shop.balance("489400:c1")) == (50_000, -50_000)
     assert shop.cases() == ["refund-failed"]
     assert shop.entries() == {"payment-received": 1, "refund-sent": 1, "refund-failed": 1}
     assert len(_outbox(shop, "refund.failed")) == 1

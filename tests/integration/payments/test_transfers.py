@@ -95,11 +95,18 @@ def test_open_orders_count_against_the_booked_cash_and_money_at_the_provider_doe
 
 
 def test_the_orders_of_one_release_count_together(office):
-    both = (draft("payout:1", 60_000, kind=TransferKind.PAYOUT), draft("payout:2", 40_001, kind=TransferKind.PAYOUT))
+    with office.book.unit_of_work(actor="test") as unit:
+        lines = (
+            Posting(AccountRef("489500", "e1"), debit=100_000),
+            Posting(AccountRef("489300", "c1"), credit=100_000),
+        )
+        unit.post(JournalEntry("c", DAY, "opening", lines))
+    lenders = {"debit": "489300:c1", "kind": TransferKind.PAYOUT}
+    both = (draft("payout:1", 60_000, **lenders), draft("payout:2", 40_001, **lenders))
     with pytest.raises(Refusal, match="cash-rule-not-met"):
         order(office, *both)
     assert orders(office) == []
-    order(office, both[0], draft("payout:2", 40_000, kind=TransferKind.PAYOUT))
+    order(office, both[0], draft("payout:2", 40_000, **lenders))
     assert office.entries()["payout-ordered"] == 2
 
 
