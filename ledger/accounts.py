@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from typing_extensions import override
 
@@ -85,7 +85,7 @@ class AccountRef(_Identity):
 
     __slots__ = ()
 
-    def __new__(cls, code: str, owner: str = "", asset: str = "EUR") -> "AccountRef":
+    def __new__(cls, code: str, owner: str = "", asset: str = "EUR") -> Self:
         """Refuses `account-malformed`."""
         if not _CODE.fullmatch(code) or not (owner == "" or _OWNER.fullmatch(owner)):
             raise Refusal("account-malformed", account=_text(code, owner))

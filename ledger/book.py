@@ -163,7 +163,7 @@ class UnitOfWork:
             raise InvariantError("this unit of work is over")
 
 
-def create_book(
+def create_book(  # noqa: PLR0913 -- what a book is made of
     engine: sa.Engine,
     book_id: str,
     *,

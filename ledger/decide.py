@@ -60,7 +60,7 @@ from ledger.money import Asset
 from ledger.state import AccountState, Decision, Head, ItemResult, Replayed, Request, Result, State
 
 
-def decide(  # noqa: PLR0913 -- state, question, and the three things that a pure function is told
+def decide(
     state: State,
     requests: Sequence[Request],
     *,
@@ -177,7 +177,7 @@ class _Builder:
     def answer(self, verdict: list[Verdict] | Refusal | Replayed | Twin, before: Sequence[Result]) -> Result:
         """The verdict with its places turned into numbers; a twin gets what the one before got."""
         if isinstance(verdict, Twin):
-            first = before[verdict.index]
+            first = before[verdict.place]
             return first if isinstance(first, Replayed) else Replayed(outcome_of(first))
         if not isinstance(verdict, list):
             return verdict

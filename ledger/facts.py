@@ -90,7 +90,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class RuleChange:
-    """New limits of one account: `minimum` and `maximum` of the signed balance, and whether it is closed to postings."""
+    """New limits of one account: `minimum` and `maximum` of the signed balance, and whether it is closed."""
 
     key: str
     account: AccountRef
@@ -115,7 +115,7 @@ class RuleChange:
         return body_digest(["rule", *stated])
 
 
-def rule_change(  # noqa: PLR0913 -- the members of a rule
+def rule_change(
     key: str,
     account: AccountRef,
     *,

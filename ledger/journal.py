@@ -150,7 +150,7 @@ def check_date(key: str, on: date) -> None:
 
 def _check_metadata(key: str, metadata: Mapping[str, str]) -> None:
     for name, text in metadata.items():
-        if not isinstance(text, str) or not _METADATA_NAME.fullmatch(name) or not is_plain_text(text):
+        if not _METADATA_NAME.fullmatch(name) or not is_plain_text(text):
             raise Refusal("metadata-malformed", key=key, name=repr(name[:40]))
     if len(metadata) > MAX_METADATA:
         raise Refusal("metadata-too-large", key=key, names=len(metadata), limit=MAX_METADATA)

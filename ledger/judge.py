@@ -91,9 +91,9 @@ class Verdict(NamedTuple):
 
 
 class Twin(NamedTuple):
-    """The same request, under the same key, stands at `index` of this batch: its answer is the other's."""
+    """The same request, under the same key, stands at `place` in this batch: its answer is the other's."""
 
-    index: int
+    place: int
 
 
 class Judge:
@@ -375,7 +375,7 @@ class Judge:
 
     def _close_period(self, item: PeriodClose, body_hash: bytes) -> Accepted:
         if self.closed_on is not None and item.until_on <= self.closed_on:
-            raise Refusal("period-already-closed", until_on=item.until_on.isoformat(), closed_on=str(self.closed_on))
+            raise Refusal("period-already-closed", until_on=item.until_on.isoformat(), closed_on=self.closed_on.isoformat())
         if item.until_on >= self._today:
             raise Refusal("period-not-over", until_on=item.until_on.isoformat(), today_on=self._today.isoformat())
         accepted = Accepted(item, body_hash, since=self.closed_on)
@@ -450,4 +450,3 @@ def _check_exchange(postings: Sequence[Posting]) -> None:
         amounts = [amount for amount in sums.values() if amount]
         if len(amounts) != 2 or (amounts[0] > 0) == (amounts[1] > 0):  # noqa: PLR2004 -- a pair
             raise Refusal("exchange-pair-incomplete", account=str(AccountRef(code, owner)), assets=sorted(sums))
-

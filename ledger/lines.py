@@ -24,10 +24,10 @@ from typing import NamedTuple
 
 from ledger.accounts import AccountRef
 from ledger.log.encoding import b64
-from ledger.log.leaf import JSON, canonical_json, minute
 from ledger.log.leaf import ACCOUNTS as ACCOUNTS
 from ledger.log.leaf import GENESIS as GENESIS
 from ledger.log.leaf import HOLD as HOLD
+from ledger.log.leaf import JSON, canonical_json, minute
 from ledger.log.leaf import NOTE as NOTE
 from ledger.log.leaf import PERIOD as PERIOD
 from ledger.log.leaf import POSTING as POSTING
@@ -302,7 +302,7 @@ def genesis_bytes(instant: datetime, policy_hash: bytes) -> bytes:
     return canonical_json({"n": 0, "policy": b64(policy_hash), "t": GENESIS, "ts": minute(instant)})
 
 
-def seal_block(  # noqa: PLR0913 -- the members of a block's header
+def seal_block(
     *,
     book_id: str,
     block: int,

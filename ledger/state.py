@@ -1,8 +1,8 @@
 """What the decision rests on and what it gives: frozen values, made by reading and written by posting.
 
-    State     the book's head, and of all that the requests name, what exists
-    Request   items that stand or fall together, with the key under which the answer is kept, if any
-    Decision  rows to write, the head after them, one result per request
+State     the book's head, and of all that the requests name, what exists
+Request   items that stand or fall together, with the key under which the answer is kept, if any
+Decision  rows to write, the head after them, one result per request
 """
 
 from collections import Counter

@@ -10,55 +10,14 @@ The statements are text made from the names of tables and columns in the metadat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from ledger.accounts import AccountRef
 from ledger.storage import postgresql, sqlite
 from ledger.storage.base import json_text
-
-
-class Wanted(NamedTuple):
-    """What a batch names: accounts, fact keys, idempotency keys."""
-
-    accounts: Sequence[AccountRef]
-    fact_keys: Sequence[str]
-    request_keys: Sequence[str]
-
-
-class Found(NamedTuple):
-    """What exists of it, as plain rows in the order of the statements' columns; `head` is locked.
-
-    head      next_n, next_block, next_account, last_hash, last_booked_at (microseconds), closed_on, wrapped book key
-    accounts  account_id, code, owner, asset, personal, posted, seq, minimum, maximum, last_commitment, held_debit,
-              held_credit, closed, version, wrapped key of the owner
-    known     fact_key, n, body_hash
-    requests  key, actor, body_hash, outcome (text)
-    """
-
-    head: Sequence[tuple[Any, ...]]
-    accounts: Sequence[tuple[Any, ...]]
-    known: Sequence[tuple[Any, ...]]
-    requests: Sequence[tuple[Any, ...]]
-
-
-class Inserts(NamedTuple):
-    """Rows of one table."""
-
-    table: sa.Table
-    columns: Sequence[str]
-    rows: Sequence[tuple[Any, ...]]
-
-
-class Updates(NamedTuple):
-    """New values of `columns` for the rows named by `key`; a row is the values followed by its key."""
-
-    table: sa.Table
-    key: str
-    columns: Sequence[str]
-    rows: Sequence[tuple[Any, ...]]
+from ledger.storage.changes import Changes, Found, Inserts, Wanted
 
 
 def lock_and_read(connection: sa.Connection, book_id: str, wanted: Wanted) -> Found:
@@ -67,7 +26,7 @@ def lock_and_read(connection: sa.Connection, book_id: str, wanted: Wanted) -> Fo
         return Found(*_dialect(connection).lock_and_read(_driver(connection), book_id, wanted))
 
 
-def write(connection: sa.Connection, book_id: str, changes: Sequence[Inserts | Updates]) -> None:
+def write(connection: sa.Connection, book_id: str, changes: Changes) -> None:
     """Run the statements in order: on PostgreSQL in one network turn."""
     with _driver_errors(connection):
         _dialect(connection).write(_driver(connection), book_id, [c for c in changes if c.rows])
@@ -117,6 +76,4 @@ def _driver_errors(connection: sa.Connection) -> Iterator[None]:
     try:
         yield
     except driver.Error as error:
-        raise sa.exc.DBAPIError.instance(
-            None, None, error, driver.Error, dialect=connection.dialect
-        ) from error
+        raise sa.exc.DBAPIError.instance(None, None, error, driver.Error, dialect=connection.dialect) from error

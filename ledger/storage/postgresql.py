@@ -10,14 +10,13 @@ so one that locked and read at once would see the balances from before its wait.
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as dialect
 
-if TYPE_CHECKING:
-    from ledger.storage.bulk import Inserts, Updates, Wanted
+from ledger.storage.changes import Changes, Inserts, Updates, Wanted
 
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects untyped
 Rows = Sequence[tuple[Any, ...]]
@@ -39,8 +38,8 @@ _KNOWN = "SELECT fact_key, n, body_hash FROM entry WHERE book_id = %s AND fact_k
 _REQUESTS = "SELECT key, actor, body_hash, outcome FROM request WHERE book_id = %s AND key = ANY (%s::text[])"
 
 
-def lock_and_read(driver: Any, book_id: str, wanted: "Wanted") -> tuple[Rows, Rows, Rows, Rows]:  # noqa: ANN401
-    """The four answers of `ledger.storage.bulk.Found`, in one network turn."""
+def lock_and_read(driver: Any, book_id: str, wanted: Wanted) -> tuple[Rows, Rows, Rows, Rows]:  # noqa: ANN401
+    """The four answers of `ledger.storage.changes.Found`, in one network turn."""
     questions: list[tuple[str, tuple[Any, ...]] | None] = [(_HEAD, (book_id,)), None, None, None]
     if wanted.accounts:
         codes, owners, assets = (_texts(column) for column in zip(*wanted.accounts, strict=True))
@@ -55,24 +54,24 @@ def lock_and_read(driver: Any, book_id: str, wanted: "Wanted") -> tuple[Rows, Ro
     return head, accounts, known, requests
 
 
-def write(driver: Any, book_id: str, changes: "Sequence[Inserts | Updates]") -> None:  # noqa: ANN401 -- the driver's
+def write(driver: Any, book_id: str, changes: Changes) -> None:  # noqa: ANN401 -- the driver's
     """All statements in one network turn; the server works on the first while the next ones are being written."""
     with driver.pipeline():
         for change in changes:
             cursor = driver.cursor()
-            if hasattr(change, "key"):
+            if isinstance(change, Updates):
                 update(cursor, book_id, change)
             else:
                 insert(cursor, book_id, change, "")
 
 
-def insert(cursor: "psycopg.Cursor[Any]", book_id: str, change: "Inserts", conflict: str) -> None:
+def insert(cursor: "psycopg.Cursor[Any]", book_id: str, change: Inserts, conflict: str) -> None:
     """Insert the rows of one table."""
     statement = _insert_statement(change.table, tuple(change.columns), conflict)
     cursor.execute(statement, (book_id, *_arrays(change.table, change.columns, change.rows)))
 
 
-def update(cursor: "psycopg.Cursor[Any]", book_id: str, change: "Updates") -> None:
+def update(cursor: "psycopg.Cursor[Any]", book_id: str, change: Updates) -> None:
     """Update the named rows of one table."""
     statement = _update_statement(change.table, change.key, tuple(change.columns))
     cursor.execute(statement, (*_arrays(change.table, [*change.columns, change.key], change.rows), book_id))

@@ -143,7 +143,9 @@ _LIMITS = ("minimum", "maximum", "closed", "version")
 
 _SQLITE_LAST = "(SELECT {column} FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)"
 _SQLITE_ENTRIES = "FROM entry WHERE book_id = NEW.book_id AND n >= NEW.first_n"
-_SQLITE_COUNT = "(SELECT count({what}) FROM {table} WHERE book_id = NEW.book_id AND {number} BETWEEN NEW.first_n AND NEW.last_n)"
+_SQLITE_COUNT = (
+    "(SELECT count({what}) FROM {table} WHERE book_id = NEW.book_id AND {number} BETWEEN NEW.first_n AND NEW.last_n)"
+)
 _SQLITE_ASTRAY = (
     "(NEW.next_block - 1, NEW.next_n - 1, NEW.last_hash, NEW.last_booked_at) IS NOT"
     " (SELECT block, last_n, hash, sealed_at FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)"

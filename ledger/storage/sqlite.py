@@ -7,17 +7,15 @@ BEGIN IMMEDIATE, with which every write begins, is the lock on the head.
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite as dialect
 
 from ledger.storage.base import json_text
+from ledger.storage.changes import Changes, Inserts, Updates, Wanted
 
-if TYPE_CHECKING:
-    from ledger.storage.bulk import Inserts, Updates, Wanted
-
-_DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects untyped
+_DIALECT = dialect.dialect()
 Rows = Sequence[tuple[Any, ...]]
 
 _HEAD = (
@@ -43,8 +41,8 @@ _REQUESTS = (
 )
 
 
-def lock_and_read(driver: sqlite3.Connection, book_id: str, wanted: "Wanted") -> tuple[Rows, Rows, Rows, Rows]:
-    """The four answers of `ledger.storage.bulk.Found`."""
+def lock_and_read(driver: sqlite3.Connection, book_id: str, wanted: Wanted) -> tuple[Rows, Rows, Rows, Rows]:
+    """The four answers of `ledger.storage.changes.Found`."""
 
     def read(statement: str, values: Sequence[object]) -> Rows:
         return driver.execute(statement, (json_text(list(values)), book_id)).fetchall() if values else []  # type: ignore[arg-type]  # lists of texts
@@ -54,23 +52,23 @@ def lock_and_read(driver: sqlite3.Connection, book_id: str, wanted: "Wanted") ->
     return head, accounts, read(_KNOWN, wanted.fact_keys), read(_REQUESTS, wanted.request_keys)
 
 
-def write(driver: sqlite3.Connection, book_id: str, changes: "Sequence[Inserts | Updates]") -> None:
+def write(driver: sqlite3.Connection, book_id: str, changes: Changes) -> None:
     """Each statement over its rows."""
     cursor = driver.cursor()
     for change in changes:
-        if hasattr(change, "key"):
+        if isinstance(change, Updates):
             update(cursor, book_id, change)
         else:
             insert(cursor, book_id, change, "")
 
 
-def insert(cursor: sqlite3.Cursor, book_id: str, change: "Inserts", conflict: str) -> None:
+def insert(cursor: sqlite3.Cursor, book_id: str, change: Inserts, conflict: str) -> None:
     """Insert the rows of one table."""
     statement = _insert_statement(change.table, tuple(change.columns), conflict)
     cursor.executemany(statement, _bound(book_id, change.table, change.columns, change.rows))
 
 
-def update(cursor: sqlite3.Cursor, book_id: str, change: "Updates") -> None:
+def update(cursor: sqlite3.Cursor, book_id: str, change: Updates) -> None:
     """Update the named rows of one table."""
     columns = ", ".join(f"{column} = ?" for column in change.columns)
     statement = f"UPDATE {change.table.name} SET {columns} WHERE {change.key} = ? AND book_id = ?"

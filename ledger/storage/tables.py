@@ -267,7 +267,9 @@ period_balance = record_table(
     sa.Column("until_on", Day, primary_key=True),
     sa.Column("n", Count, nullable=False),  # the entry that closed the period
     sa.Column("posted", Cents, nullable=False),  # signed, by date of effect, of the entries before `n`
-    sa.ForeignKeyConstraint(["book_id", "until_on"], ["period.book_id", "period.until_on"], name="period_balance_period"),
+    sa.ForeignKeyConstraint(
+        ["book_id", "until_on"], ["period.book_id", "period.until_on"], name="period_balance_period"
+    ),
     sa.ForeignKeyConstraint(
         ["book_id", "account_id"], ["account.book_id", "account.account_id"], name="period_balance_account"
     ),

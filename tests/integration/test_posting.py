@@ -135,7 +135,9 @@ def test_each_request_of_a_batch_stands_or_falls_alone(book: Book) -> None:
         [paid("k1", 100)],
     ]
     with write_transaction(book.engine) as connection:
-        results = post_requests(connection, book.book_id, [Request(items) for items in requests], clock=book.clock, keys=book.keys)
+        results = post_requests(
+            connection, book.book_id, [Request(items) for items in requests], clock=book.clock, keys=book.keys
+        )
     accepted, second, third, fourth, again = results
     assert isinstance(second, Refusal)
     assert isinstance(third, Refusal)

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ledger import approvals, posting, requests
+from ledger import approvals
 from ledger.book import Book
 from ledger.decide import decide
 from ledger.lines import seal_block
 from ledger.posting import post_entries, write_decision
+from ledger.reading import lock_and_read, state_of, subject_keys_of
 from ledger.state import Decision, Request
 from ledger.storage import bulk, tables
 from ledger.storage.base import MUTABLE_RECORD_TABLES, RECORD_TABLES, metadata
@@ -263,9 +264,9 @@ def test_nothing_is_added_after_the_seal_in_the_same_commit(full_book: Book) -> 
 
 def decided(book: Book, connection: sa.Connection, batch: list[Any]) -> Decision:
     requests = [Request(items) for items in batch]
-    found = posting._lock_and_read(connection, book.book_id, requests)
-    state = posting._state(connection, book.book_id, found, requests, [])
-    keys = posting._subject_keys(connection, found, requests, book.keys, book.clock)
+    found = lock_and_read(connection, book.book_id, requests)
+    state = state_of(connection, book.book_id, found, requests, [])
+    keys = subject_keys_of(connection, found, requests, book.keys, book.clock)
     return decide(state, requests, now=book.clock.now(), today=book.clock.today(), keys=keys)
 
 

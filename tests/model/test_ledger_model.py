@@ -83,7 +83,13 @@ class Machine(RuleBasedStateMachine):
         book = self.book
         with write_transaction(self.engine) as connection:
             results = post_requests(
-                connection, book.book_id, [Request(items) for items in requests], clock=book.clock, keys=book.keys, floors=floors)
+                connection,
+                book.book_id,
+                [Request(items) for items in requests],
+                clock=book.clock,
+                keys=book.keys,
+                floors=floors,
+            )
         assert [r.code if isinstance(r, Refusal) else [tuple(p) for p in r] for r in results] == expected
 
     @invariant()

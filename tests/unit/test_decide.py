@@ -44,7 +44,11 @@ def test_a_ceiling_holds_on_the_normal_side_of_either_kind() -> None:
 def test_a_floor_counts_what_the_batch_has_moved_before() -> None:
     given = state(account(BANK, 50, minimum=0), account(PLEDGES, -50, maximum=0))
     decision = decide(
-        given, [Request([e]) for e in (back("k1", 30), back("k2", 30), paid("k3", 10), back("k4", 30))], now=NOON, today=NOON.date(), keys=KEYS
+        given,
+        [Request([e]) for e in (back("k1", 30), back("k2", 30), paid("k3", 10), back("k4", 30))],
+        now=NOON,
+        today=NOON.date(),
+        keys=KEYS,
     )
     assert [isinstance(r, Refusal) for r in decision.results] == [False, True, False, False]
     assert [e.fact_key for e in decision.entries] == ["k1", "k3", "k4"]

@@ -1,0 +1,140 @@
+"""The group writer: requests that wait at the same time are posted in one commit.
+
+    callers ──submit──> queue ──up to 500──> decide ─ write ─ seal ─ commit ──> answers
+
+The disk is paid once for a group. A request that comes alone is posted at once; where the group before was larger, the
+writer waits for as many again, five milliseconds at most. Each request stands or falls alone, and answers are given
+after the commit. A failure that may pass (a lost connection, a serialization failure, a commit of unknown outcome) is
+tried again whole: fact keys and idempotency keys make that harmless. Any other failure splits the group in halves, so
+that one poisoned request is found and cannot block a book.
+
+One writer serves a process. Writers of several processes, and products' own units of work, meet at the book's head.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import sqlalchemy as sa
+
+from ledger import crash
+from ledger.book import Book
+from ledger.errors import Refusal
+from ledger.posting import post_requests
+from ledger.state import Request, Result
+from ledger.storage.engine import write_transaction
+
+MAX_GROUP = 500
+MAX_WAITING = 20_000
+WAIT_SECONDS = 0.005
+TRIES = 5
+_PASSING = ("40001", "40P01", "57P01", "57P02", "57P03")
+"""SQLSTATE of what another try can mend: serialization failure, deadlock, a server that stops or starts."""
+
+_Job = tuple[Request, "Future[Result]"]
+
+
+class GroupWriter:
+    """Posts requests for one book from a thread of its own until it is closed."""
+
+    def __init__(self, book: Book, *, max_group: int = MAX_GROUP, wait_seconds: float = WAIT_SECONDS) -> None:
+        self._book = book
+        self._max_group = max_group
+        self._wait_seconds = wait_seconds
+        self._waiting: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=f"writer-{book.book_id}", daemon=True)
+        self._thread.start()
+
+    def submit(self, request: Request) -> "Future[Result]":
+        """Put `request` in the queue; the future gives its result after the commit.
+
+        Refuses `book-is-busy` where 20,000 requests wait already, and `book-is-closing` after `close`.
+        """
+        if self._closed:
+            raise Refusal("book-is-closing", book=self._book.book_id)
+        answer: Future[Result] = Future()
+        try:
+            self._waiting.put_nowait((request, answer))
+        except queue.Full:
+            raise Refusal("book-is-busy", book=self._book.book_id, retry_after_seconds=1) from None
+        return answer
+
+    def post(self, request: Request) -> Result:
+        """Submit and wait for the result."""
+        return self.submit(request).result()
+
+    def close(self) -> None:
+        """Post what waits, then end."""
+        self._closed = True
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        expected, group = 1, self._collect(1)
+        while group:
+            self._post_group(group)
+            expected, group = len(group), self._collect(expected)
+
+    def _collect(self, expected: int) -> list[_Job]:
+        """The next group, at most as long as is allowed; empty when the writer is closed and nothing waits."""
+        first = self._waiting.get()
+        if first is None:
+            return []
+        group, deadline = [first], time.monotonic() + self._wait_seconds
+        while len(group) < self._max_group:
+            patience = deadline - time.monotonic() if len(group) < expected else 0.0
+            try:
+                job = self._waiting.get(timeout=patience) if patience > 0 else self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._waiting.put(None)  # the end comes after this group
+                break
+            group.append(job)
+        return group
+
+    def _post_group(self, group: Sequence[_Job]) -> None:
+        try:
+            results = self._post_with_patience([request for request, _ in group])
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to one of the requests
+            if len(group) > 1:
+                middle = len(group) // 2
+                self._post_group(group[:middle])
+                self._post_group(group[middle:])
+            else:
+                group[0][1].set_exception(error)
+            return
+        for (_, answer), result in zip(group, results, strict=True):
+            answer.set_result(result)
+
+    def _post_with_patience(self, requests: Sequence[Request]) -> list[Result]:
+        for _ in range(TRIES - 1):
+            try:
+                return self._post(requests)
+            except sa.exc.DBAPIError as error:
+                if not may_pass(error):
+                    raise
+        return self._post(requests)
+
+    def _post(self, requests: Sequence[Request]) -> list[Result]:
+        book = self._book
+        with write_transaction(book.engine) as connection:
+            results = post_requests(
+                connection,
+                book.book_id,
+                requests,
+                clock=book.clock,
+                keys=book.keys,
+                late_refused=book.late_refused,
+            )
+        crash.reach("posting.after-commit")
+        return results
+
+
+def may_pass(error: sa.exc.DBAPIError) -> bool:
+    """Whether trying again can help: the connection was lost, or the database asks for another try."""
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state in _PASSING or isinstance(error, sa.exc.OperationalError)
