@@ -4,9 +4,9 @@ A year ends on the day it is closed on and began after the last one that was clo
 classes 6 and 7 to zero against 139000, dated on the last day; opening carries 139000 to profit or loss carried forward,
 dated on the first day of the next:
 
-    event         debit                                credit                               fact key
-    year closed   7xxxxx, and 139000 for a loss        6xxxxx, and 139000 for a profit      year:<YYYY>:closed, :2, :3 ...
-    year opened   139000 (profit), or 141000 (loss)    140000 (profit), or 139000 (loss)    year:<YYYY>:opened
+    event        debit                              credit                             fact key
+    year closed  7xxxxx, and 139000 for a loss      6xxxxx, and 139000 for a profit    year:<YYYY>:closed, :2, :3 ...
+    year opened  139000 (profit) or 141000 (loss)   140000 (profit) or 139000 (loss)   year:<YYYY>:opened
 
 An entry holds at most 1,000 postings, so a closing may take several; they stand or fall together. The year of a key is
 that of the entry's own date. Only EUR is closed: another asset on these accounts has no result in euro.
@@ -98,7 +98,7 @@ def open_year(unit: UnitOfWork, *, starts_on: date) -> list[str]:
 
 def closing_body(lines: Sequence[AccountBalance], *, ends_on: date) -> dict[str, JSON]:
     """What the second person approves: the last day, the result (profit positive), and every balance by its hash."""
-    trial_balance = [[str(line.account), line.signed] for line in lines]
+    trial_balance: list[JSON] = [[str(line.account), line.signed] for line in lines]
     return {
         "ends_on": ends_on.isoformat(),
         "result_cents": -sum(line.signed for line in lines),
@@ -149,15 +149,16 @@ def _result_lines(unit: UnitOfWork, on: date) -> list[AccountBalance]:
 
 def _require_approval(unit: UnitOfWork, approval_id: str, body: Mapping[str, JSON]) -> None:
     approval = approvals.find(unit.connection, unit.book_id, approval_id)
-    is_this_year = (
-        approval is not None and approval.action == YEAR_CLOSE and approval.body["ends_on"] == body["ends_on"]
-    )
-    if approval is not None and is_this_year and dict(approval.body) != body:
+    if approval is not None and _is_about(approval, body) and dict(approval.body) != body:
         approved, result = int(str(approval.body["result_cents"])), int(str(body["result_cents"]))
         raise Refusal(
             "result-changed-since-approval", approval=approval_id, approved_cents=approved, result_cents=result
         )
     approvals.require(unit, approval_id, YEAR_CLOSE, body)
+
+
+def _is_about(approval: approvals.Approval, body: Mapping[str, JSON]) -> bool:
+    return approval.action == YEAR_CLOSE and approval.body["ends_on"] == body["ends_on"]
 
 
 def _refuse_not_over(unit: UnitOfWork, ends_on: date) -> None:
@@ -192,7 +193,7 @@ def _chain(unit: UnitOfWork, event: str, year: int) -> list[PostedEntry]:
 
 
 def _free_keys(unit: UnitOfWork, event: str, year: int) -> Iterator[str]:
-    """The keys that follow those taken: a calendar year in which the financial year was shortened holds two closings."""
+    """The keys that follow those taken: a calendar year with a shortened financial year holds two closings."""
     keys = _keys(event, year)
     for _ in _chain(unit, event, year):
         next(keys)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +24,7 @@ from contracts.pledges.queries import pledges_in
 from contracts.servicing import payouts
 from frontend.forms import Form
 from frontend.rendering import render
-from ledger import approvals, balances
+from ledger import approvals, balances, years
 from ledger.approvals import Approval
 from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
@@ -137,6 +138,9 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             loans.order_disbursement(uow, about[0].removeprefix(LOAN_REFERENCE), approval_id=approval_id, on=on)
         case transfers.APPROVAL_ACTION:
             payouts.order_payouts(uow, approval_id=approval_id, on=on)
+        case years.YEAR_CLOSE:
+            ends_on = date.fromisoformat(str(approval.body["ends_on"]))
+            years.close_year(uow, ends_on=ends_on, approval_id=approval_id)
         case other:
             raise InvariantError(f"nobody does {other} from the desk")
 
@@ -149,7 +153,7 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
     return ApprovalLine(
         approval=approval,
         key=f"operations.approval-{key}",
-        subject=titles.get(first.removeprefix(LOAN_REFERENCE), ""),
+        subject=titles.get(first.removeprefix(LOAN_REFERENCE), str(approval.body.get("ends_on", ""))),
         amount_cents=_amount(approval),
         asked_by=names[approval.requested_by],
         is_own=approval.requested_by == operator.party_id,
@@ -157,7 +161,7 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
 
 
 def _amount(approval: Approval) -> int | None:
-    listed = approval.body.get("transfers")
+    listed, result = approval.body.get("transfers"), approval.body.get("result_cents")
     if not isinstance(listed, list):
-        return None
+        return result if isinstance(result, int) else None
     return sum(int(str(each["amount_cents"])) for each in listed if isinstance(each, Mapping))
