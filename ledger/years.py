@@ -46,11 +46,8 @@ def request_year_close(unit: UnitOfWork, *, ends_on: date, reason: str) -> str:
     Refuses `year-not-over`, `year-already-closed` and `year-without-result`.
     """
     _refuse_not_over(unit, ends_on)
-    _refuse_closed(unit, ends_on)
-    lines = _result_lines(unit, ends_on)
-    if not lines:
-        raise Refusal("year-without-result", ends_on=ends_on.isoformat())
-    return approvals.request(unit, action=YEAR_CLOSE, body=closing_body(lines, ends_on=ends_on), reason=reason)
+    body = closing_body(_closable_lines(unit, ends_on), ends_on=ends_on)
+    return approvals.request(unit, action=YEAR_CLOSE, body=body, reason=reason)
 
 
 def close_year(unit: UnitOfWork, *, ends_on: date, approval_id: str) -> list[str]:
@@ -60,16 +57,15 @@ def close_year(unit: UnitOfWork, *, ends_on: date, approval_id: str) -> list[str
     `ledger.approvals` refuses.
     """
     _refuse_not_over(unit, ends_on)
+    if standing := _standing(unit, ends_on, approval_id):
+        return _post(unit, standing)
+    approved = _approved_body(unit, approval_id, ends_on)
     # Nobody may post between reading the balances and closing them, so the head is locked before posting locks it.
     lock_head(unit.connection, unit.book_id)
-    lines = _result_lines(unit, ends_on)
-    standing = [e for e in _chain(unit, "closed", ends_on.year) if e.effective_on == ends_on]
-    if standing and not lines and all(approval_id in e.approvals for e in standing):
-        return _post(unit, [_again(entry) for entry in standing])
-    _refuse_closed(unit, ends_on)
-    if not lines:
-        raise Refusal("year-without-result", ends_on=ends_on.isoformat())
-    _require_approval(unit, approval_id, closing_body(lines, ends_on=ends_on))
+    if standing := _standing(unit, ends_on, approval_id):
+        return _post(unit, standing)
+    lines = _closable_lines(unit, ends_on)
+    _refuse_changed(approval_id, approved, closing_body(lines, ends_on=ends_on))
     keys = _free_keys(unit, "closed", ends_on.year)
     return _post(unit, closing_entries(lines, keys, ends_on=ends_on, approval_id=approval_id, actor=unit.actor))
 
@@ -84,8 +80,8 @@ def open_year(unit: UnitOfWork, *, starts_on: date) -> list[str]:
     if not any(e.effective_on == ends_on for e in _chain(unit, "closed", ends_on.year)):
         raise Refusal("year-not-closed", ends_on=ends_on.isoformat())
     standing = _since(unit, "opened", starts_on)
-    if any(entry.effective_on == starts_on for entry in standing):
-        return _post(unit, [_again(entry) for entry in standing if entry.effective_on == starts_on])
+    if same := [entry for entry in standing if entry.effective_on == starts_on]:
+        return _post(unit, [_again(entry) for entry in same])
     if standing:
         opened_on = max(entry.effective_on for entry in standing if entry.effective_on is not None)
         raise Refusal("year-already-opened", starts_on=starts_on.isoformat(), opened_on=opened_on.isoformat())
@@ -147,18 +143,36 @@ def _result_lines(unit: UnitOfWork, on: date) -> list[AccountBalance]:
     ]
 
 
-def _require_approval(unit: UnitOfWork, approval_id: str, body: Mapping[str, JSON]) -> None:
+def _closable_lines(unit: UnitOfWork, ends_on: date) -> list[AccountBalance]:
+    _refuse_closed(unit, ends_on)
+    lines = _result_lines(unit, ends_on)
+    if not lines:
+        raise Refusal("year-without-result", ends_on=ends_on.isoformat())
+    return lines
+
+
+def _standing(unit: UnitOfWork, ends_on: date, approval_id: str) -> list[JournalEntry]:
+    """The entries of this very closing, if it was made and nothing was posted into the year since."""
+    made = [entry for entry in _chain(unit, "closed", ends_on.year) if entry.effective_on == ends_on]
+    is_this_one = all(approval_id in entry.approvals for entry in made)
+    return [_again(entry) for entry in made] if is_this_one and not _result_lines(unit, ends_on) else []
+
+
+def _approved_body(unit: UnitOfWork, approval_id: str, ends_on: date) -> Mapping[str, JSON]:
+    """What a second person approved for this day. The approval's row is locked here, before the head, as everywhere."""
     approval = approvals.find(unit.connection, unit.book_id, approval_id)
-    if approval is not None and _is_about(approval, body) and dict(approval.body) != body:
-        approved, result = int(str(approval.body["result_cents"])), int(str(body["result_cents"]))
-        raise Refusal(
-            "result-changed-since-approval", approval=approval_id, approved_cents=approved, result_cents=result
-        )
-    approvals.require(unit, approval_id, YEAR_CLOSE, body)
+    asked: Mapping[str, JSON] = {"ends_on": ends_on.isoformat()}
+    if approval is not None and approval.body.get("ends_on") == asked["ends_on"]:
+        asked = approval.body
+    approvals.require(unit, approval_id, YEAR_CLOSE, asked)
+    return asked
 
 
-def _is_about(approval: approvals.Approval, body: Mapping[str, JSON]) -> bool:
-    return approval.action == YEAR_CLOSE and approval.body["ends_on"] == body["ends_on"]
+def _refuse_changed(approval_id: str, approved: Mapping[str, JSON], body: Mapping[str, JSON]) -> None:
+    if dict(approved) == body:
+        return
+    was, now = int(str(approved["result_cents"])), int(str(body["result_cents"]))
+    raise Refusal("result-changed-since-approval", approval=approval_id, approved_cents=was, result_cents=now)
 
 
 def _refuse_not_over(unit: UnitOfWork, ends_on: date) -> None:

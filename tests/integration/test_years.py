@@ -1,6 +1,8 @@
 """Closing a year under four eyes and opening the next, on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -13,8 +15,9 @@ from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.storage import tables
 from ledger.years import YEAR_CLOSE, close_year, open_year, request_year_close
+from tests.conftest import MakeEngine, make_book
 from tests.entries import entry, post
-from tests.oracle import digest_of
+from tests.oracle import check_everything, digest_of
 from tests.statements_kit import (
     FIRST,
     LAST,
@@ -222,18 +225,24 @@ def test_a_year_that_is_not_over_is_refused(book: Book, clock: FixedClock, today
 
 def test_a_year_is_closed_once_and_no_earlier_one_after_it(book: Book) -> None:
     keep_books(book)
+    june = date(2025, 6, 30)
+    asked = {june: ask_to_close(book, june), LAST: ask_to_close(book)}
     close(book)
-    for ends_on in (LAST, date(2025, 6, 30), date(2023, 12, 31)):
+    for ends_on in (LAST, june, date(2023, 12, 31)):
         expected = Refusal("year-already-closed", ends_on=ends_on.isoformat(), closed_on="2025-12-31")
         assert refusal_of(book, lambda unit, d=ends_on: request_year_close(unit, ends_on=d, reason="x")) == expected
-        assert refusal_of(book, lambda unit, d=ends_on: close_year(unit, ends_on=d, approval_id="a1")) == expected
+        if approval_id := asked.get(ends_on):
+            closing = {"ends_on": ends_on, "approval_id": approval_id}
+            assert refusal_of(book, lambda unit, c=closing: close_year(unit, **c)) == expected
 
 
 def test_a_year_without_income_or_expenses_has_nothing_to_close(book: Book) -> None:
-    post(book, entry("money", ("550200", 5, 0), ("100000", 0, 5), on=FIRST))
+    post(book, entry("rent", ("610000", 5, 0), ("550200", 0, 5), on=FIRST))
+    approval_id = ask_to_close(book)
+    post(book, entry("no-rent", ("610000", 0, 5), ("550200", 5, 0), on=FIRST, reverses="rent"))
     expected = Refusal("year-without-result", ends_on="2025-12-31")
     assert refusal_of(book, lambda unit: request_year_close(unit, ends_on=LAST, reason="x")) == expected
-    assert refusal_of(book, lambda unit: close_year(unit, ends_on=LAST, approval_id="a1")) == expected
+    assert refusal_of(book, lambda unit: close_year(unit, ends_on=LAST, approval_id=approval_id)) == expected
 
 
 @pytest.mark.parametrize(
@@ -315,3 +324,22 @@ def test_a_year_is_not_opened_behind_a_later_one(book: Book, clock: FixedClock) 
     assert refusal_of(book, lambda unit: open_year(unit, starts_on=NEXT)) == Refusal(
         "year-already-opened", starts_on="2026-01-01", opened_on="2027-01-01"
     )
+
+
+@pytest.mark.parametrize("database", [pytest.param("postgresql", marks=pytest.mark.postgresql), "sqlite"])
+def test_two_people_who_close_at_once_close_it_once(make_engine: MakeEngine, clock: FixedClock, database: str) -> None:
+    book = make_book(make_engine(database), clock)
+    keep_books(book)
+    approval_id = ask_to_close(book)
+    start = Barrier(4)
+
+    def act(_number: int) -> list[tuple[str, bool]]:
+        start.wait(10)
+        return close(book, LAST, approval_id)
+
+    with ThreadPoolExecutor(4) as threads:
+        outcomes = list(threads.map(act, range(4)))
+    key = "year:2025:closed"
+    assert sorted(outcomes) == [[(key, False)], [(key, True)], [(key, True)], [(key, True)]]
+    assert balance_of(book, "139000") == -400_00
+    check_everything(book)
