@@ -173,7 +173,7 @@ class Note:
     def __post_init__(self) -> None:
         _check(self.key, self.actor, self.evidence)
         if not is_plain_text(self.text):
-            raise Refusal("note-malformed", key=self.key, text=repr(self.text[:MAX_TEXT]))
+            raise Refusal("remark-malformed", key=self.key, text=repr(self.text[:MAX_TEXT]))
 
     def body_hash(self) -> bytes:
         """SHA-256 of all that was stated."""

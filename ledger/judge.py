@@ -375,7 +375,8 @@ class Judge:
 
     def _close_period(self, item: PeriodClose, body_hash: bytes) -> Accepted:
         if self.closed_on is not None and item.until_on <= self.closed_on:
-            raise Refusal("period-already-closed", until_on=item.until_on.isoformat(), closed_on=self.closed_on.isoformat())
+            closed_on = self.closed_on.isoformat()
+            raise Refusal("period-already-closed", until_on=item.until_on.isoformat(), closed_on=closed_on)
         if item.until_on >= self._today:
             raise Refusal("period-not-over", until_on=item.until_on.isoformat(), today_on=self._today.isoformat())
         accepted = Accepted(item, body_hash, since=self.closed_on)

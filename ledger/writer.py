@@ -85,9 +85,9 @@ class GroupWriter:
             return []
         group, deadline = [first], time.monotonic() + self._wait_seconds
         while len(group) < self._max_group:
-            patience = deadline - time.monotonic() if len(group) < expected else 0.0
+            patience_seconds = deadline - time.monotonic() if len(group) < expected else 0
             try:
-                job = self._waiting.get(timeout=patience) if patience > 0 else self._waiting.get_nowait()
+                job = self._waiting.get(timeout=patience_seconds) if patience_seconds > 0 else self._waiting.get_nowait()
             except queue.Empty:
                 break
             if job is None:

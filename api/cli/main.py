@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "import": ("api.cli.books", "import_command", "post journal entries from a file of JSON lines"),
     "log": ("api.cli.log", "log", "publish the transparency log, or say how far it is"),
     "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),
+    "report": ("api.cli.reports", "report", "print the balance sheet or the income statement"),
     "run": ("api.cli.run", "run", "start the whole demo: sandbox, web, worker, signer"),
     "sandbox": ("api.cli.sandbox", "sandbox", "play the payment provider on this machine"),
     "scheme": ("api.cli.terms", "scheme", "show the dated rules of a scheme with their sources"),
@@ -45,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),
     "verify": ("api.cli.verify", "verify", "check a receipt or a copy of the log, offline"),
     "worker": ("api.cli.worker", "worker", "do what happens after a request: payments, dated jobs, mail, the log"),
+    "year": ("api.cli.reports", "year", "close a financial year under four eyes, and open the next"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +24,7 @@ from contracts.pledges.queries import pledges_in
 from contracts.servicing import payouts
 from frontend.forms import Form
 from frontend.rendering import render
-from ledger import approvals, balances
+from ledger import approvals, balances, years
 from ledger.approvals import Approval
 from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
@@ -38,11 +39,12 @@ LOAN_REFERENCE, PAYOUT_REFERENCE = "loan:", "payout:"
 
 @dataclass(frozen=True, slots=True)
 class ApprovalLine:
-    """A request that waits: what it is about, the amount if there is one, who asked, and whether that was oneself."""
+    """A request that waits: what it is about, its day and amount if it has them, who asked, and whether oneself did."""
 
     approval: Approval
     key: str
     subject: str
+    ends_on: date | None
     amount_cents: int | None
     asked_by: str
     is_own: bool
@@ -124,6 +126,11 @@ def references(approval: Approval) -> list[str]:
     return [str(body["offer_id"])] if "offer_id" in body else []
 
 
+def year_end(approval: Approval) -> date | None:
+    """The last day of the year that the approval closes, if that is what it is for."""
+    return date.fromisoformat(str(approval.body["ends_on"])) if approval.action == years.YEAR_CLOSE else None
+
+
 def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
     """Give the approval and do what it approves, in one: a deed that is refused leaves the approval waiting."""
     approval = approvals.approve(uow, approval_id)
@@ -137,6 +144,10 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             loans.order_disbursement(uow, about[0].removeprefix(LOAN_REFERENCE), approval_id=approval_id, on=on)
         case transfers.APPROVAL_ACTION:
             payouts.order_payouts(uow, approval_id=approval_id, on=on)
+        case years.YEAR_CLOSE:
+            ends_on = year_end(approval)
+            assert ends_on is not None
+            years.close_year(uow, ends_on=ends_on, approval_id=approval_id)
         case other:
             raise InvariantError(f"nobody does {other} from the desk")
 
@@ -150,6 +161,7 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
         approval=approval,
         key=f"operations.approval-{key}",
         subject=titles.get(first.removeprefix(LOAN_REFERENCE), ""),
+        ends_on=year_end(approval),
         amount_cents=_amount(approval),
         asked_by=names[approval.requested_by],
         is_own=approval.requested_by == operator.party_id,
@@ -157,7 +169,7 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
 
 
 def _amount(approval: Approval) -> int | None:
-    listed = approval.body.get("transfers")
+    listed, result = approval.body.get("transfers"), approval.body.get("result_cents")
     if not isinstance(listed, list):
-        return None
+        return result if isinstance(result, int) else None
     return sum(int(str(each["amount_cents"])) for each in listed if isinstance(each, Mapping))

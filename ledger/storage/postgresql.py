@@ -38,7 +38,7 @@ _KNOWN = "SELECT fact_key, n, body_hash FROM entry WHERE book_id = %s AND fact_k
 _REQUESTS = "SELECT key, actor, body_hash, outcome FROM request WHERE book_id = %s AND key = ANY (%s::text[])"
 
 
-def lock_and_read(driver: Any, book_id: str, wanted: Wanted) -> tuple[Rows, Rows, Rows, Rows]:  # noqa: ANN401
+def lock_and_read(driver: Any, book_id: str, wanted: Wanted) -> tuple[Rows, Rows, Rows, Rows]:  # noqa: ANN401 -- the driver's
     """The four answers of `ledger.storage.changes.Found`, in one network turn."""
     questions: list[tuple[str, tuple[Any, ...]] | None] = [(_HEAD, (book_id,)), None, None, None]
     if wanted.accounts:

@@ -48,6 +48,7 @@ def test_the_wheel_holds_every_module_and_every_data_file(wheel_names: set[str])
     assert expected - wheel_names == set()
     assert "api/migrations/versions/0001_initial.py" in wheel_names
     assert "ledger/chart.toml" in wheel_names
+    assert "ledger/rubrics.toml" in wheel_names
 
 
 def test_the_wheel_holds_nothing_else(wheel_names: set[str]) -> None:

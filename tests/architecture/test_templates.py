@@ -92,7 +92,8 @@ def test_no_name_is_without_its_event() -> None:
 def test_whatever_stands_on_a_persons_account_has_words_for_her() -> None:
     personal = {template.purpose for _, template in EVENTS if template.is_personal}
     assert personal - set(purposes()) == set()
-    assert set(purposes()) - {template.purpose for _, template in EVENTS} == set()
+    of_the_year = {"year-closed", "year-opened"}  # their lines are whatever accounts of income and expense there are
+    assert set(purposes()) - {template.purpose for _, template in EVENTS} == of_the_year
 
 
 @pytest.mark.parametrize("part", BY_PART)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from ledger.accounts import AccountRef
 from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
 from ledger.payments.rows import open_case
+from ledger.years import request_year_close
+from tests.entries import entry, post
 from tests.products_kit import Town
 
 ORIGIN = "http://127.0.0.1:8000"
@@ -219,3 +222,18 @@ def test_a_payment_case_is_closed_with_a_word_on_how(enter: Enter, sqlite_town: 
     assert desk.post("/fr/operations/cases", data=form | {"reason": "renvoyé au payeur"}).status_code == 303
     assert "ytest" not in desk.get("/fr/operations").text
     assert desk.post("/fr/operations/cases", data=form | {"reason": "encore"}).status_code == 404
+
+
+def test_the_desk_shows_the_year_that_waits_to_be_closed_and_closes_it(enter: Enter, sqlite_town: Town) -> None:
+    town = sqlite_town
+    post(town.book, entry("fee", ("550200", 123_45, 0), ("704000", 0, 123_45), on=date(2025, 6, 1)))
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        approval_id = request_year_close(uow, ends_on=date(2025, 12, 31), reason="ready")
+    page = re.sub(r"\s+", " ", enter(town.checker).get("/nl/operations").text)
+    for shown in ("Het boekjaar afsluiten", "31 december 2025", "123,45"):
+        assert shown in page
+    deed = f"/fr/operations/approvals/{approval_id}"
+    assert enter(town.maker).post(deed).status_code == 403
+    assert town.balance("704000") == -123_45
+    assert enter(town.checker).post(deed).status_code == 303
+    assert (town.balance("704000"), town.balance("139000")) == (0, -123_45)
