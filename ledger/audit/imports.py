@@ -19,8 +19,8 @@ from typing import BinaryIO, NoReturn
 
 from ledger.accounts import AccountRef
 from ledger.errors import Fact, Refusal
-from ledger.journal import JournalEntry, Posting
-from ledger.money import Asset
+from ledger.journal import JournalEntry, Posting, is_plain_text
+from ledger.money import Asset, is_asset_code
 
 MAX_LINE_BYTES = 1_000_000
 MAX_BATCH_POSTINGS = 100_000
@@ -34,7 +34,6 @@ _ASSET_FIELDS = {"asset", "scale"}
 _FIELD_OF_CODE = {
     "asset-scale-out-of-range": "scale",
     "asset-scale-differs": "scale",
-    "asset-code-malformed": "asset",
     "key-malformed": "key",
     "purpose-malformed": "purpose",
     "date-out-of-range": "effective_on",
@@ -167,6 +166,8 @@ class _Line:
         evidence, reverses = (
             self._text(value, name, "") if name in value else None for name in ("evidence", "reverses")
         )
+        if reverses is not None and not is_plain_text(reverses):  # no entry has such a key, and no database takes it
+            self._refuse("entry-reverses-unknown", "reverses", key=key, reverses=reverses)
         with _Located(self._number, "postings"):
             return JournalEntry(key, effective_on, purpose, lines, "import", evidence, reverses)
 
@@ -174,10 +175,11 @@ class _Line:
         if not isinstance(value, dict):
             self._refuse("field-has-wrong-type", where, expected="object")
         self._check_fields(value, _POSTING_FIELDS, ("account", "asset"), f"{where}.")
+        asset = self._text(value, "asset", f"{where}.")
+        if not is_asset_code(asset):
+            self._refuse("asset-code-malformed", f"{where}.asset", asset=asset)
         with _Located(self._number, f"{where}.account"):
-            account = AccountRef.parse(
-                self._text(value, "account", f"{where}."), self._text(value, "asset", f"{where}.")
-            )
+            account = AccountRef.parse(self._text(value, "account", f"{where}."), asset)
         sides = {side: value.get(side, 0) for side in ("debit", "credit")}
         given = next((side for side in sides if side in value), "debit")
         for side, amount in sides.items():
