@@ -81,10 +81,11 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Referee:
-    """A program: its version, its name for an account and an asset, and the balances it computes from a file."""
+    """A program: its version, its names for an account and an asset, and the balances it computes from a file."""
 
     version: Callable[[Program], str]
-    named: Callable[[AccountRef], tuple[str, str]]
+    account: Callable[[AccountRef], str]
+    commodity: Callable[[str], str]
     balances: Callable[[Program, Path], Answer]
 
 
@@ -186,14 +187,9 @@ def _read_ledger(text: str) -> Sums:
     return sums
 
 
-def _plain_name(account: AccountRef) -> tuple[str, str]:
-    return hledger_account(account), account.asset
-
-
 REFEREES: Mapping[str, Referee] = {
-    "beancount": Referee(
-        _beancount_version, lambda a: (beancount_account(a), beancount_commodity(a.asset)), _beancount_balances
-    ),
-    "hledger": Referee(_hledger_version, _plain_name, _hledger_balances),
-    "ledger": Referee(_ledger_version, _plain_name, _ledger_balances),
+    "beancount": Referee(_beancount_version, beancount_account, beancount_commodity, _beancount_balances),
+    "hledger": Referee(_hledger_version, hledger_account, str, _hledger_balances),
+    "ledger": Referee(_ledger_version, hledger_account, str, _ledger_balances),
 }
+"""By the name of the export's format, in the order in which they are asked."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ledger.accounts import AccountRef
 from ledger.audit.exports import write_export
-from ledger.audit.programs import REFEREES, DidNotRunError, Program, Sums
+from ledger.audit.programs import REFEREES, DidNotRunError, Program, Referee, Sums
 from ledger.balances import asset_scales, trial_balance
 from ledger.book import Book
 from ledger.log.leaf import JSON
@@ -37,7 +37,10 @@ class Outcome(StrEnum):
 
 
 class Difference(NamedTuple):
-    """One account on which record and program differ; both signed, in minor units (`found` may be a fraction)."""
+    """One account on which record and program differ; both signed, in minor units (`found` may be a fraction).
+
+    An account that the record does not have stands under the program's name for it.
+    """
 
     account: str
     asset: str
@@ -103,8 +106,7 @@ def judge(name: str, exports: Exports, *, search_path: str, seconds: int) -> Ver
         answer = referee.balances(program, exports.file(name))
     except DidNotRunError as reason:
         return Verdict(name, "", Outcome.NOT_RUN, 0, (), sha256, _remark(str(reason), exports.folder))
-    named = {referee.named(account): account for account in exports.stated}
-    differences = tuple(_differences(exports, named, answer.sums))
+    differences = tuple(_differences(exports, referee, answer.sums))
     outcome = Outcome.DIFFERS if differences or answer.complaint else Outcome.AGREES
     remark = _remark(answer.complaint, exports.folder)
     return Verdict(name, version, outcome, len(exports.stated), differences, sha256, remark)
@@ -133,15 +135,18 @@ def verdict_facts(verdicts: Sequence[Verdict]) -> list[Mapping[str, JSON]]:
     ]
 
 
-def _differences(exports: Exports, named: Mapping[tuple[str, str], AccountRef], sums: Sums) -> Iterator[Difference]:
+def _differences(exports: Exports, referee: Referee, sums: Sums) -> Iterator[Difference]:
     """Accounts on which the two differ, those that only the program knows included; what it leaves out is 0 there."""
-    for name, account in named.items():
-        found = sums.get(name, Decimal(0)).scaleb(exports.scales[account.asset])
-        if found != exports.stated[account]:
-            yield Difference(str(account), account.asset, exports.stated[account], found)
-    for (account_name, commodity), found in sums.items():
-        if found and (account_name, commodity) not in named:
-            yield Difference(account_name, commodity, 0, found)
+    named = {(referee.account(ref), referee.commodity(ref.asset)): ref for ref in exports.stated}
+    assets = {referee.commodity(asset): asset for asset in exports.scales}
+    for name, ref in named.items():
+        found = sums.get(name, Decimal(0)).scaleb(exports.scales[ref.asset])
+        if found != exports.stated[ref]:
+            yield Difference(str(ref), ref.asset, exports.stated[ref], found)
+    for (account, commodity), found in sums.items():
+        if found and (account, commodity) not in named:
+            asset = assets.get(commodity, commodity)
+            yield Difference(account, asset, 0, found.scaleb(exports.scales.get(asset, 0)))
 
 
 def _remark(text: str, folder: Path) -> str:
