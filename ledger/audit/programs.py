@@ -113,13 +113,9 @@ def _checked(program: Program, strict: Sequence[str], lenient: Sequence[str], re
 def _interpreter(program: Program) -> str:
     """The interpreter of the installation that `bean-check` belongs to: named in its first line or beside it."""
     script = Path(program.find("bean-check"))
-    first_line = script.read_text("utf-8", errors="replace").partition("\n")[0]
-    named = first_line.removeprefix("#!").strip()
-    return (
-        named
-        if first_line.startswith("#!") and Path(named).name.startswith("python")
-        else str(script.with_name("python"))
-    )
+    with script.open(encoding="utf-8", errors="replace") as lines:
+        named = Path(lines.readline().removeprefix("#!").strip())
+    return str(named if named.name.startswith("python") else script.with_name("python"))
 
 
 def _beancount_version(program: Program) -> str:

@@ -43,7 +43,7 @@ def write_export(connection: sa.Connection, book_id: str, export_format: str, ou
     """
     if export_format in _BINARY:
         return _BINARY[export_format](connection, book_id, out)
-    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     try:
         return _TEXT[export_format](connection, book_id, text)
     finally:
