@@ -25,10 +25,15 @@ class Asset:
     scale: int
 
     def __post_init__(self) -> None:
-        if not _ASSET_CODE.fullmatch(self.code):
+        if not is_asset_code(self.code):
             raise Refusal("asset-code-malformed", asset=self.code)
         if not 0 <= self.scale <= _MAX_SCALE:
             raise Refusal("asset-scale-out-of-range", asset=self.code, scale=self.scale)
+
+
+def is_asset_code(text: str) -> bool:
+    """Whether `text` can name an asset: capitals, digits and hyphens, at most 24, a letter first and no hyphen last."""
+    return _ASSET_CODE.fullmatch(text) is not None
 
 
 EUR = Asset("EUR", 2)

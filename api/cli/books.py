@@ -3,14 +3,16 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 import click
 
 from api.bootstrap import create_book, open_book
 from api.cli.options import book_options, settings_for
+from api.cli.progress import progress
 from api.refusals import sentence
 from ledger.accounts import AccountRef
 from ledger.audit.exports import FORMATS, write_export
@@ -38,7 +40,8 @@ def import_command(
     started = time.monotonic()
     counts = {"entries": 0, "postings": 0, "duplicates": 0}
     try:
-        _import(opened, file, batch, counts, floors=floors)
+        with progress(file, shown=not as_json) as done:
+            _import(opened, file, batch, counts, done, floors=floors)
     except Refusal as refusal:
         if as_json or "line" not in refusal.facts:
             raise
@@ -56,7 +59,9 @@ def import_command(
     return 0
 
 
-def _import(book: Book, file: BinaryIO, size: int, counts: dict[str, int], *, floors: bool) -> None:
+def _import(
+    book: Book, file: BinaryIO, size: int, counts: dict[str, int], done: Callable[[int], None], *, floors: bool
+) -> None:
     for batch in read_batches(file, size=size):
         try:
             with book.unit_of_work(actor="import", floors=floors) as unit:
@@ -70,6 +75,7 @@ def _import(book: Book, file: BinaryIO, size: int, counts: dict[str, int], *, fl
         counts["entries"] += sum(new)
         counts["duplicates"] += len(new) - sum(new)
         counts["postings"] += sum(len(e.postings) for e, is_new in zip(batch.entries, new, strict=True) if is_new)
+        done(len(new))
 
 
 @click.command(name="trial-balance")
@@ -125,16 +131,19 @@ def export_command(export_format: str, out: Path, *, database: str | None, book:
     """Write the whole book for another program to check."""
     opened = open_book(settings_for(database, book))
     if str(out) == "-":
-        _export(opened, export_format, sys.stdout)
+        _export(opened, export_format, sys.stdout.buffer)
         return
     partial = out.with_name(out.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        count = _export(opened, export_format, file)
-    partial.replace(out)
+    try:
+        with partial.open("wb") as file:
+            count = _export(opened, export_format, file)
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
     click.echo(f"{count} entries in {out}")
 
 
-def _export(book: Book, export_format: str, out: TextIO) -> int:
+def _export(book: Book, export_format: str, out: BinaryIO) -> int:
     with book.read() as connection:
         return write_export(connection, book.book_id, export_format, out)
 

@@ -19,6 +19,7 @@ EXIT_REFUSED, EXIT_INCOMPLETE, EXIT_USAGE = 1, 2, 3
 UNAVAILABLE = frozenset({
     "database-missing",
     "database-of-another-program",
+    "format-needs-extra",
     "log-keys-missing",
     "log-not-published",
     "schema-version-differs",
@@ -30,11 +31,16 @@ UNAVAILABLE = frozenset({
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("api.cli.audit", "audit", "derive everything again, from the rows or from a published log alone"),
     "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
-    "export": ("api.cli.books", "export_command", "write the book for beancount, hledger or a spreadsheet"),
+    "export": (
+        "api.cli.books",
+        "export_command",
+        "write the book for other programs to read and check",
+    ),
     "import": ("api.cli.books", "import_command", "post journal entries from a file of JSON lines"),
     "log": ("api.cli.log", "log", "publish the transparency log, or say how far it is"),
     "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),
     "report": ("api.cli.reports", "report", "print the balance sheet or the income statement"),
+    "referees": ("api.cli.referees", "referees", "have beancount, hledger and ledger compute every balance"),
     "run": ("api.cli.run", "run", "start the whole demo: sandbox, web, worker, signer"),
     "sandbox": ("api.cli.sandbox", "sandbox", "play the payment provider on this machine"),
     "scheme": ("api.cli.terms", "scheme", "show the dated rules of a scheme with their sources"),

@@ -1,1 +1,1 @@
-"""The record looked at from outside: audits of rows, openings for holders and auditors, exports, imports."""
+"""The record looked at from outside: audits of rows, openings for holders, exports, foreign referees, imports."""

@@ -7,6 +7,8 @@
 
 The second form declares an asset before its first use. What is wrong with a line is refused with the line's number
 (`line`, from 1) and the `field`; nothing of its batch is posted, and earlier batches stay.
+
+A batch ends with its entries, and sooner where it holds 100,000 postings: memory is bounded whatever the file holds.
 """
 
 import json
@@ -17,10 +19,14 @@ from typing import BinaryIO, NoReturn
 
 from ledger.accounts import AccountRef
 from ledger.errors import Fact, Refusal
-from ledger.journal import JournalEntry, Posting
-from ledger.money import Asset
+from ledger.journal import JournalEntry, Posting, is_plain_text
+from ledger.money import Asset, is_asset_code
 
 MAX_LINE_BYTES = 1_000_000
+MAX_BATCH_POSTINGS = 100_000
+_LONGEST_NUMBER, _BEYOND_ANY_AMOUNT = 30, 10**30
+_LONGEST_FACT = 200
+_BOM = b"\xef\xbb\xbf"
 _ENTRY_FIELDS = {"key", "effective_on", "purpose", "postings", "evidence", "reverses"}
 _ENTRY_REQUIRED = ("key", "effective_on", "purpose", "postings")
 _POSTING_FIELDS = {"account", "asset", "debit", "credit"}
@@ -28,7 +34,6 @@ _ASSET_FIELDS = {"asset", "scale"}
 _FIELD_OF_CODE = {
     "asset-scale-out-of-range": "scale",
     "asset-scale-differs": "scale",
-    "asset-code-malformed": "asset",
     "key-malformed": "key",
     "purpose-malformed": "purpose",
     "date-out-of-range": "effective_on",
@@ -45,6 +50,21 @@ class Batch:
     entries: list[JournalEntry] = field(default_factory=list)
     line_by_key: dict[str, int] = field(default_factory=dict)
     line_by_asset: dict[str, int] = field(default_factory=dict)
+    postings: int = 0
+
+    def is_full(self, size: int) -> bool:
+        """Whether nothing more fits: entries or assets up to `size`, and a bound on postings."""
+        return max(len(self.entries), len(self.assets)) >= size or self.postings >= MAX_BATCH_POSTINGS
+
+    def add(self, parsed: Asset | JournalEntry, line: int) -> None:
+        """Take in what stands on `line`; a repeat is reported on the line where it stood first."""
+        if isinstance(parsed, Asset):
+            self.assets.append(parsed)
+            self.line_by_asset.setdefault(parsed.code, line)
+        else:
+            self.entries.append(parsed)
+            self.postings += len(parsed.postings)
+            self.line_by_key.setdefault(parsed.key, line)
 
     def located(self, refusal: Refusal) -> Refusal:
         """The refusal of one of these entries or assets, with its line and the field it is about."""
@@ -64,16 +84,11 @@ def read_batches(stream: BinaryIO, *, size: int) -> Iterator[Batch]:
     """The file's content in batches of at most `size` entries; an asset's declaration begins a new batch."""
     batch = Batch()
     for number, parsed in _read_lines(stream):
-        if isinstance(parsed, Asset):
-            if batch.entries:
-                yield batch
-                batch = Batch()
-            batch.assets.append(parsed)
-            batch.line_by_asset.setdefault(parsed.code, number)
-            continue
-        batch.entries.append(parsed)
-        batch.line_by_key.setdefault(parsed.key, number)
-        if len(batch.entries) == size:
+        if isinstance(parsed, Asset) and batch.entries:
+            yield batch
+            batch = Batch()
+        batch.add(parsed, number)
+        if batch.is_full(size):
             yield batch
             batch = Batch()
     if batch.entries or batch.assets:
@@ -86,6 +101,8 @@ def _read_lines(stream: BinaryIO) -> Iterator[tuple[int, Asset | JournalEntry]]:
         number += 1
         if len(raw) > MAX_LINE_BYTES:
             raise Refusal("line-too-long", line=number, field="", limit=MAX_LINE_BYTES)
+        if number == 1 and raw.startswith(_BOM):
+            raise Refusal("file-has-byte-order-mark", line=number, field="")
         if raw.strip():
             yield number, _Line(number).parse(raw)
 
@@ -109,9 +126,15 @@ class _Line:
             text = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             self._refuse("line-not-utf8", "", position=error.start)
+        if "\0" in text:  # UTF-16 of plain letters is valid UTF-8 with zeros in it
+            self._refuse("line-not-utf8", "", position=raw.index(b"\0"))
         try:
             return json.loads(
-                text, object_pairs_hook=self._object, parse_float=_NotAnInteger, parse_constant=_NotAnInteger
+                text,
+                object_pairs_hook=self._object,
+                parse_int=_integer,
+                parse_float=_NotAnInteger,
+                parse_constant=_NotAnInteger,
             )
         except (ValueError, RecursionError) as error:
             self._refuse("line-not-json", "", problem=str(error))
@@ -143,6 +166,8 @@ class _Line:
         evidence, reverses = (
             self._text(value, name, "") if name in value else None for name in ("evidence", "reverses")
         )
+        if reverses is not None and not is_plain_text(reverses):  # no entry has such a key, and no database takes it
+            self._refuse("entry-reverses-unknown", "reverses", key=key, reverses=reverses)
         with _Located(self._number, "postings"):
             return JournalEntry(key, effective_on, purpose, lines, "import", evidence, reverses)
 
@@ -150,10 +175,11 @@ class _Line:
         if not isinstance(value, dict):
             self._refuse("field-has-wrong-type", where, expected="object")
         self._check_fields(value, _POSTING_FIELDS, ("account", "asset"), f"{where}.")
+        asset = self._text(value, "asset", f"{where}.")
+        if not is_asset_code(asset):
+            self._refuse("asset-code-malformed", f"{where}.asset", asset=asset)
         with _Located(self._number, f"{where}.account"):
-            account = AccountRef.parse(
-                self._text(value, "account", f"{where}."), self._text(value, "asset", f"{where}.")
-            )
+            account = AccountRef.parse(self._text(value, "account", f"{where}."), asset)
         sides = {side: value.get(side, 0) for side in ("debit", "credit")}
         given = next((side for side in sides if side in value), "debit")
         for side, amount in sides.items():
@@ -187,7 +213,14 @@ class _Line:
         return day
 
     def _refuse(self, code: str, where: str, **facts: Fact) -> NoReturn:
-        raise Refusal(code, line=self._number, field=where, **facts)
+        raise _at(Refusal(code, **facts), self._number, where)
+
+
+def _integer(text: str) -> int:
+    """The number; one with more digits than any amount has is refused as too large without being computed."""
+    if len(text) <= _LONGEST_NUMBER:
+        return int(text)
+    return -_BEYOND_ANY_AMOUNT if text.startswith("-") else _BEYOND_ANY_AMOUNT
 
 
 class _NotAnInteger:
@@ -213,4 +246,14 @@ class _Located:
 
 
 def _at(refusal: Refusal, line: int, where: str) -> Refusal:
-    return Refusal(refusal.code, **{**refusal.facts, "line": line, "field": _FIELD_OF_CODE.get(refusal.code, where)})
+    """The refusal with line and field, fit to be shown: its facts may quote the file."""
+    facts = {**refusal.facts, "field": _FIELD_OF_CODE.get(refusal.code, where)}
+    return Refusal(refusal.code, **{name: _shown(fact) for name, fact in facts.items()}, line=line)
+
+
+def _shown(fact: Fact) -> Fact:
+    """Text without control or bidirectional characters and lone surrogates, cut to what a message can hold."""
+    if not isinstance(fact, str):
+        return fact
+    text = fact[:_LONGEST_FACT]
+    return text if text.isprintable() else ascii(text)[1:-1][:_LONGEST_FACT]

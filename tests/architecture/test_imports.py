@@ -1,5 +1,6 @@
 """The import rules of pyproject.toml hold."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -21,3 +22,16 @@ def test_every_contract_of_the_architecture_is_there() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) >= 11
     assert contracts[0]["layers"] == ["frontend", "api", "contracts", "ledger"]
+
+
+def test_the_foreign_referees_are_run_and_never_imported() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for floor in ("ledger", "contracts", "api", "frontend")
+        for path in (ROOT / floor).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+        if name.split(".")[0] in {"beancount", "beanquery"}
+    ]
+    assert found == []

@@ -1,8 +1,12 @@
 """`bxl import`, `trial-balance`, `statement`, `export` as a shell sees them, on a database they make themselves."""
 
+import contextlib
 import csv
 import json
+import os
+import pty
 import random
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -37,9 +41,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def bxl(database: str, tmp_path: Path) -> Bxl:
     """Run a command on the database, in a folder of its own."""
 
-    def run(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, given: str | None = None, path: str = "/usr/bin:/bin") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "api.cli.main", *arguments, "--database", database]
-        environment = {"PATH": "/usr/bin:/bin", "BXL_DATA": str(tmp_path / "data"), "LANG": "C.UTF-8"}
+        environment = {"PATH": path, "BXL_DATA": str(tmp_path / "data"), "LANG": "C.UTF-8"}
         return subprocess.run(
             command, input=given, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
         )
@@ -199,11 +203,15 @@ def test_the_exports_are_accepted_and_agree_to_the_cent(bxl: Bxl, tmp_path: Path
         (row["account"], row["asset"]): row["debit"] - row["credit"]
         for row in json.loads(bxl("trial-balance", "--json").stdout)
     }
-    for export_format in ("beancount", "hledger", "csv"):
+    for export_format in ("beancount", "hledger", "ledger", "csv", "parquet", "fec"):
         result = bxl("export", "--format", export_format, "--out", str(tmp_path / f"book.{export_format}"))
-        assert result.returncode == 0, result.stderr
+        assert (result.returncode, result.stdout[:10]) == (0, "60 entries"), result.stderr
+        assert (tmp_path / f"book.{export_format}").stat().st_size > 0
+    assert list(tmp_path.glob("*.partial")) == []
     assert subprocess.run([BEAN_CHECK, tmp_path / "book.beancount"], check=False).returncode == 0
     assert subprocess.run(["hledger", "-f", tmp_path / "book.hledger", "check"], check=False).returncode == 0
+    ledger = ["ledger", "--args-only", "--strict", "--pedantic", "-f", tmp_path / "book.ledger", "source"]
+    assert subprocess.run(ledger, check=False).returncode == 0
     sums: dict[tuple[str, str], int] = defaultdict(int)
     report = subprocess.run(
         ["hledger", "-f", tmp_path / "book.hledger", "balance", "--flat", "--empty", "-O", "csv", "-N"],
@@ -222,15 +230,93 @@ main()
 """
 
 
-def test_a_file_of_any_length_is_read_in_flat_memory(tmp_path: Path) -> None:
+def test_a_file_of_any_length_is_read_and_written_in_flat_memory(tmp_path: Path) -> None:
     file = tmp_path / "entries.jsonl"
-    peaks = []
-    for number, size in enumerate((2_000, 22_000)):
+    commands = {"import": ["import", str(file)]}
+    for export_format in ("csv", "fec", "ledger"):
+        commands[export_format] = ["export", "--format", export_format, "--out", str(tmp_path / "book")]
+    peaks: dict[str, list[int]] = defaultdict(list)
+    for number, size in enumerate((2_000, 20_000)):
         write(file, *(line(f"{number}/{i}", owner=f"c{i % 50}") for i in range(size)))
-        command = [sys.executable, "-c", PEAK, "import", str(file), "--database", f"sqlite:///{tmp_path}/books.sqlite3"]
-        result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-        peaks.append(int(result.stderr.split()[-1]))
-    assert peaks[1] - peaks[0] < 20_000  # kB, for 20,000 entries more
+        for name, command in commands.items():
+            arguments = [sys.executable, "-c", PEAK, *command, "--database", f"sqlite:///{tmp_path}/books.sqlite3"]
+            result = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=tmp_path)
+            peaks[name].append(int(result.stderr.split()[-1]))
+    assert {name: after - before for name, (before, after) in peaks.items() if after - before > 20_000} == {}  # kB
+
+
+def test_what_a_refused_export_began_is_taken_away(bxl: Bxl, tmp_path: Path) -> None:
+    assert bxl("import", write(tmp_path / "entries.jsonl", line("k1"))).returncode == 0
+    (tmp_path / "pyarrow.py").write_text("raise ImportError('not here')")
+    result = bxl("export", "--format", "parquet", "--out", str(tmp_path / "book"))  # the folder is looked in first
+    assert result.returncode == 2
+    assert "pip install 'bxl-invest[parquet]'" in result.stderr
+    assert [*tmp_path.glob("book"), *tmp_path.glob("*.partial")] == []
+
+
+def test_an_export_goes_to_standard_output(bxl: Bxl, tmp_path: Path) -> None:
+    assert bxl("import", write(tmp_path / "entries.jsonl", line("k1"))).returncode == 0
+    rows = bxl("export", "--format", "csv", "--out", "-").stdout.splitlines()
+    assert [row.split(",")[4] for row in rows] == ["purpose", "paiement reçu", "paiement reçu"]
+
+
+def test_the_referees_are_asked_by_a_command(bxl: Bxl, tmp_path: Path) -> None:
+    assert bxl("import", write(tmp_path / "entries.jsonl", line("k1"), line("k2", owner="c9"))).returncode == 0
+    found = answer(bxl("referees", "--json"))
+    assert isinstance(found, dict)
+    assert found["book"] == "main"
+    assert [(v["referee"], v["outcome"], v["compared"]) for v in found["verdicts"]] == [
+        ("beancount", "agrees", 3), ("hledger", "agrees", 3), ("ledger", "agrees", 3),
+    ]  # fmt: skip
+    read = bxl("referees")
+    assert read.returncode == 0
+    assert read.stdout.count("agrees, 3 balances compared") == 3
+
+
+def test_a_referee_that_is_missing_or_differs_is_told_and_sets_the_exit_code(bxl: Bxl, tmp_path: Path) -> None:
+    assert bxl("import", write(tmp_path / "entries.jsonl", line("k1"))).returncode == 0
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    result = bxl("referees", path=str(programs))
+    assert result.returncode == 2
+    assert result.stdout.splitlines()[1:3] == [
+        "hledger: not-run, 0 balances compared", "  hledger is not installed",
+    ]  # fmt: skip
+    (programs / "ledger").write_text('#!/bin/sh\nprintf "Assets:550100\\t9.00 EUR\\n"\n')
+    (programs / "ledger").chmod(0o755)
+    result = bxl("referees", path=str(programs))
+    assert result.returncode == 1
+    assert "  550100 EUR: the record states 1000, ledger finds 900" in result.stdout.splitlines()
+
+
+def on_terminal(tmp_path: Path, *arguments: str, stdin: int | None = None) -> str:
+    """What a command on a database of its own writes to a standard error that is a terminal."""
+    shown, terminal = pty.openpty()
+    command = [sys.executable, "-m", "api.cli.main", *arguments, "--database", f"sqlite:///{tmp_path}/terminal.sqlite3"]
+    subprocess.run(command, stdin=stdin, stdout=subprocess.DEVNULL, stderr=terminal, check=True, cwd=tmp_path)
+    os.close(terminal)
+    with open(shown, "rb", closefd=True) as screen:  # noqa: PTH123 -- a descriptor, not a path
+        chunks = []
+        with contextlib.suppress(OSError):  # so a terminal that nobody writes to any more ends
+            while chunk := screen.read1():
+                chunks.append(chunk)
+    return b"".join(chunks).decode()
+
+
+def test_a_person_at_a_terminal_sees_how_far_an_import_is(tmp_path: Path) -> None:
+    file = write(tmp_path / "entries.jsonl", *(line(f"k{i}") for i in range(30)))
+    assert re.search(r"Reading .*[1-9]\d*%", on_terminal(tmp_path, "import", file, "--batch", "10"))
+    reading, writing = os.pipe()
+    os.write(writing, Path(file).read_bytes())
+    os.close(writing)
+    assert "10 entries\r20 entries\r30 entries" in on_terminal(tmp_path, "import", "-", "--batch", "10", stdin=reading)
+    os.close(reading)
+
+
+def test_no_progress_is_drawn_for_a_program(tmp_path: Path, bxl: Bxl) -> None:
+    file = write(tmp_path / "entries.jsonl", *(line(f"k{i}") for i in range(3)))
+    assert on_terminal(tmp_path, "import", file, "--json") == ""
+    assert bxl("import", file).stderr == ""
 
 
 def test_a_book_that_was_never_made_cannot_be_read(bxl: Bxl, database: str) -> None:
