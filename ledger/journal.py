@@ -15,7 +15,7 @@ from datetime import date
 
 from ledger.accounts import AccountRef
 from ledger.errors import Refusal
-from ledger.money import MAX_MINOR
+from ledger.money import MAX_MINOR, is_asset_code
 
 MAX_POSTINGS = 1_000
 MAX_TEXT = 200
@@ -87,6 +87,9 @@ class JournalEntry:
             raise Refusal("entry-has-too-few-postings", key=self.key)
         if len(self.postings) > MAX_POSTINGS:
             raise Refusal("entry-has-too-many-postings", key=self.key, postings=len(self.postings), limit=MAX_POSTINGS)
+        for named in (self.reverses, self.settles):
+            if named is not None:
+                check_key(named)
         if self.settles is not None and self.reverses is not None:
             raise Refusal("entry-settles-and-reverses", key=self.key)
         if self.metadata:
@@ -99,6 +102,8 @@ class JournalEntry:
             asset = posting.account.asset
             sums[asset] = sums.get(asset, 0) + posting.debit - posting.credit
         for asset, difference in sums.items():
+            if not is_asset_code(asset):
+                raise Refusal("asset-code-malformed", asset=repr(asset[:40]))
             if difference:
                 raise Refusal("entry-unbalanced", key=self.key, asset=asset, difference=difference)
 

@@ -31,19 +31,16 @@ from ledger.lines import (
     RuleRow,
 )
 from ledger.money import Asset
-from ledger.reading import head_of, lock_and_read, state_of, subject_keys_of
+from ledger.reading import business_date_of, head_of, lock_and_read, state_of, subject_keys_of
 from ledger.state import AccountState, Decision, Head, ItemResult, Request, Result
 from ledger.storage import bulk, tables
-from ledger.storage.changes import Inserts, Updates, Wanted
-from ledger.storage.dates import read_business_date
+from ledger.storage.changes import Change, Inserts, Replacement, Upserts, Wanted
 from ledger.storage.keys import KeyRing
 
 _BALANCE = (
     "account_id", "posted", "seq", "minimum", "maximum", "last_commitment", "held_debit", "held_credit", "closed",
     "version",
 )  # fmt: skip
-_MOVED = ("posted", "seq", "last_commitment", "held_debit", "held_credit")
-_LIMITS = ("minimum", "maximum", "closed", "version")
 
 
 def post_entries(
@@ -93,7 +90,7 @@ def post_requests(
         state,
         requests,
         now=now,
-        today=read_business_date(connection, book_id) or clock.today(),
+        today=business_date_of(found) or clock.today(),
         keys=subject_keys_of(connection, found, requests, keys, clock),
         floors=floors,
         new_assets=assets,
@@ -111,9 +108,7 @@ def write_decision(connection: sa.Connection, book_id: str, decision: Decision) 
     """Write what was decided: entries, accounts, postings, balances, then the seal, then the head."""
     if decision.block is None:
         return
-    opened, changed = decision.opened, decision.changed
-    limits = [a for a in changed if a.version > 1]
-    changes: list[Inserts | Updates] = [
+    changes: list[Change] = [
         Inserts(tables.entry, EntryRow._fields, decision.entries),
         Inserts(tables.asset, AssetRow._fields, decision.assets),
         Inserts(tables.account, AccountRow._fields, decision.accounts),
@@ -125,13 +120,11 @@ def write_decision(connection: sa.Connection, book_id: str, decision: Decision) 
         Inserts(tables.period, PeriodRow._fields, decision.periods),
         Inserts(tables.finding, FindingRow._fields, decision.findings),
         Inserts(tables.request, RequestRow._fields, decision.requests),
-        Inserts(tables.balance, _BALANCE, [_values(a, _BALANCE) for a in opened]),
-        Updates(tables.balance, "account_id", _MOVED, [(*_values(a, _MOVED), a.account_id) for a in changed]),
-        Updates(tables.balance, "account_id", _LIMITS, [(*_values(a, _LIMITS), a.account_id) for a in limits]),
+        Upserts(tables.balance, _BALANCE, [_values(a) for a in decision.opened + decision.changed]),
     ]
-    seal: list[Inserts | Updates] = [
+    seal: list[Change] = [
         Inserts(tables.block, BlockRow._fields, [decision.block]),
-        Updates(tables.head, "book_id", Head._fields, [(*decision.head, book_id)]),
+        Replacement(tables.head, Head._fields, decision.head),
     ]
     if decision.periods or crash.is_armed("posting.before-seal"):  # else all goes out in one network turn
         bulk.write(connection, book_id, changes)
@@ -143,8 +136,8 @@ def write_decision(connection: sa.Connection, book_id: str, decision: Decision) 
     crash.reach("posting.after-seal")
 
 
-def _values(account: AccountState, names: Sequence[str]) -> tuple[Any, ...]:
-    return tuple([getattr(account, name) for name in names])
+def _values(account: AccountState) -> tuple[Any, ...]:
+    return tuple([getattr(account, name) for name in _BALANCE])
 
 
 def _write_period_balances(connection: sa.Connection, book_id: str, period: PeriodRow) -> None:

@@ -33,9 +33,13 @@ def head_of(found: Found, book_id: str) -> Head:
     """The head that was locked; refuses `book-unknown`."""
     if not found.head:
         raise Refusal("book-unknown", book=book_id)
-    next_n, next_block, next_account, last_hash, last_booked_at, closed_on, _ = found.head[0]
-    closed = date.fromisoformat(closed_on) if isinstance(closed_on, str) else closed_on
-    return Head(next_n, next_block, next_account, last_hash, from_microseconds(last_booked_at), closed)
+    next_n, next_block, next_account, last_hash, last_booked_at, closed_on = found.head[0][:6]
+    return Head(next_n, next_block, next_account, last_hash, from_microseconds(last_booked_at), _day(closed_on))
+
+
+def business_date_of(found: Found) -> date | None:
+    """The business date that stands with the head, where the book has one of its own."""
+    return _day(found.head[0][6])
 
 
 def state_of(
@@ -99,6 +103,10 @@ def _effective_on(item: Item, otherwise: date) -> date:
     return getattr(entry, "effective_on", otherwise + timedelta(days=1))
 
 
+def _day(value: date | str | None) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
 def _account(row: Sequence[Any]) -> tuple[AccountRef, AccountState]:
     account_id, code, owner, asset, personal, *rest, _wrapped = row
     ref = AccountRef.known(code, owner, asset)
@@ -111,7 +119,7 @@ def subject_keys_of(
     connection: sa.Connection, found: Found, requests: Sequence[Request], keys: KeyRing, clock: Clock
 ) -> Mapping[str, bytes]:
     """The keys that came with head and accounts; who has none yet gets one."""
-    wrapped = {row[2]: row[-1] for row in found.accounts if row[4]} | {BOOK_OWNER: found.head[0][-1]}
+    wrapped = {row[2]: row[-1] for row in found.accounts if row[4]} | {BOOK_OWNER: found.head[0][7]}
     subject_keys = {owner: keys.unwrap(owner, key) for owner, key in wrapped.items() if key is not None}
     missing = owners_named(requests) - subject_keys.keys()
     if missing:

@@ -24,7 +24,7 @@ from ledger.book import Book
 from ledger.errors import Refusal
 from ledger.posting import post_requests
 from ledger.state import Request, Result
-from ledger.storage.engine import write_transaction
+from ledger.storage.engine import write_on
 
 MAX_GROUP = 500
 MAX_WAITING = 20_000
@@ -45,6 +45,7 @@ class GroupWriter:
         self._wait_seconds = wait_seconds
         self._waiting: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
         self._closed = False
+        self._connection: sa.Connection | None = None  # kept between groups: fetching one costs as much as a statement
         self._thread = threading.Thread(target=self._run, name=f"writer-{book.book_id}", daemon=True)
         self._thread.start()
 
@@ -73,10 +74,11 @@ class GroupWriter:
         self._thread.join()
 
     def _run(self) -> None:
-        expected, group = 1, self._collect(1)
+        group = self._collect(1)
         while group:
             self._post_group(group)
-            expected, group = len(group), self._collect(expected)
+            group = self._collect(len(group))
+        self._disconnect()
 
     def _collect(self, expected: int) -> list[_Job]:
         """The next group, at most as long as is allowed; empty when the writer is closed and nothing waits."""
@@ -85,9 +87,9 @@ class GroupWriter:
             return []
         group, deadline = [first], time.monotonic() + self._wait_seconds
         while len(group) < self._max_group:
-            patience_seconds = deadline - time.monotonic() if len(group) < expected else 0
+            wait_seconds = deadline - time.monotonic() if len(group) < expected else 0
             try:
-                job = self._waiting.get(timeout=patience_seconds) if patience_seconds > 0 else self._waiting.get_nowait()
+                job = self._waiting.get(timeout=wait_seconds) if wait_seconds > 0 else self._waiting.get_nowait()
             except queue.Empty:
                 break
             if job is None:
@@ -121,17 +123,28 @@ class GroupWriter:
 
     def _post(self, requests: Sequence[Request]) -> list[Result]:
         book = self._book
-        with write_transaction(book.engine) as connection:
-            results = post_requests(
-                connection,
-                book.book_id,
-                requests,
-                clock=book.clock,
-                keys=book.keys,
-                late_refused=book.late_refused,
-            )
+        if self._connection is None:
+            self._connection = book.engine.connect()
+        try:
+            with write_on(self._connection):
+                results = post_requests(
+                    self._connection,
+                    book.book_id,
+                    requests,
+                    clock=book.clock,
+                    keys=book.keys,
+                    late_refused=book.late_refused,
+                )
+        except BaseException:
+            self._disconnect()
+            raise
         crash.reach("posting.after-commit")
         return results
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def may_pass(error: sa.exc.DBAPIError) -> bool:

@@ -31,6 +31,7 @@ UNAVAILABLE = frozenset({
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("api.cli.audit", "audit", "derive everything again, from the rows or from a published log alone"),
     "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
+    "bench": ("api.cli.bench", "bench", "measure posting on a database of your own"),
     "export": (
         "api.cli.books",
         "export_command",

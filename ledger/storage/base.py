@@ -98,9 +98,11 @@ def record_table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
     return _table(name, *columns)
 
 
-def operational_table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
-    """A table whose rows may change and go."""
-    return _table(name, *columns)
+def operational_table(
+    name: str, *columns: sa.schema.SchemaItem, postgresql_with: Mapping[str, int] | None = None
+) -> sa.Table:
+    """A table whose rows may change and go; `postgresql_with` are its storage parameters there."""
+    return _table(name, *columns, postgresql_with=postgresql_with or {})
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -125,8 +127,10 @@ def _loaded(text: str) -> JSON:
     return value
 
 
-def _table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
-    table = sa.Table(name, metadata, *columns, sqlite_strict=True)
+def _table(
+    name: str, *columns: sa.schema.SchemaItem, postgresql_with: Mapping[str, int] | None = None
+) -> sa.Table:
+    table = sa.Table(name, metadata, *columns, sqlite_strict=True, postgresql_with=postgresql_with or {})
     if next(iter(table.primary_key.columns)).name != "book_id":
         raise InvariantError(f"the key of table {name} does not begin with book_id")
     return table

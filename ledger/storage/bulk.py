@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from ledger.storage import postgresql, sqlite
 from ledger.storage.base import json_text
-from ledger.storage.changes import Changes, Found, Inserts, Wanted
+from ledger.storage.changes import Changes, Found, Inserts, Replacement, Wanted
 
 
 def lock_and_read(connection: sa.Connection, book_id: str, wanted: Wanted) -> Found:
@@ -29,7 +29,9 @@ def lock_and_read(connection: sa.Connection, book_id: str, wanted: Wanted) -> Fo
 def write(connection: sa.Connection, book_id: str, changes: Changes) -> None:
     """Run the statements in order: on PostgreSQL in one network turn."""
     with _driver_errors(connection):
-        _dialect(connection).write(_driver(connection), book_id, [c for c in changes if c.rows])
+        _dialect(connection).write(
+            _driver(connection), book_id, [c for c in changes if isinstance(c, Replacement) or c.rows]
+        )
 
 
 def insert_rows(
@@ -45,8 +47,8 @@ def insert_rows(
     if rows:
         conflict = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
         with _driver_errors(connection):
-            inserts = Inserts(table, columns, rows)
-            _dialect(connection).insert(_driver(connection).cursor(), book_id, inserts, conflict)
+            change = Inserts(table, columns, rows)
+            _dialect(connection).insert(_driver(connection).cursor(), book_id, change, conflict)
 
 
 def among(connection: sa.Connection, column: sa.Column[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:

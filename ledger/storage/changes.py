@@ -19,7 +19,8 @@ class Wanted(NamedTuple):
 class Found(NamedTuple):
     """What exists of it, as plain rows in the order of the statements' columns; `head` is locked.
 
-    head      next_n, next_block, next_account, last_hash, last_booked_at (microseconds), closed_on, wrapped book key
+    head      next_n, next_block, next_account, last_hash, last_booked_at (microseconds), closed_on, business date,
+              wrapped book key
     accounts  account_id, code, owner, asset, personal, posted, seq, minimum, maximum, last_commitment, held_debit,
               held_credit, closed, version, wrapped key of the owner
     known     fact_key, n, body_hash
@@ -40,14 +41,32 @@ class Inserts(NamedTuple):
     rows: Sequence[tuple[Any, ...]]
 
 
-class Updates(NamedTuple):
-    """New values of `columns` for the rows named by `key`; a row is the values followed by its key."""
+class Upserts(NamedTuple):
+    """Rows of one table by their key: new ones are inserted, those that stand get all other values.
+
+    Every row is found through the key's own index, whatever the planner thinks of the table's size.
+    """
 
     table: sa.Table
-    key: str
     columns: Sequence[str]
     rows: Sequence[tuple[Any, ...]]
 
 
-Changes = Sequence[Inserts | Updates]
+class Replacement(NamedTuple):
+    """New values of `columns` in the one row that a book has in `table`."""
+
+    table: sa.Table
+    columns: Sequence[str]
+    values: Sequence[Any]
+
+
+Change = Inserts | Upserts | Replacement
+Changes = Sequence[Change]
 """Statements to run, in order."""
+
+
+def on_conflict_update(table: sa.Table, columns: Sequence[str]) -> str:
+    """The clause that turns an insert into an upsert by the table's key; both dialects write it alike."""
+    key = [column.name for column in table.primary_key.columns]
+    sets = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
+    return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}"

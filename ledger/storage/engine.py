@@ -50,8 +50,15 @@ def is_missing(engine: sa.Engine) -> bool:
 @contextmanager
 def write_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One database transaction: committed when the block ends well, rolled back otherwise."""
-    with _writer_lock(engine), engine.connect() as connection, connection.begin():
+    with engine.connect() as connection, write_on(connection):
         yield connection
+
+
+@contextmanager
+def write_on(connection: sa.Connection) -> Iterator[None]:
+    """One database transaction on a connection that its caller keeps from one to the next."""
+    with _writer_lock(connection.engine), connection.begin():
+        yield
 
 
 @contextmanager

@@ -16,23 +16,34 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as dialect
 
-from ledger.storage.changes import Changes, Inserts, Updates, Wanted
+from ledger.storage.changes import Changes, Inserts, Replacement, Upserts, Wanted, on_conflict_update
 
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects untyped
 Rows = Sequence[tuple[Any, ...]]
 
+_PINNED = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")
+# until the end of this transaction, what follows is planned once and reaches its rows by their keys: a plan made while
+# a table was small would read all of it when it has grown
+_PIN = ", ".join(
+    ["set_config('plan_cache_mode', 'force_generic_plan', true)"]
+    + [f"set_config('{setting}', 'off', true)" for setting in _PINNED]
+)
 _HEAD = (
     "SELECT h.next_n, h.next_block, h.next_account, h.last_hash, h.last_booked_at, h.closed_on,"
-    " (SELECT k.wrapped FROM subject_key k WHERE k.book_id = h.book_id AND k.owner = '')"
-    " FROM head h WHERE h.book_id = %s FOR UPDATE"
+    " (SELECT d.current_on FROM business_date d WHERE d.book_id = h.book_id),"
+    " (SELECT k.wrapped FROM subject_key k WHERE k.book_id = h.book_id AND k.owner = ''),"
+    f" {_PIN} FROM head h WHERE h.book_id = %s FOR UPDATE"
 )
+# LATERAL with LIMIT pins the order: from each name wanted to its account by index, never through all accounts
 _ACCOUNTS = (
-    "SELECT a.account_id, a.code, a.owner, a.asset, a.personal, b.posted, b.seq, b.minimum, b.maximum,"
+    "SELECT a.account_id, w.code, w.owner, w.asset, a.personal, b.posted, b.seq, b.minimum, b.maximum,"
     " b.last_commitment, b.held_debit, b.held_credit, b.closed, b.version, k.wrapped"
     " FROM unnest(%s::text[], %s::text[], %s::text[]) w (code, owner, asset)"
-    " JOIN account a ON a.book_id = %s AND a.code = w.code AND a.owner = w.owner AND a.asset = w.asset"
-    " JOIN balance b ON b.book_id = a.book_id AND b.account_id = a.account_id"
-    " LEFT JOIN subject_key k ON k.book_id = a.book_id AND a.personal AND k.owner = a.owner ORDER BY a.account_id"
+    " CROSS JOIN LATERAL (SELECT * FROM account a WHERE a.book_id = %s AND a.code = w.code AND a.owner = w.owner"
+    " AND a.asset = w.asset LIMIT 1) a"
+    " CROSS JOIN LATERAL (SELECT * FROM balance b WHERE b.book_id = a.book_id AND b.account_id = a.account_id LIMIT 1) b"
+    " LEFT JOIN LATERAL (SELECT k.wrapped FROM subject_key k WHERE k.book_id = a.book_id AND a.personal"
+    " AND k.owner = w.owner LIMIT 1) k ON true"
 )
 _KNOWN = "SELECT fact_key, n, body_hash FROM entry WHERE book_id = %s AND fact_key = ANY (%s::text[])"
 _REQUESTS = "SELECT key, actor, body_hash, outcome FROM request WHERE book_id = %s AND key = ANY (%s::text[])"
@@ -59,22 +70,25 @@ def write(driver: Any, book_id: str, changes: Changes) -> None:  # noqa: ANN401 
     with driver.pipeline():
         for change in changes:
             cursor = driver.cursor()
-            if isinstance(change, Updates):
-                update(cursor, book_id, change)
+            if isinstance(change, Replacement):
+                replace(cursor, book_id, change)
             else:
-                insert(cursor, book_id, change, "")
+                conflict = on_conflict_update(change.table, change.columns) if isinstance(change, Upserts) else ""
+                insert(cursor, book_id, change, conflict)
 
 
-def insert(cursor: "psycopg.Cursor[Any]", book_id: str, change: Inserts, conflict: str) -> None:
+def insert(cursor: "psycopg.Cursor[Any]", book_id: str, change: Inserts | Upserts, conflict: str) -> None:
     """Insert the rows of one table."""
     statement = _insert_statement(change.table, tuple(change.columns), conflict)
     cursor.execute(statement, (book_id, *_arrays(change.table, change.columns, change.rows)))
 
 
-def update(cursor: "psycopg.Cursor[Any]", book_id: str, change: Updates) -> None:
-    """Update the named rows of one table."""
-    statement = _update_statement(change.table, change.key, tuple(change.columns))
-    cursor.execute(statement, (*_arrays(change.table, [*change.columns, change.key], change.rows), book_id))
+def replace(cursor: "psycopg.Cursor[Any]", book_id: str, change: Replacement) -> None:
+    """Update the one row of a table."""
+    table, columns = change.table, change.columns
+    values = [_bound(table, name, value) for name, value in zip(columns, change.values, strict=True)]
+    sets = ", ".join(f"{column} = %s" for column in columns)
+    cursor.execute(f"UPDATE {table.name} SET {sets} WHERE book_id = %s", (*values, book_id))
 
 
 @cache
@@ -84,15 +98,9 @@ def _insert_statement(table: sa.Table, columns: tuple[str, ...], conflict: str) 
     return f"INSERT INTO {table.name} ({names}) SELECT %s, u.* FROM unnest({arrays}) u{conflict}"
 
 
-@cache
-def _update_statement(table: sa.Table, key: str, columns: tuple[str, ...]) -> str:
-    names = [*columns, key]
-    sets = ", ".join(f"{column} = u.{column}" for column in columns)
-    arrays = ", ".join(f"%s::{_type(table, column)}[]" for column in names)
-    return (
-        f"UPDATE {table.name} t SET {sets} FROM unnest({arrays}) u ({', '.join(names)})"
-        f" WHERE t.book_id = %s AND t.{key} = u.{key}"
-    )
+def _bound(table: sa.Table, column: str, value: Any) -> Any:  # noqa: ANN401 -- whatever the column holds
+    column_type = table.c[column].type
+    return column_type.process_bind_param(value, _DIALECT) if isinstance(column_type, sa.TypeDecorator) else value
 
 
 def _arrays(table: sa.Table, columns: Sequence[str], rows: Rows) -> list[str]:

@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite as dialect
 
 from ledger.storage.base import json_text
-from ledger.storage.changes import Changes, Inserts, Updates, Wanted
+from ledger.storage.changes import Changes, Inserts, Replacement, Upserts, Wanted, on_conflict_update
 
 _DIALECT = dialect.dialect()
 Rows = Sequence[tuple[Any, ...]]
 
 _HEAD = (
-    "SELECT h.next_n, h.next_block, h.next_account, h.last_hash, h.last_booked_at, h.closed_on, k.wrapped"
-    " FROM head h LEFT JOIN subject_key k ON k.book_id = h.book_id AND k.owner = '' WHERE h.book_id = ?"
+    "SELECT h.next_n, h.next_block, h.next_account, h.last_hash, h.last_booked_at, h.closed_on,"
+    " (SELECT d.current_on FROM business_date d WHERE d.book_id = h.book_id), k.wrapped FROM head h LEFT JOIN subject_key k ON k.book_id = h.book_id AND k.owner = '' WHERE h.book_id = ?"
 )
 # CROSS JOIN pins the order: from each name wanted to its account by index, never through all accounts
 _ACCOUNTS = (
@@ -29,7 +29,7 @@ _ACCOUNTS = (
     " CROSS JOIN account a ON a.book_id = ?2 AND a.code = json_extract(w.value, '$[0]')"
     " AND a.owner = json_extract(w.value, '$[1]') AND a.asset = json_extract(w.value, '$[2]')"
     " CROSS JOIN balance b ON b.book_id = a.book_id AND b.account_id = a.account_id"
-    " LEFT JOIN subject_key k ON k.book_id = a.book_id AND a.personal AND k.owner = a.owner ORDER BY a.account_id"
+    " LEFT JOIN subject_key k ON k.book_id = a.book_id AND a.personal AND k.owner = a.owner"
 )
 _KNOWN = (
     "SELECT e.fact_key, e.n, e.body_hash FROM json_each(?1) w"
@@ -56,24 +56,24 @@ def write(driver: sqlite3.Connection, book_id: str, changes: Changes) -> None:
     """Each statement over its rows."""
     cursor = driver.cursor()
     for change in changes:
-        if isinstance(change, Updates):
-            update(cursor, book_id, change)
+        if isinstance(change, Replacement):
+            replace(cursor, book_id, change)
         else:
-            insert(cursor, book_id, change, "")
+            conflict = on_conflict_update(change.table, change.columns) if isinstance(change, Upserts) else ""
+            insert(cursor, book_id, change, conflict)
 
 
-def insert(cursor: sqlite3.Cursor, book_id: str, change: Inserts, conflict: str) -> None:
+def insert(cursor: sqlite3.Cursor, book_id: str, change: Inserts | Upserts, conflict: str) -> None:
     """Insert the rows of one table."""
     statement = _insert_statement(change.table, tuple(change.columns), conflict)
     cursor.executemany(statement, _bound(book_id, change.table, change.columns, change.rows))
 
 
-def update(cursor: sqlite3.Cursor, book_id: str, change: Updates) -> None:
-    """Update the named rows of one table."""
-    columns = ", ".join(f"{column} = ?" for column in change.columns)
-    statement = f"UPDATE {change.table.name} SET {columns} WHERE {change.key} = ? AND book_id = ?"
-    names = [*change.columns, change.key]
-    cursor.executemany(statement, [(*row, book_id) for row in _converted(change.table, names, change.rows)])
+def replace(cursor: sqlite3.Cursor, book_id: str, change: Replacement) -> None:
+    """Update the one row of a table."""
+    [row] = _converted(change.table, change.columns, [tuple(change.values)])
+    sets = ", ".join(f"{column} = ?" for column in change.columns)
+    cursor.execute(f"UPDATE {change.table.name} SET {sets} WHERE book_id = ?", (*row, book_id))
 
 
 @cache
