@@ -11,8 +11,6 @@ sealed by one block:
 Judging stands in `ledger.judge`; here, what was accepted becomes rows.
 """
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -54,7 +52,7 @@ from ledger.lines import (
     rule_line,
     seal_block,
 )
-from ledger.log.leaf import JSON, canonical_json, entry_bytes
+from ledger.log.leaf import JSON, Committer, canonical_json, entry_bytes, nonce_message
 from ledger.log.merkle import leaf_hash
 from ledger.money import Asset
 from ledger.state import AccountState, Decision, Head, ItemResult, Replayed, Request, Result, State
@@ -113,7 +111,7 @@ class _Working:
     """An account as entries are built, one posting after the other, and what repeats in each of its lines."""
 
     state: AccountState
-    key: bytes
+    committer: Committer
     opening: str
     posted: int
     seq: int
@@ -130,7 +128,7 @@ class _Builder:
         self._keys = keys
         self._booked_at = booked_at
         self._at = instant_text(booked_at)
-        self._prefix = state.book_id.encode() + b"\x00"
+        self._committers: dict[str, Committer] = {}  # by owner
         self._opening = 0
         self._working: dict[int, _Working] = {}  # by the account's number
         self._postings_before = 0
@@ -251,13 +249,13 @@ class _Builder:
         n = self._next_n()
         details = self._posting_details(entry, accepted)
         reverses = self._number(accepted.names) if entry.reverses is not None else None
-        message = self._prefix + n.to_bytes(8, "big")
+        message = nonce_message(self._state.book_id, n)
         if details is None and not entry.approvals and entry.evidence is None and reverses is None:
             on = entry.effective_on.isoformat()
             header = plain_header(entry.actor, self._at, entry.key, on, entry.purpose)
         else:
             header = canonical_json(dict(self._header(entry, reverses=reverses, details=details)))
-        commitments = [_commitment(self._keys[BOOK_KEY], message, 0, header)]
+        commitments = [self._committer(BOOK_KEY).commit(message, 0, header)]
         for line, (posting, scratch) in enumerate(zip(entry.postings, accepted.accounts, strict=True), start=1):
             account = self._working.get(scratch.state.account_id) or self._work(scratch.state)
             debit, credit, personal = posting.debit, posting.credit, account.state.personal
@@ -265,7 +263,7 @@ class _Builder:
             account.posted += debit - credit
             seq, prev = (account.seq, account.last) if personal else (None, None)
             stated = posting_bytes(account.opening, debit, credit, seq=seq, prev=prev)
-            account.last = _commitment(account.key, message, line, stated)
+            account.last = account.committer.commit(message, line, stated)
             commitments.append(account.last)
             self.decided.postings.append(
                 PostingRow(
@@ -412,17 +410,20 @@ class _Builder:
         )
 
     def _commit(self, owner: str, n: int, line: int, stated: Mapping[str, JSON]) -> bytes:
-        message = self._prefix + n.to_bytes(8, "big")
-        return _commitment(self._key(owner), message, line, canonical_json(dict(stated)))
+        message = nonce_message(self._state.book_id, n)
+        return self._committer(owner).commit(message, line, canonical_json(dict(stated)))
 
-    def _key(self, owner: str) -> bytes:
-        if owner not in self._keys:
-            raise InvariantError(f"no subject key for {owner!r}")
-        return self._keys[owner]
+    def _committer(self, owner: str) -> Committer:
+        committer = self._committers.get(owner)
+        if committer is None:
+            if owner not in self._keys:
+                raise InvariantError(f"no subject key for {owner!r}")
+            committer = self._committers[owner] = Committer(self._keys[owner])
+        return committer
 
     def _work(self, state: AccountState) -> _Working:
-        key, opening = self._key(state.key_owner), posting_opening(state.ref)
-        account = _Working(state, key, opening, state.posted, state.seq, state.last_commitment)
+        committer, opening = self._committer(state.key_owner), posting_opening(state.ref)
+        account = _Working(state, committer, opening, state.posted, state.seq, state.last_commitment)
         self._working[state.account_id] = account
         return account
 
@@ -441,12 +442,6 @@ def outcome_of(result: list[ItemResult] | Refusal) -> Mapping[str, object]:
     if isinstance(result, Refusal):
         return {"refused": result.code, "facts": dict(result.facts)}
     return {"done": [{"key": each.key, "n": each.n, "duplicate": each.duplicate} for each in result]}
-
-
-def _commitment(key: bytes, message: bytes, line: int, stated: bytes) -> bytes:
-    """SHA-256(nonce || line), where the nonce is HMAC-SHA-256(key, book || 00 || n || line)."""
-    nonce = hmac.digest(key, message + line.to_bytes(4, "big"), "sha256")
-    return hashlib.sha256(nonce + stated).digest()
 
 
 def _assets_to_open(state: State, new_assets: Sequence[Asset]) -> list[Asset]:

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from json.encoder import encode_basestring_ascii as _quoted
 
 from ledger.accounts import AccountRef
 from ledger.errors import Refusal
@@ -108,20 +109,28 @@ class JournalEntry:
                 raise Refusal("entry-unbalanced", key=self.key, asset=asset, difference=difference)
 
     def body_hash(self) -> bytes:
-        """SHA-256 of all that the caller stated: the same key with another hash is another fact, and refused."""
-        body: list[object] = [
-            self.key,
-            self.effective_on.isoformat(),
-            self.purpose,
-            self.actor,
-            self.evidence,
-            self.reverses,
-            self.approvals,
-            [[str(p.account), p.account.asset, p.debit, p.credit] for p in self.postings],
-        ]
+        """SHA-256 of all that the caller stated: the same key with another hash is another fact, and refused.
+
+        The compact JSON of key, date, purpose, actor, evidence, reverses, approvals and postings, written out.
+        """
+        lines = ",".join([_stated(posting) for posting in self.postings])
+        facts = [_optional(fact) for fact in (self.evidence, self.reverses)]
+        stated = (
+            f"[{_quoted(self.key)},{_quoted(self.effective_on.isoformat())},{_quoted(self.purpose)},{_quoted(self.actor)},"
+            f"{facts[0]},{facts[1]},{_encode(self.approvals) if self.approvals else '[]'},[{lines}]"
+        )
         if self.settles is not None or self.metadata:  # absent where there is nothing to say: older hashes stay valid
-            body.append([self.settles, self.releases_rest, sorted(self.metadata.items())])
-        return body_digest(body)
+            stated += "," + _encode([self.settles, self.releases_rest, sorted(self.metadata.items())])
+        return hashlib.sha256(f"{stated}]".encode()).digest()
+
+
+def _stated(posting: Posting) -> str:
+    code, owner, asset = posting.account
+    return f'["{code}{":" if owner else ""}{owner}",{_quoted(asset)},{posting.debit},{posting.credit}]'
+
+
+def _optional(text: str | None) -> str:
+    return "null" if text is None else _quoted(text)
 
 
 def body_digest(body: object) -> bytes:

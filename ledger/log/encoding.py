@@ -1,13 +1,14 @@
 """Base64 with exactly one spelling per value."""
 
 import base64
+import binascii
 
 from ledger.errors import Refusal
 
 
 def b64(raw: bytes) -> str:
     """Standard base64 with padding."""
-    return base64.b64encode(raw).decode()
+    return binascii.b2a_base64(raw, newline=False).decode()
 
 
 def from_b64(text: str) -> bytes:

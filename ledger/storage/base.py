@@ -127,9 +127,7 @@ def _loaded(text: str) -> JSON:
     return value
 
 
-def _table(
-    name: str, *columns: sa.schema.SchemaItem, postgresql_with: Mapping[str, int] | None = None
-) -> sa.Table:
+def _table(name: str, *columns: sa.schema.SchemaItem, postgresql_with: Mapping[str, int] | None = None) -> sa.Table:
     table = sa.Table(name, metadata, *columns, sqlite_strict=True, postgresql_with=postgresql_with or {})
     if next(iter(table.primary_key.columns)).name != "book_id":
         raise InvariantError(f"the key of table {name} does not begin with book_id")

@@ -1,5 +1,7 @@
 """What can never be an amount, an account, an asset or an entry is refused where it is made."""
 
+import hashlib
+import json
 from datetime import date
 from typing import Any
 
@@ -141,3 +143,26 @@ def test_a_machine_refuses_what_its_table_does_not_say() -> None:
     assert refused.value == Refusal("move-not-allowed", machine="light", state="green", event="go")
     with pytest.raises(InvariantError, match="two transitions"):
         Machine("light", Light, Light.RED, [Transition(Light.RED, "go", Light.GREEN)] * 2)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {
+            "evidence": "a" * 64,
+            "reverses": "k\u00e9 \u201cone\u201d",
+            "approvals": ("a1", "a2"),
+            "purpose": 'Say "yes"',
+        },
+        {"settles": "h1", "releases_rest": True, "metadata": {"b": "2", "a": "1"}},
+    ],
+)
+def test_the_body_hash_is_that_of_the_compact_json_of_what_was_stated(facts: dict) -> None:
+    stated = entry("k\u00e9/\\1", (BANK, 100, 0), (PLEDGES, 0, 100), **facts)
+    postings = [[str(p.account), p.account.asset, p.debit, p.credit] for p in stated.postings]
+    named = [stated.key, stated.effective_on.isoformat(), stated.purpose, stated.actor, stated.evidence]
+    body = [*named, stated.reverses, list(stated.approvals), postings]
+    if "settles" in facts:
+        body.append([stated.settles, stated.releases_rest, sorted(stated.metadata.items())])
+    assert stated.body_hash() == hashlib.sha256(json.dumps(body, separators=(",", ":")).encode()).digest()
