@@ -3,12 +3,12 @@
     single    one caller, one entry at a time, through the group writer
     batch500  units of work of 500 entries over 1,000 accounts
     hot32     32 callers at once, each waiting for its answer, all on the same two accounts
-    raw500    the rows that batch500 wrote to `entry`, `posting` and `block`, inserted by the driver alone (`executemany`)
-              into the same tables without triggers or foreign keys, one database transaction per 500 entries
+    raw500    the rows that batch500 wrote to `entry`, `posting` and `block`, inserted by the driver alone
+              (`executemany`) into the same tables without triggers or foreign keys, 500 entries a database transaction
 
-Every entry has two postings, a fact key of its own, and all that an entry has in earnest: keys looked up, floors checked,
-every line committed to, a block sealed by trigger, balances and head updated, one durable commit. What the bare insert
-leaves out is what the ratio measures. The server's time is that of its process for this connection.
+Every entry has two postings, a fact key of its own, and all that an entry has in earnest: keys looked up, floors
+checked, every line committed to, a block sealed by trigger, balances and head updated, one durable commit. What the
+bare insert leaves out is what the ratio measures. The server's time is that of its process for this connection.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ import sqlalchemy as sa
 from ledger.accounts import AccountRef
 from ledger.book import Book, create_book
 from ledger.clock import SystemClock
-from ledger.errors import Refusal
+from ledger.errors import InvariantError, Refusal
 from ledger.journal import JournalEntry, Posting
 from ledger.state import Replayed, Request
 from ledger.storage import tables
@@ -48,7 +48,7 @@ _RAW = "bench_raw_"
 
 @dataclass(frozen=True, slots=True)
 class PostingRates:
-    """Entries per second; the median of a single call in milliseconds; the server's microseconds per entry at batch 500.
+    """Entries per second; the median of a single call in milliseconds; the server's microseconds an entry at batch 500.
 
     `server_cpu_us_per_entry` is None where there is no server, or where its process is not on this machine.
     """
@@ -62,7 +62,7 @@ class PostingRates:
 
 
 def measure_posting(engine: sa.Engine, *, rounds: int = 3, seconds: int = 2) -> PostingRates:
-    """Measure on a new book of the database behind `engine`, which keeps its rows; each figure is a median of rounds."""
+    """Measure on a new book of the database behind `engine`, which keeps its rows; figures are medians of rounds."""
     book = new_book(engine)
     open_accounts(book)
     with _raw_tables(engine) as raw:
@@ -179,7 +179,7 @@ def _callers(book: Book, *, seconds: int, seed: int) -> int:
 
 def _must_stand(result: object) -> None:
     if isinstance(result, Refusal | Replayed):
-        raise AssertionError(f"what is measured must hold: {result}")
+        raise InvariantError(f"what is measured must hold: {result}")
 
 
 def next_n(book: Book) -> int:

@@ -69,7 +69,8 @@ def nonce_message(book_id: str, n: int) -> bytes:
 class Committer:
     """Commits lines under one key: HMAC (RFC 2104) with the key's two pads hashed once.
 
-    >>> Committer(b"k" * 32).commit(nonce_message("main", 7), 0, b"{}") == commit_line(nonce(b"k" * 32, "main", 7, 0), {})
+    >>> key = b"k" * 32
+    >>> Committer(key).commit(nonce_message("main", 7), 0, b"{}") == commit_line(nonce(key, "main", 7, 0), {})
     True
     """
 

@@ -41,7 +41,8 @@ _ACCOUNTS = (
     " FROM unnest(%s::text[], %s::text[], %s::text[]) w (code, owner, asset)"
     " CROSS JOIN LATERAL (SELECT * FROM account a WHERE a.book_id = %s AND a.code = w.code AND a.owner = w.owner"
     " AND a.asset = w.asset LIMIT 1) a"
-    " CROSS JOIN LATERAL (SELECT * FROM balance b WHERE b.book_id = a.book_id AND b.account_id = a.account_id LIMIT 1) b"
+    " CROSS JOIN LATERAL (SELECT * FROM balance b WHERE b.book_id = a.book_id AND b.account_id = a.account_id"
+    " LIMIT 1) b"
     " LEFT JOIN LATERAL (SELECT k.wrapped FROM subject_key k WHERE k.book_id = a.book_id AND a.personal"
     " AND k.owner = w.owner LIMIT 1) k ON true"
 )

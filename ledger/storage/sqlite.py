@@ -20,7 +20,8 @@ Rows = Sequence[tuple[Any, ...]]
 
 _HEAD = (
     "SELECT h.next_n, h.next_block, h.next_account, h.last_hash, h.last_booked_at, h.closed_on,"
-    " (SELECT d.current_on FROM business_date d WHERE d.book_id = h.book_id), k.wrapped FROM head h LEFT JOIN subject_key k ON k.book_id = h.book_id AND k.owner = '' WHERE h.book_id = ?"
+    " (SELECT d.current_on FROM business_date d WHERE d.book_id = h.book_id), k.wrapped FROM head h"
+    " LEFT JOIN subject_key k ON k.book_id = h.book_id AND k.owner = '' WHERE h.book_id = ?"
 )
 # CROSS JOIN pins the order: from each name wanted to its account by index, never through all accounts
 _ACCOUNTS = (
