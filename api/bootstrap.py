@@ -7,7 +7,9 @@
 This is the only place that knows which function handles which topic and which job runs on which date.
 """
 
+import os
 import secrets
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass, field
@@ -69,6 +71,11 @@ class Wiring:
         except Exception as error:  # the effect is the worker's to repeat; the answer to the person goes on
             logger.warning("call-failed", subject=subject, exc_info=error)
             return False
+
+
+def search_path() -> str:
+    """Where foreign programs are looked for: beside this interpreter, then where a shell would."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
 def document_desk(wiring: Wiring) -> DocumentDesk:

@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse
 
 from api.deps import BookDep
 from api.mail.queries import waiting
+from ledger.audit.referees import doubtful_verdicts
 from ledger.book import Book
 from ledger.counts import record_counts
 
@@ -18,6 +19,7 @@ _MEANINGS = {
     "outbox_waiting": "Outbox rows that wait for the worker",
     "outbox_given_up": "Outbox rows the worker gave up",
     "mails_waiting": "Mails that wait to leave",
+    "referees_doubtful": "Foreign programs that differed, or did not run, at the newest verdict",
 }
 
 
@@ -36,7 +38,11 @@ def metrics(book: BookDep) -> PlainTextResponse:
 def figures(book: Book) -> dict[str, int]:
     """Sizes of the record and of the queues, in one snapshot."""
     with book.read() as connection:
-        return {**asdict(record_counts(connection, book.book_id)), "mails_waiting": waiting(connection, book.book_id)}
+        return {
+            **asdict(record_counts(connection, book.book_id)),
+            "mails_waiting": waiting(connection, book.book_id),
+            "referees_doubtful": len(doubtful_verdicts(connection, book.book_id)),
+        }
 
 
 def metrics_text(standing: Mapping[str, int]) -> str:

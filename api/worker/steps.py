@@ -11,6 +11,7 @@ integrate    committed entries -> tiles of the published log
 checkpoints  what the signer published -> rows
 sweep        what no webhook told
 calendar     the next day of a move of the sandbox's date
+referees     what foreign programs say of every balance, once a night
 """
 
 from collections.abc import Mapping
@@ -18,11 +19,12 @@ from datetime import date
 from functools import partial
 from typing import cast
 
-from api.bootstrap import Wiring, document_desk
+from api.bootstrap import Wiring, document_desk, search_path
 from api.mail.service import send_due_mails, write_mail
 from api.worker import dates
 from api.worker.jobs import run_dated_jobs
 from api.worker.loop import Step, run_until_idle
+from api.worker.nightly import NightlyReferees
 from api.worker.relay import Handler, relay
 from contracts.agreements import write_due_agreements
 from contracts.dispatch import HANDLERS, resolve_credit
@@ -38,6 +40,7 @@ from ledger.payments.sweep import sweep
 
 SWEEP_SECONDS = 600.0
 LOG_SECONDS = 1.0
+NIGHTLY_SECONDS = 60.0
 MOST_SWEEPS = 5
 
 
@@ -52,6 +55,7 @@ def steps(wiring: Wiring) -> list[Step]:
         Step("checkpoints", _CheckpointCopier(wiring), every=LOG_SECONDS),
         Step("sweep", lambda: sweep(book, wiring.rail), every=SWEEP_SECONDS),
         Step("calendar", lambda: live_one_day(wiring)),
+        Step("referees", NightlyReferees(book, search_path=search_path()), every=NIGHTLY_SECONDS),
     ]
 
 

@@ -13,6 +13,7 @@ from frontend.forms import Form, date_of
 from frontend.i18n import tongue
 from frontend.rendering import render, see_other
 from ledger import balances
+from ledger.audit.referees import doubtful_verdicts
 from ledger.balances import AccountBalance, PostedEntry
 from ledger.counts import record_counts
 from ledger.errors import Refusal
@@ -23,7 +24,12 @@ ENTRIES_A_PAGE = 40
 COMMANDS = (
     ("export-beancount", "bxl export --format beancount --out journal.beancount"),
     ("export-hledger", "bxl export --format hledger --out journal.hledger"),
+    ("export-ledger", "bxl export --format ledger --out journal.ledger"),
     ("export-csv", "bxl export --format csv --out journal.csv"),
+    ("export-fec", "bxl export --format fec --out journal.txt"),
+    ("export-parquet", "bxl export --format parquet --out journal.parquet"),
+    ("export-log", "bxl export --format log --out book.log"),
+    ("referees", "bxl referees"),
     ("audit-rows", "bxl audit"),
     ("audit-bundle", "bxl audit bundle --out openings.jsonl"),
     ("audit-offline", "bxl audit --log data/log --openings openings.jsonl"),
@@ -124,7 +130,8 @@ def exceptions(request: Request, book: BookDep, staff: Staff) -> Response:
     with book.read() as connection:
         cases = open_cases(connection, book.book_id)
         given_up = record_counts(connection, book.book_id).outbox_given_up
-    return render(request, "audit_exceptions.html", tab="exceptions", cases=cases, given_up=given_up)
+        doubtful = doubtful_verdicts(connection, book.book_id)
+    return render(request, "audit_exceptions.html", tab="exceptions", cases=cases, given_up=given_up, doubtful=doubtful)
 
 
 def _by_asset(rows: list[AccountBalance], scales: dict[str, int]) -> list[AssetBalances]:

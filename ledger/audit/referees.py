@@ -17,12 +17,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+import sqlalchemy as sa
+
 from ledger.accounts import AccountRef
 from ledger.audit.exports import write_export
 from ledger.audit.programs import REFEREES, DidNotRunError, Program, Referee, Sums
 from ledger.balances import asset_scales, trial_balance
 from ledger.book import Book
-from ledger.log.leaf import JSON
+from ledger.findings import newest_finding
+from ledger.log.leaf import JSON, VERDICT
 
 SHOWN_DIFFERENCES = 20
 _LONGEST_REMARK = 200
@@ -133,6 +136,14 @@ def verdict_facts(verdicts: Sequence[Verdict]) -> list[Mapping[str, JSON]]:
         }
         for v in verdicts
     ]
+
+
+def doubtful_verdicts(connection: sa.Connection, book_id: str) -> list[tuple[str, str]]:
+    """(referee, outcome) of those of the newest verdict that do not agree; empty where none was asked yet."""
+    newest = newest_finding(connection, book_id, VERDICT)
+    lines = newest.lines if newest is not None else []
+    outcomes = [(str(line["referee"]), str(line["outcome"])) for line in lines]
+    return [(referee, outcome) for referee, outcome in outcomes if outcome != Outcome.AGREES.value]
 
 
 def _differences(exports: Exports, referee: Referee, sums: Sums) -> Iterator[Difference]:

@@ -1,0 +1,38 @@
+"""Reading what looking at the whole record has found: attested states and the verdicts of foreign programs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ledger.log.leaf import JSON
+from ledger.storage.tables import entry, finding
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One state/1 or verdict/1 entry with its lines."""
+
+    n: int
+    key: str
+    booked_at: datetime
+    lines: Sequence[Mapping[str, JSON]]
+
+
+def newest_finding(connection: sa.Connection, book_id: str, entry_type: str) -> Found | None:
+    """The newest entry of this type, if there is one; found through the lines, of which there are few."""
+    newest = (
+        sa.select(finding.c.n)
+        .join_from(finding, entry, sa.and_(entry.c.book_id == finding.c.book_id, entry.c.n == finding.c.n))
+        .where(finding.c.book_id == book_id, entry.c.type == entry_type)
+        .order_by(finding.c.n.desc())
+        .limit(1)
+    )
+    n = connection.scalar(newest)
+    if n is None:
+        return None
+    named = sa.select(entry.c.fact_key, entry.c.booked_at).where(entry.c.book_id == book_id, entry.c.n == n)
+    key, booked_at = connection.execute(named).one().tuple()
+    lines = sa.select(finding.c.body).where(finding.c.book_id == book_id, finding.c.n == n).order_by(finding.c.line)
+    return Found(n, key, booked_at, list(connection.scalars(lines)))
