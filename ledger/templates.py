@@ -20,7 +20,7 @@ same to whoever reads the line; they then agree on who dates them.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -56,7 +56,8 @@ class Leg:
 
     `owner` is a word of the caller's `ids`, or empty for an account without owner. `asset` is a code, or a lower-case
     word of the caller's `assets`. An `optional` leg is left out where its amount is 0. With `given`, the caller names
-    the account itself, and its code is one of `codes`.
+    the account itself, and its code is one of `codes`. A leg for `many` lines stands for any number of them on accounts
+    whose codes begin with one of `codes`.
     """
 
     side: Side
@@ -66,6 +67,18 @@ class Leg:
     asset: str
     optional: bool
     given: bool
+    many: bool = False
+
+    def takes(self, posting: Posting) -> bool:
+        """Whether `posting` can be a line of this leg."""
+        code, owner, asset = posting.account
+        fits = code.startswith(self.codes) if self.many else code in self.codes
+        return (
+            fits and asset == self.asset and bool(owner) <= (self.many or bool(self.owner)) and self._on_side(posting)
+        )
+
+    def _on_side(self, posting: Posting) -> bool:
+        return (posting.debit if self.side is Side.DEBIT else posting.credit) > 0
 
     def posting(self, account: AccountRef, amount: int) -> Posting:
         """The line; refuses what `Posting` refuses."""
@@ -79,9 +92,10 @@ def debit(
     asset: str = EUR.code,
     optional: bool = False,
     given: bool = False,
+    many: bool = False,
 ) -> Leg:
     """A leg on the debit side; see `Leg`."""
-    return Leg(Side.DEBIT, codes, of, amount, asset, optional, given)
+    return Leg(Side.DEBIT, codes, of, amount, asset, optional, given, many)
 
 
 def credit(
@@ -91,9 +105,10 @@ def credit(
     asset: str = EUR.code,
     optional: bool = False,
     given: bool = False,
+    many: bool = False,
 ) -> Leg:
     """A leg on the credit side; see `Leg`."""
-    return Leg(Side.CREDIT, codes, of, amount, asset, optional, given)
+    return Leg(Side.CREDIT, codes, of, amount, asset, optional, given, many)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +124,7 @@ class Template:
         if sum(leg.given for leg in self.legs) > 1:
             raise InvariantError(f"{self.purpose}: more than one leg whose account is given")
         for leg in self.legs:
-            if not leg.codes or (len(leg.codes) > 1 and not leg.given):
+            if not leg.codes or (len(leg.codes) > 1 and not (leg.given or leg.many)):
                 raise InvariantError(f"{self.purpose}: a leg that is not given has one code, not {leg.codes}")
         for asset in self.assets:
             if {leg.side for leg in self.legs if leg.asset == asset} != {Side.DEBIT, Side.CREDIT}:
@@ -160,6 +175,27 @@ class Template:
         return JournalEntry(
             self.fact_key(ids), on, self.purpose, postings, actor=actor, evidence=evidence, approvals=approvals
         )
+
+    def entry_of(
+        self,
+        postings: Sequence[Posting],
+        *,
+        key: str,
+        on: date,
+        actor: str,
+        approvals: tuple[str, ...] = (),
+    ) -> JournalEntry:
+        """The entry of an event whose lines were computed: each is one of a leg, and no leg that must be is missing.
+
+        Refuses what `JournalEntry` refuses; a line that no leg takes is an `InvariantError`.
+        """
+        for posting in postings:
+            if not any(leg.takes(posting) for leg in self.legs):
+                raise InvariantError(f"{self.purpose}: no line on {posting.account} in {posting.account.asset}")
+        for leg in self.legs:
+            if not leg.optional and not any(leg.takes(posting) for posting in postings):
+                raise InvariantError(f"{self.purpose}: the {leg.side} of {leg.amount} is missing")
+        return JournalEntry(key, on, self.purpose, tuple(postings), actor=actor, approvals=approvals)
 
     def check_account(self, account: AccountRef | None, owner: str | None = None) -> None:
         """Whether `account`, of `owner` where that is known, can stand for the leg that leaves its account open.

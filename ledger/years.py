@@ -4,12 +4,14 @@ A year ends on the day it is closed on and began after the last one that was clo
 classes 6 and 7 to zero against 139000, dated on the last day; opening carries 139000 to profit or loss carried forward,
 dated on the first day of the next:
 
-    event        debit                              credit                             fact key
-    year closed  7xxxxx, and 139000 for a loss      6xxxxx, and 139000 for a profit    year:<YYYY>:closed, :2, :3 ...
-    year opened  139000 (profit) or 141000 (loss)   140000 (profit) or 139000 (loss)   year:<YYYY>:opened
+| event | debit | credit | fact key |
+|---|---|---|---|
+| year-closed | [6 or 7 …], [139000] | [6 or 7 …], [139000] | year:<year>:closed |
+| year-opened | [139000], [141000] | [139000], [140000] | year:<year>:opened |
 
-An entry holds at most 1,000 postings, so a closing may take several; they stand or fall together. The year of a key is
-that of the entry's own date. Only EUR is closed: another asset on these accounts has no result in euro.
+An entry holds at most 1,000 postings, so a closing may take several (keys `…:2`, `…:3`); they stand or fall together.
+The year of a key is that of the entry's own date. Only EUR is closed: another asset on these accounts has no result in
+euro.
 
 What is posted later into a closed year keeps its date of effect; it stays on its account, counts in the open year's
 balance sheet at once, and goes to the result with the next closing.
@@ -30,12 +32,37 @@ from ledger.money import EUR
 from ledger.posting import lock_head
 from ledger.reports import RESULT_CLASSES, RESULT_OF_THE_YEAR, YEAR_CLOSED
 from ledger.storage.base import JSON, json_text
+from ledger.templates import DatedBy, Template, credit, debit
 
 YEAR_CLOSE = "year-close"
 """The action that a second person approves."""
 
 YEAR_OPENED = "year-opened"
 PROFIT_CARRIED_FORWARD, LOSS_CARRIED_FORWARD = "140000", "141000"
+YEAR_IS_CLOSED = Template(
+    YEAR_CLOSED,
+    key="year:<year>:closed",
+    dated_by=DatedBy.CAUSE,
+    legs=(
+        debit("6", "7", amount="balances", optional=True, many=True),
+        credit("6", "7", amount="balances", optional=True, many=True),
+        debit(RESULT_OF_THE_YEAR, amount="loss", optional=True),
+        credit(RESULT_OF_THE_YEAR, amount="profit", optional=True),
+    ),
+)
+YEAR_IS_OPENED = Template(
+    YEAR_OPENED,
+    key="year:<year>:opened",
+    dated_by=DatedBy.CAUSE,
+    legs=(
+        debit(RESULT_OF_THE_YEAR, amount="profit", optional=True),
+        debit(LOSS_CARRIED_FORWARD, amount="loss", optional=True),
+        credit(RESULT_OF_THE_YEAR, amount="loss", optional=True),
+        credit(PROFIT_CARRIED_FORWARD, amount="profit", optional=True),
+    ),
+)
+TEMPLATES = (YEAR_IS_CLOSED, YEAR_IS_OPENED)
+
 _RESULT = AccountRef(RESULT_OF_THE_YEAR)
 _ACCOUNTS_AN_ENTRY = MAX_POSTINGS - 1  # one line is the result's
 
@@ -108,11 +135,10 @@ def closing_entries(
     """The entries that bring these balances to zero against the result, at most 999 accounts each."""
     chunks = [lines[start : start + _ACCOUNTS_AN_ENTRY] for start in range(0, len(lines), _ACCOUNTS_AN_ENTRY)]
     return [
-        JournalEntry(
-            key,
-            ends_on,
-            YEAR_CLOSED,
+        YEAR_IS_CLOSED.entry_of(
             _against(_RESULT, [(line.account, -line.signed) for line in chunk]),
+            key=key,
+            on=ends_on,
             actor=actor,
             approvals=(approval_id,),
         )
@@ -123,7 +149,7 @@ def closing_entries(
 def opening_entry(signed: int, key: str, *, starts_on: date, actor: str) -> JournalEntry:
     """The entry that brings the result's `signed` balance (a profit is a credit) to zero and carries it forward."""
     target = AccountRef(PROFIT_CARRIED_FORWARD if signed < 0 else LOSS_CARRIED_FORWARD)
-    return JournalEntry(key, starts_on, YEAR_OPENED, _against(target, [(_RESULT, -signed)]), actor=actor)
+    return YEAR_IS_OPENED.entry_of(_against(target, [(_RESULT, -signed)]), key=key, on=starts_on, actor=actor)
 
 
 def _against(target: AccountRef, moves: Sequence[tuple[AccountRef, int]]) -> tuple[Posting, ...]:

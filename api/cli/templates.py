@@ -35,10 +35,12 @@ def templates_command(language: str, *, as_json: bool) -> None:
       {"part": "loans", "purpose": "loan-issued", "name": "Loan issued, …", "key": "issue:<loan>:<pledge>",
        "late": "allowed", "dated_by": "agreement",
        "legs": [{"side": "debit", "accounts": [{"code": "489200", "name": "Lenders, …"}], "owner": "lender",
-                 "asset": "EUR", "amount": "principal", "optional": false}, …]}
+                 "asset": "EUR", "amount": "principal", "optional": false,
+                 "many": false}, …]}
     Of several accounts, a line has one. "owner" is null for an account without one; "asset" is a code, or the word
     "claim" for the loan's own; "amount" is a name: lines with the same one have the same amount; an "optional" line
-    is left out where its amount is 0. "dated_by" is outside, agreement, cause or release.
+    is left out where its amount is 0; of "many" there are any number, on accounts that begin with the code.
+    "dated_by" is outside, agreement, cause or release.
     """  # noqa: D301 -- Click wants the backspace itself
     if as_json:
         click.echo(json.dumps([event_json(*event, language) for event in _events()], ensure_ascii=False))
@@ -78,6 +80,7 @@ def _leg_json(leg: Leg, language: str) -> dict[str, object]:
         "asset": leg.asset,
         "amount": leg.amount,
         "optional": leg.optional,
+        "many": leg.many,
     }
 
 

@@ -12,12 +12,13 @@ from contracts.loans import postings as loans
 from contracts.offers import postings as offers
 from contracts.pledges import postings as pledges
 from contracts.templates import BY_PART, NEVER_LATE, lateness_refused
+from ledger import years
 from ledger.accounts import Side, chart
 from ledger.payments import postings as payments
 from ledger.templates import Leg, Template
 
 ROOT = Path(__file__).parents[2]
-MODULES = {"payments": payments, "offers": offers, "pledges": pledges, "loans": loans}
+MODULES = {"payments": payments, "offers": offers, "pledges": pledges, "loans": loans, "years": years}
 EVENTS = [(part, template) for part, templates in BY_PART.items() for template in templates]
 EACH_EVENT = pytest.mark.parametrize(("part", "template"), EVENTS, ids=[f"{p}-{t.purpose}" for p, t in EVENTS])
 
@@ -43,6 +44,7 @@ def test_every_template_is_declared_in_a_posting_module_and_listed() -> None:
         "contracts/offers/postings.py",
         "contracts/pledges/postings.py",
         "contracts/loans/postings.py",
+        "ledger/years.py",
     }
     assert {part: module.TEMPLATES for part, module in MODULES.items()} == BY_PART
     for module in MODULES.values():
@@ -92,8 +94,7 @@ def test_no_name_is_without_its_event() -> None:
 def test_whatever_stands_on_a_persons_account_has_words_for_her() -> None:
     personal = {template.purpose for _, template in EVENTS if template.is_personal}
     assert personal - set(purposes()) == set()
-    of_the_year = {"year-closed", "year-opened"}  # their lines are whatever accounts of income and expense there are
-    assert set(purposes()) - {template.purpose for _, template in EVENTS} == of_the_year
+    assert set(purposes()) - {template.purpose for _, template in EVENTS} == set()
 
 
 @pytest.mark.parametrize("part", BY_PART)
@@ -117,5 +118,6 @@ def shown(template: Template, side: Side, asset: str) -> str:
 
 
 def written(leg: Leg) -> str:
-    text = " ".join(filter(None, (" or ".join(leg.codes), leg.owner, "" if leg.asset == "EUR" else f"({leg.asset})")))
+    codes = " or ".join(leg.codes) + (" …" if leg.many else "")
+    text = " ".join(filter(None, (codes, leg.owner, "" if leg.asset == "EUR" else f"({leg.asset})")))
     return f"[{text}]" if leg.optional else text

@@ -57,6 +57,7 @@ def test_the_json_states_every_leg_of_every_event_in_the_language_asked_for(lang
                 "asset": declared.asset,
                 "amount": declared.amount,
                 "optional": declared.optional,
+                "many": declared.many,
             }
 
 

@@ -164,3 +164,37 @@ def test_only_what_we_date_ourselves_may_not_be_late():
 def test_an_event_is_personal_where_a_line_may_stand_on_a_persons_account():
     booked = Template("booked", "b:<id>", DatedBy.OUTSIDE, (debit("580400"), credit("550100")))
     assert (SHARED.is_personal, RETURNED.is_personal, booked.is_personal) == (True, True, False)
+
+
+CLEARED = Template(
+    "cleared",
+    key="cleared:<year>",
+    dated_by=DatedBy.CAUSE,
+    legs=(debit("7", many=True), credit("139000"), credit("6", many=True, optional=True)),
+)
+
+
+def line(account: str, signed: int, asset: str = "EUR") -> Posting:
+    return Posting(AccountRef.parse(account, asset), max(signed, 0), max(-signed, 0))
+
+
+def test_a_leg_for_many_lines_takes_any_number_of_them():
+    lines = [line("704000", 70), line("757000", 7), line("657000:x", -60), line("139000", -17)]
+    made = CLEARED.entry_of(lines, key="cleared:2026", on=date(2026, 12, 31), actor="s1", approvals=("a1",))
+    assert (made.postings, made.purpose, made.approvals) == (tuple(lines), "cleared", ("a1",))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [line("704000", 70), line("139000", -60), line("550100", -10)],
+        [line("704000", -70), line("139000", 70)],
+        [line("704000", 70, "KWH"), line("139000", -70, "KWH")],
+        [line("704000", 70), line("139000:o1", -70)],
+        [line("704000", 70), line("657000", -70)],
+    ],
+    ids=["another-account", "another-side", "another-asset", "an-owner", "a-leg-missing"],
+)
+def test_computed_lines_that_do_not_fit_are_a_defect(lines):
+    with pytest.raises(InvariantError, match="cleared"):
+        CLEARED.entry_of(lines, key="cleared:2026", on=date(2026, 12, 31), actor="s1")
