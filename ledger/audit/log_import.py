@@ -11,7 +11,7 @@ has the body hash that is stated.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import BinaryIO
@@ -82,16 +82,25 @@ class _Block:
     limits: dict[AccountRef, tuple[int | None, int | None]] = field(default_factory=dict)
 
 
-def read_log(engine: sa.Engine, source: BinaryIO, transport_key: bytes, *, keys: KeyRing) -> Rebuilt:
+def read_log(
+    engine: sa.Engine,
+    source: BinaryIO,
+    transport_key: bytes,
+    *,
+    keys: KeyRing,
+    done: Callable[[int], None] | None = None,
+) -> Rebuilt:
     """Rebuild the book of `source` in a database that has no such book; `keys` will keep its subject keys.
+
+    `done` is told the number of entries of each block that is rebuilt.
 
     Refuses `book-exists`, `log-of-another-book`, `log-format-unknown`, `wrapping-key-does-not-fit`; with line and
     field whatever is malformed, cut short or altered, above all `log-differs`.
     """
-    records = Records(source, transport_key)
+    records, transport = Records(source, transport_key), KeyRing(keys.book_id, transport_key)
     with write_transaction(engine) as connection:
         try:
-            return _Import(connection, records, keys).run(KeyRing(keys.book_id, transport_key))
+            return _Import(connection, records, keys, done or (lambda _: None)).run(transport)
         except (sa.exc.IntegrityError, sa.exc.DataError) as error:
             raise Refusal("log-line-not-storable", line=records.number, field="") from error
 
@@ -99,11 +108,12 @@ def read_log(engine: sa.Engine, source: BinaryIO, transport_key: bytes, *, keys:
 class _Import:
     """One file on its way into one database transaction."""
 
-    def __init__(self, connection: sa.Connection, records: Records, keys: KeyRing) -> None:
+    def __init__(self, connection: sa.Connection, records: Records, keys: KeyRing, done: Callable[[int], None]) -> None:
         self._connection = connection
         self._records = records
         self._keys = keys
         self._book_id = keys.book_id
+        self._done = done
 
     def run(self, transport: KeyRing) -> Rebuilt:
         """Everything, down to the code at the end of the file."""
@@ -169,6 +179,7 @@ class _Import:
                 self._decide(block)
             entries += len(block.entries)
             answers += len(block.answers)
+            self._done(len(block.entries))
         if entries == 0:
             self._records.next_of(BLOCK)
         head = lock_head(self._connection, self._book_id)
