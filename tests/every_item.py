@@ -50,7 +50,7 @@ def hold(key: str, cents: int, **facts: object) -> Hold:
 
 
 def settlement(key: str, cents: int, of: str, **facts: object) -> JournalEntry:
-    return back(key, cents, settles=of, **facts)
+    return back(key, cents, purpose="payout-sent", settles=of, **facts)
 
 
 def fill(book: Book, clock: FixedClock) -> None:
