@@ -164,6 +164,17 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
         return ledger_book.open_book(engine, settings.book_id, clock=clock, keys=keys, late_refused=NEVER_LATE)
 
 
+def prepare_import(settings: Settings) -> tuple[sa.Engine, KeyRing]:
+    """The schema, and the key that will wrap the subject keys, for a book that is brought in whole.
+
+    No book is made and no key of a log: those that sign the book's log are not part of what is brought in.
+    """
+    engine = _engine(settings)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    migrations.upgrade(engine)
+    return engine, KeyRing(settings.book_id, _wrapping_key(settings.keys_folder))
+
+
 def book_stands(settings: Settings) -> bool:
     """Whether the database holds the book already."""
     try:

@@ -181,16 +181,22 @@ def create_book(  # noqa: PLR0913 -- what a book is made of
     """
     now = clock.now()
     with write_transaction(engine) as connection:
-        if _stands(connection, book_id):
-            raise Refusal("book-exists", book=book_id)
-        named = {"book_id": book_id}
-        described = {"name": name, "origin": origin, "policy_hash": policy_hash, "created_at": now}
-        connection.execute(sa.insert(tables.book).values(**named, **described))
+        add_book(connection, book_id, name=name, origin=origin, policy_hash=policy_hash, created_at=now)
         keys.subject_keys(connection, [BOOK_OWNER], now=now)
-        _write_genesis(connection, book_id, now, policy_hash)
+        write_genesis(connection, book_id, now, policy_hash)
         if business_date is not None:
-            connection.execute(sa.insert(tables.business_date).values(**named, current_on=business_date))
+            connection.execute(sa.insert(tables.business_date).values(book_id=book_id, current_on=business_date))
     return Book(engine, book_id, clock, keys, late_refused)
+
+
+def add_book(
+    connection: sa.Connection, book_id: str, *, name: str, origin: str, policy_hash: bytes, created_at: datetime
+) -> None:
+    """The book's row; refuses `book-exists`."""
+    if _stands(connection, book_id):
+        raise Refusal("book-exists", book=book_id)
+    described = {"name": name, "origin": origin, "policy_hash": policy_hash, "created_at": created_at}
+    connection.execute(sa.insert(tables.book).values(book_id=book_id, **described))
 
 
 def open_book(
@@ -212,7 +218,8 @@ def _stands(connection: sa.Connection, book_id: str) -> bool:
     return connection.scalar(sa.select(tables.book.c.book_id).where(tables.book.c.book_id == book_id)) is not None
 
 
-def _write_genesis(connection: sa.Connection, book_id: str, now: datetime, policy_hash: bytes) -> None:
+def write_genesis(connection: sa.Connection, book_id: str, now: datetime, policy_hash: bytes) -> None:
+    """Entry 0, the euro, block 0, and the book's head after them."""
     public = genesis_bytes(now, policy_hash)
     leaf = leaf_hash(public)
     absent = dict.fromkeys(("effective_on", "purpose", "fact_key", "body_hash", "evidence", "reverses", "approvals"))

@@ -55,7 +55,18 @@ from ledger.lines import (
 from ledger.log.leaf import JSON, Committer, canonical_json, entry_bytes, nonce_message
 from ledger.log.merkle import leaf_hash
 from ledger.money import Asset
-from ledger.state import AccountState, Decision, Head, ItemResult, Replayed, Request, Result, State
+from ledger.state import (
+    NOTHING_GIVEN,
+    AccountState,
+    Decision,
+    Given,
+    Head,
+    ItemResult,
+    Replayed,
+    Request,
+    Result,
+    State,
+)
 
 
 def decide(
@@ -67,17 +78,19 @@ def decide(
     keys: Mapping[str, bytes],
     floors: bool = True,
     new_assets: Sequence[Asset] = (),
+    given: Given = NOTHING_GIVEN,
 ) -> Decision:
     """Judge `requests` in order and number what is accepted.
 
     `keys` holds the subject key of every owner of a personal account named, and the book's own under "".
-    With `floors` false, accounts are opened without limits; limits that stand already are kept.
+    With `floors` false, accounts are opened without limits; limits that stand already are kept. `given` is what a
+    record from elsewhere states of itself.
     """
     booked_at = max(now, state.head.last_booked_at)
     opened_assets = _assets_to_open(state, new_assets)
-    judge = Judge(state, opened_assets, floors=floors, now=booked_at, today=today)
+    judge = Judge(state, opened_assets, floors=floors, now=booked_at, today=today, given=given)
     verdicts = [judge.judge(request) for request in requests]
-    builder = _Builder(state, judge, keys, booked_at)
+    builder = _Builder(state, judge, keys, booked_at, given)
     builder.open(opened_assets)
     for accepted in judge.accepted:
         builder.enter(accepted)
@@ -111,7 +124,7 @@ class _Working:
     """An account as entries are built, one posting after the other, and what repeats in each of its lines."""
 
     state: AccountState
-    committer: Committer
+    committer: Committer | None
     opening: str
     posted: int
     seq: int
@@ -121,13 +134,16 @@ class _Working:
 class _Builder:
     """Second pass: numbers, commitments, leaves, rows."""
 
-    def __init__(self, state: State, judge: Judge, keys: Mapping[str, bytes], booked_at: datetime) -> None:
+    def __init__(
+        self, state: State, judge: Judge, keys: Mapping[str, bytes], booked_at: datetime, given: Given
+    ) -> None:
         self._state = state
         self._head = state.head
         self._judge = judge
         self._keys = keys
         self._booked_at = booked_at
         self._at = instant_text(booked_at)
+        self._given = given.commitments
         self._committers: dict[str, Committer] = {}  # by owner
         self._opening = 0
         self._working: dict[int, _Working] = {}  # by the account's number
@@ -263,7 +279,10 @@ class _Builder:
             account.posted += debit - credit
             seq, prev = (account.seq, account.last) if personal else (None, None)
             stated = posting_bytes(account.opening, debit, credit, seq=seq, prev=prev)
-            account.last = account.committer.commit(message, line, stated)
+            if account.committer is None:
+                account.last = self._as_given(n, line)
+            else:
+                account.last = account.committer.commit(message, line, stated)
             commitments.append(account.last)
             self.decided.postings.append(
                 PostingRow(
@@ -410,8 +429,19 @@ class _Builder:
         )
 
     def _commit(self, owner: str, n: int, line: int, stated: Mapping[str, JSON]) -> bytes:
+        if self._is_erased(owner):
+            return self._as_given(n, line)
         message = nonce_message(self._state.book_id, n)
         return self._committer(owner).commit(message, line, canonical_json(dict(stated)))
+
+    def _as_given(self, n: int, line: int) -> bytes:
+        if (n, line) not in self._given:
+            raise InvariantError(f"no subject key and no commitment for line {line} of entry {n}")
+        return self._given[n, line]
+
+    def _is_erased(self, owner: str) -> bool:
+        """Whether the owner's commitments are given, since there is no key to make them with."""
+        return bool(self._given) and owner not in self._keys
 
     def _committer(self, owner: str) -> Committer:
         committer = self._committers.get(owner)
@@ -422,7 +452,8 @@ class _Builder:
         return committer
 
     def _work(self, state: AccountState) -> _Working:
-        committer, opening = self._committer(state.key_owner), posting_opening(state.ref)
+        committer = None if self._is_erased(state.key_owner) else self._committer(state.key_owner)
+        opening = posting_opening(state.ref)
         account = _Working(state, committer, opening, state.posted, state.seq, state.last_commitment)
         self._working[state.account_id] = account
         return account

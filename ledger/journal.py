@@ -97,6 +97,11 @@ class JournalEntry:
             _check_metadata(self.key, self.metadata)
         self._check_balanced()
 
+    @property
+    def ends_hold(self) -> bool:
+        """Whether it frees what stays reserved after it: only what settles a hold can."""
+        return self.settles is not None and self.releases_rest
+
     def _check_balanced(self) -> None:
         sums: dict[str, int] = {}
         for posting in self.postings:
@@ -120,7 +125,7 @@ class JournalEntry:
             f"{facts[0]},{facts[1]},{_encode(self.approvals) if self.approvals else '[]'},[{lines}]"
         )
         if self.settles is not None or self.metadata:  # absent where there is nothing to say: older hashes stay valid
-            stated += "," + _encode([self.settles, self.releases_rest, sorted(self.metadata.items())])
+            stated += "," + _encode([self.settles, self.ends_hold, sorted(self.metadata.items())])
         return hashlib.sha256(f"{stated}]".encode()).digest()
 
 

@@ -14,7 +14,7 @@ from ledger.errors import Refusal
 from ledger.facts import Finding, Hold, Item, Note, PeriodClose, Release, ReleaseKind, RuleChange
 from ledger.journal import JournalEntry, Posting
 from ledger.money import EUR, Asset
-from ledger.state import AccountState, Replayed, Request, State, legs_of, mirrored
+from ledger.state import NOTHING_GIVEN, AccountState, Given, Replayed, Request, State, legs_of, mirrored
 
 MAX_BALANCE = 2**63 - 1
 
@@ -100,9 +100,17 @@ class Judge:
     """Judges requests in order. `now` is the instant of booking and `today` the business date."""
 
     def __init__(
-        self, state: State, opened_assets: Sequence[Asset], *, floors: bool, now: datetime, today: date
+        self,
+        state: State,
+        opened_assets: Sequence[Asset],
+        *,
+        floors: bool,
+        now: datetime,
+        today: date,
+        given: Given = NOTHING_GIVEN,
     ) -> None:
         self._state = state
+        self._limits = given.limits
         self._floors = floors
         self._now = now
         self._today = today
@@ -406,7 +414,7 @@ class Judge:
         row = chart_row(ref.code)
         if ref.asset not in self._assets:
             raise Refusal("unknown-asset", asset=ref.asset, account=str(ref))
-        limits = (row.minimum, row.maximum) if self._floors else (None, None)
+        limits = self._limits.get(ref, (row.minimum, row.maximum) if self._floors else (None, None))
         number = self._state.head.next_account + len(self.to_open)
         account = self.to_open[ref] = Scratch.of(
             AccountState(number, ref, ref.personal, minimum=limits[0], maximum=limits[1])

@@ -136,6 +136,21 @@ class State:
     late_refused: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a record that is brought in from elsewhere states, and nothing here can derive.
+
+    `commitments`, by entry and line, stand for lines whose owner has no key any more; `limits` (minimum, maximum) are
+    those that accounts were opened with, whatever the chart says now.
+    """
+
+    commitments: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
+    limits: Mapping[AccountRef, tuple[int | None, int | None]] = field(default_factory=dict)
+
+
+NOTHING_GIVEN = Given()
+
+
 class ItemResult(NamedTuple):
     """The number of the entry with this fact key, and whether it stood before."""
 

@@ -113,8 +113,10 @@ class HandmadeLog:
         """Add an entry of type `kind` with these lines after its header; its number."""
         n = len(self.entries)
         named: dict[str, JSON] = {"actor": "s1", "at": at, **header}
-        if kind == "posting/1":
-            named = {"key": f"k{n}", "on": "2026-03-02", "purpose": "test"} | named
+        if kind in {"posting/1", "hold/1"}:
+            named = {"on": "2026-03-02", "purpose": "test"} | named
+        if kind != "accounts/1":
+            named = {"key": f"k{n}"} | named
         opened = [(nonce(b"k" * 32, "main", n, i), line) for i, line in enumerate([named, *lines])]
         commitments = [commit_line(secret, line) for secret, line in opened]
         self.add_raw(
@@ -130,6 +132,10 @@ class HandmadeLog:
         """Add a posting entry of (account, signed amount)."""
         return self.add("posting/1", *(posted(*line) for line in lines), **header)
 
+    def hold(self, *lines: tuple[str, int], **header: JSON) -> int:
+        """Add a hold of (account, signed amount)."""
+        return self.add("hold/1", *(posted(*line) for line in lines), **header)
+
     def commitment(self, n: int, line: int) -> str:
         stated = self.records[n]["lines"][line]
         return b64(commit_line(nonce(b"k" * 32, "main", n, line), stated["line"]))
@@ -142,12 +148,13 @@ class HandmadeLog:
         assert checkpoint is not None
         header = {
             "book": "main",
-            "bundle": "bxl-openings/1",
+            "bundle": "bxl-openings/2",
             "origin": ORIGIN,
             "root": b64(checkpoint.root),
             "size": checkpoint.size,
         }
-        stated = {"accounts": [], "assets": [{"asset": "EUR", "scale": 2}], "trial_balance": [], **closing}
+        stated = {"accounts": [], "assets": [{"asset": "EUR", "scale": 2}], "periods": [], "trial_balance": []}
+        stated |= closing
         bundle = self.folder / "openings.jsonl"
         bundle.write_bytes(b"".join(canonical_json(r) + b"\n" for r in [header, *self.records, stated]))
         return log_dir, bundle

@@ -5,38 +5,71 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from api.bootstrap import create_book, open_book
+from api.bootstrap import create_book, open_book, prepare_import
 from api.cli.options import book_options, settings_for
 from api.cli.progress import progress
 from api.refusals import sentence
+from api.settings import Settings
 from ledger.accounts import AccountRef
 from ledger.audit.exports import FORMATS, write_export
 from ledger.audit.imports import read_batches
+from ledger.audit.log_export import write_log
+from ledger.audit.log_import import read_log
 from ledger.balances import StatementLine, statement, trial_balance
 from ledger.book import Book
 from ledger.errors import Refusal
+from ledger.log.encoding import b64
 from ledger.money import EUR
+from ledger.storage.keys import make_wrapping_key, read_wrapping_key
 
 _DATE = click.DateTime(formats=["%Y-%m-%d"])
 _MAX_BATCH = 10_000
+_LOG = "log"
+_KEYS = click.option(
+    "--keys",
+    "keys_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --format log: the file that holds the export's key (32 bytes).",
+)
 
 
 @click.command(name="import")
 @click.argument("file", type=click.File("rb"))
+@click.option(
+    "--format",
+    "import_format",
+    type=click.Choice(["entries", _LOG]),
+    default="entries",
+    show_default=True,
+    help="Journal entries, or a whole record from `bxl export --format log` for a database without this book.",
+)
+@_KEYS
 @click.option("--batch", type=click.IntRange(1, _MAX_BATCH), default=1_000, show_default=True, help="Entries a commit.")
 @click.option("--floors", is_flag=True, help="Open accounts with the chart's floors and ceilings.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 @book_options
 def import_command(
-    file: BinaryIO, batch: int, *, floors: bool, as_json: bool, database: str | None, book: str | None
+    file: BinaryIO,
+    import_format: str,
+    keys_file: Path | None,
+    batch: int,
+    *,
+    floors: bool,
+    as_json: bool,
+    database: str | None,
+    book: str | None,
 ) -> int:
     """Post the journal entries of FILE (JSON lines; - for standard input), all or nothing per batch."""
-    opened = create_book(settings_for(database, book))
+    settings = settings_for(database, book)
+    if import_format == _LOG:
+        return _import_log(settings, file, _transport_key(keys_file), as_json=as_json)
+    opened = create_book(settings)
     started = time.monotonic()
     counts = {"entries": 0, "postings": 0, "duplicates": 0}
     try:
@@ -45,8 +78,7 @@ def import_command(
     except Refusal as refusal:
         if as_json or "line" not in refusal.facts:
             raise
-        where = f"line {refusal.facts['line']}" + (f", {refusal.facts['field']}" if refusal.facts["field"] else "")
-        click.echo(f"{where}: {sentence(refusal, 'en')}", err=True)
+        _say_where(refusal)
         click.echo(f"Nothing of its batch is posted; {counts['entries']} entries before it are.", err=True)
         return 1
     seconds = round(time.monotonic() - started, 3)
@@ -57,6 +89,39 @@ def import_command(
             "{entries} entries, {postings} postings, {duplicates} duplicates".format(**counts) + f", {seconds} s"
         )
     return 0
+
+
+def _import_log(settings: Settings, file: BinaryIO, transport_key: bytes, *, as_json: bool) -> int:
+    engine, keys = prepare_import(settings)
+    started = time.monotonic()
+    try:
+        with progress(file, shown=not as_json) as done:
+            rebuilt = read_log(engine, file, transport_key, keys=keys, done=done)
+    except Refusal as refusal:
+        if as_json or "line" not in refusal.facts:
+            raise
+        _say_where(refusal)
+        click.echo("Nothing of the file is kept.", err=True)
+        return 1
+    counts = {"blocks": rebuilt.blocks, "entries": rebuilt.entries, "answers": rebuilt.answers}
+    seconds = round(time.monotonic() - started, 3)
+    if as_json:
+        click.echo(json.dumps({**counts, "hash": b64(rebuilt.hash), "seconds": seconds}))
+    else:
+        told = "{blocks} blocks, {entries} entries, {answers} answers, the same to the byte".format(**counts)
+        click.echo(f"{told}, {seconds} s")
+    return 0
+
+
+def _transport_key(keys_file: Path | None, *, make: bool = False) -> bytes:
+    if keys_file is None:
+        raise click.UsageError("--format log needs --keys FILE")
+    return make_wrapping_key(keys_file) if make and not keys_file.exists() else read_wrapping_key(keys_file)
+
+
+def _say_where(refusal: Refusal) -> None:
+    where = f"line {refusal.facts['line']}" + (f", {refusal.facts['field']}" if refusal.facts["field"] else "")
+    click.echo(f"{where}: {sentence(refusal, 'en')}", err=True)
 
 
 def _import(
@@ -122,24 +187,34 @@ def statement_command(account: str, asset: str, *, as_json: bool, database: str 
 
 
 @click.command(name="export")
-@click.option("--format", "export_format", type=click.Choice(FORMATS), required=True)
+@click.option("--format", "export_format", type=click.Choice([*FORMATS, _LOG]), required=True)
+@_KEYS
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A file; - for standard output."
 )
 @book_options
-def export_command(export_format: str, out: Path, *, database: str | None, book: str | None) -> None:
-    """Write the whole book for another program to check."""
+def export_command(
+    export_format: str, keys_file: Path | None, out: Path, *, database: str | None, book: str | None
+) -> None:
+    """Write the whole book for another program to check, or as a log: all of it, for another database to rebuild.
+
+    A log and the file of its key (made where it does not exist) tell everything: guard them, and keep them apart.
+    """
     opened = open_book(settings_for(database, book))
+    write: Callable[[BinaryIO], int] = partial(_export, opened, export_format)
+    if export_format == _LOG:
+        write = partial(write_log, opened, transport_key=_transport_key(keys_file, make=True))
     if str(out) == "-":
-        _export(opened, export_format, sys.stdout.buffer)
+        write(sys.stdout.buffer)
         return
-    partial = out.with_name(out.name + ".partial")
+    unfinished = out.with_name(out.name + ".partial")
     try:
-        with partial.open("wb") as file:
-            count = _export(opened, export_format, file)
-        partial.replace(out)
+        unfinished.touch(mode=0o600 if export_format == _LOG else 0o666)
+        with unfinished.open("wb") as file:
+            count = write(file)
+        unfinished.replace(out)
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     click.echo(f"{count} entries in {out}")
 
 

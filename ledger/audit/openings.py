@@ -2,13 +2,14 @@
 
 The bundle is JSON Lines, each line canonical JSON:
 
-    {"book", "bundle": "bxl-openings/1", "origin", "root", "size"}
+    {"book", "bundle": "bxl-openings/2", "origin", "root", "size"}
     {"lines": [{"line": {...}, "nonce": "..."}, ...], "n": 0}           one per entry, in order; genesis has no lines
-    {"accounts": [...], "assets": [...], "trial_balance": [...]}        as the database has them at that size
+    {"accounts": [...], "assets": [...], "periods": [...], "trial_balance": [...]}     as the database has them then
 """
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,7 +26,7 @@ from ledger.log.receipt import OpenedLine, ReceiptFiles, build_receipt
 from ledger.log.tiles import LogFolder
 from ledger.storage import tables
 
-BUNDLE_FORMAT = "bxl-openings/1"
+BUNDLE_FORMAT = "bxl-openings/2"
 
 
 def receipt_for(book: Book, log_dir: Path, *, n: int, line: int) -> ReceiptFiles:
@@ -115,15 +116,22 @@ def _entry_record(entry: StatedEntry, openings: Openings) -> JSON:
 
 
 def _closing_record(connection: sa.Connection, book_id: str, size: int) -> JSON:
-    """Accounts with their limits, assets, and the trial balance over the entries below `size`."""
-    a, p, r, s = tables.account.c, tables.posting.c, tables.account_rule.c, tables.asset.c
-    rules = sa.and_(r.book_id == a.book_id, r.account_id == a.account_id, r.version == 1)
-    accounts = connection.execute(
-        sa.select(a.code, a.owner, a.asset, r.minimum, r.maximum)
-        .outerjoin_from(tables.account, tables.account_rule, rules)
-        .where(a.book_id == book_id, a.opened_n < size)
-    )
+    """Accounts with their limits and what is reserved, assets, closed periods, and the trial balance over the entries
+    below `size`.
+    """
+    s, until = tables.asset.c, tables.period.c
     assets = connection.execute(sa.select(s.asset, s.scale).where(s.book_id == book_id, s.opened_n < size))
+    periods = sa.select(until.until_on).where(until.book_id == book_id, until.n < size).order_by(until.until_on)
+    return {
+        "accounts": _accounts(connection, book_id, size),
+        "assets": [{"asset": asset, "scale": scale} for asset, scale in sorted(map(tuple, assets))],
+        "periods": [day.isoformat() for day in connection.scalars(periods)],
+        "trial_balance": _trial_balance(connection, book_id, size),
+    }
+
+
+def _trial_balance(connection: sa.Connection, book_id: str, size: int) -> JSON:
+    a, p = tables.account.c, tables.posting.c
     total = sa.cast(sa.func.sum(p.debit - p.credit), sa.BigInteger)
     sums = connection.execute(
         sa.select(a.code, a.owner, a.asset, total)
@@ -131,21 +139,59 @@ def _closing_record(connection: sa.Connection, book_id: str, size: int) -> JSON:
         .where(p.book_id == book_id, p.n < size)
         .group_by(a.code, a.owner, a.asset)
     )
-    return {
-        "accounts": _sorted([_limits(*row) for row in accounts]),
-        "assets": [{"asset": asset, "scale": scale} for asset, scale in sorted(map(tuple, assets))],
-        "trial_balance": _sorted([_side(*row) for row in sums]),
-    }
+    return _sorted([_side(*row) for row in sums])
+
+
+def _accounts(connection: sa.Connection, book_id: str, size: int) -> JSON:
+    """Every account with its newest limits below `size`, and what the holds that are open there reserve."""
+    a, r, newer = tables.account.c, tables.account_rule.c, tables.account_rule.alias("newer")
+    newest = (
+        sa.select(sa.func.max(newer.c.version))
+        .where(newer.c.book_id == r.book_id, newer.c.account_id == r.account_id, newer.c.from_n < size)
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        sa.select(tables.account, r.minimum, r.maximum, r.version, r.closed)
+        .join_from(tables.account, tables.account_rule, sa.and_(r.book_id == a.book_id, r.account_id == a.account_id))
+        .where(a.book_id == book_id, a.opened_n < size, r.version == newest)
+    )
+    held = _held(connection, book_id, size)
+    return _sorted([_limits(row, *held.get(row.account_id, (0, 0))) for row in rows])
+
+
+def _held(connection: sa.Connection, book_id: str, size: int) -> dict[int, tuple[int, int]]:
+    """What holds reserve by account, debit and credit: the lines of those open at `size`, less what settled them."""
+    line, p, step = tables.hold_line.c, tables.posting.c, tables.hold_step.c
+    ended = sa.select(step.hold_n).where(step.book_id == book_id, step.n < size, step.kind != "part").scalar_subquery()
+    reserved = sa.select(line.account_id, line.debit, line.credit).where(
+        line.book_id == book_id, line.hold_n < size, line.hold_n.not_in(ended)
+    )
+    settled = (
+        sa.select(p.account_id, -p.debit, -p.credit)
+        .join_from(tables.posting, tables.hold_step, sa.and_(step.book_id == p.book_id, step.n == p.n))
+        .where(p.book_id == book_id, p.n < size, step.hold_n.not_in(ended))
+    )
+    held: dict[int, tuple[int, int]] = {}
+    for account_id, debit, credit in connection.execute(sa.union_all(reserved, settled)):
+        debits, credits_ = held.get(account_id, (0, 0))
+        held[account_id] = (debits + debit, credits_ + credit)
+    return held
 
 
 def _sorted(rows: list[dict[str, JSON]]) -> JSON:
     return sorted(rows, key=lambda row: (str(row["account"]), str(row["asset"])))
 
 
-def _limits(code: str, owner: str, asset: str, minimum: int | None, maximum: int | None) -> dict[str, JSON]:
-    limits = {"minimum": minimum, "maximum": maximum}
-    named: dict[str, JSON] = {"account": str(AccountRef(code, owner, asset)), "asset": asset}
-    return named | {name: limit for name, limit in limits.items() if limit is not None}
+def _limits(row: sa.Row[Any], held_debit: int, held_credit: int) -> dict[str, JSON]:
+    limits = {"minimum": row.minimum, "maximum": row.maximum}
+    stated: dict[str, JSON] = {"account": str(AccountRef(row.code, row.owner, row.asset)), "asset": row.asset}
+    stated |= {name: limit for name, limit in limits.items() if limit is not None}
+    if row.version > 1:
+        stated["version"] = row.version
+    if row.closed:
+        stated["closed"] = True
+    held = {"held_debit": held_debit, "held_credit": held_credit}
+    return stated | {name: amount for name, amount in held.items() if amount}
 
 
 def _side(code: str, owner: str, asset: str, posted: int) -> dict[str, JSON]:

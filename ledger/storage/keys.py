@@ -56,7 +56,7 @@ class KeyRing:
         found = self._stored(connection, wanted)
         missing = sorted(wanted - found.keys())
         if missing:
-            rows = [(owner, self._wrap(owner, self._fresh(owner)), now) for owner in missing]
+            rows = [(owner, self.wrap(owner, self._fresh(owner)), now) for owner in missing]
             columns = ("owner", "wrapped", "created_at")
             bulk.insert_rows(connection, subject_key, self.book_id, columns, rows, ignore_conflicts=True)
             found |= self._stored(connection, missing)  # another writer may have been first
@@ -65,6 +65,10 @@ class KeyRing:
     def existing_key(self, connection: sa.Connection, owner: str) -> bytes | None:
         """The owner's key, or None where there is none (any more)."""
         return self._stored(connection, [owner]).get(owner)
+
+    def existing_keys(self, connection: sa.Connection, owners: Iterable[str]) -> Mapping[str, bytes]:
+        """The keys of those of `owners` that have one."""
+        return self._stored(connection, owners)
 
     def key_for(self, connection: sa.Connection, owner: str) -> bytes:
         """The owner's key; refuses `subject-key-destroyed` where there is none."""
@@ -93,7 +97,8 @@ class KeyRing:
         )
         return {owner: self.unwrap(owner, wrapped) for owner, wrapped in connection.execute(statement)}
 
-    def _wrap(self, owner: str, key: bytes) -> bytes:
+    def wrap(self, owner: str, key: bytes) -> bytes:
+        """The key of `owner` as a row keeps it."""
         nonce = secrets.token_bytes(_NONCE_SIZE)
         return nonce + self._wrapping.encrypt(nonce, key, self._bound_to(owner))
 

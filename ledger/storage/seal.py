@@ -103,7 +103,11 @@ def _sqlite_guards(table: str) -> Iterable[str]:
     if table == "entry":
         yield f"NEW.block <> coalesce({_SQLITE_LAST.format(column='block')}, -1) + 1"
     if table == "request":
-        yield f"NEW.block IS NOT coalesce({_SQLITE_LAST.format(column='block')}, -1) + 1 OR NEW.position IS NULL"
+        last = _SQLITE_LAST.format(column="block")
+        sealed = f"NEW.block IS coalesce({last}, -1) + 1 AND NEW.position IS NOT NULL"
+        # a book that is brought in begins with the answers that no block ever sealed
+        unsealed = f"NEW.block IS NULL AND NEW.position IS NULL AND {last} IS NULL"
+        yield f"NOT ({sealed} OR {unsealed})"
     for columns, where in _unique_keys(metadata.tables[table]):
         if number not in columns:
             same = " AND ".join(f"t.{column} = NEW.{column}" for column in columns)
@@ -319,9 +323,12 @@ CREATE FUNCTION bxl_open_request() RETURNS trigger LANGUAGE plpgsql
 BEGIN
     PERFORM 1 FROM head WHERE book_id IN (SELECT book_id FROM added) FOR UPDATE;
     IF EXISTS (
-        SELECT 1 FROM added a WHERE a.position IS NULL OR a.block IS DISTINCT FROM coalesce((
+        SELECT 1 FROM added a WHERE (a.position IS NULL OR a.block IS DISTINCT FROM coalesce((
             SELECT b.block FROM block b WHERE b.book_id = a.book_id ORDER BY b.block DESC LIMIT 1
-        ), -1) + 1
+        ), -1) + 1)
+        -- a book that is brought in begins with the answers that no block ever sealed
+        AND NOT (a.block IS NULL AND a.position IS NULL
+            AND NOT EXISTS (SELECT 1 FROM block b WHERE b.book_id = a.book_id))
     ) THEN
         RAISE EXCEPTION 'seal: a request belongs to the next block' USING ERRCODE = 'integrity_constraint_violation';
     END IF;

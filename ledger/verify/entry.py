@@ -2,22 +2,58 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import partial
 
 from ledger.errors import Refusal
 from ledger.log.encoding import from_b64
-from ledger.log.leaf import ACCOUNTS, GENESIS, JSON, POSTING, canonical_json, parse_canonical
+from ledger.log.leaf import (
+    ACCOUNTS,
+    GENESIS,
+    HOLD,
+    JSON,
+    NOTE,
+    PERIOD,
+    POSTING,
+    RELEASE,
+    RULES,
+    STATE,
+    TYPES,
+    VERDICT,
+    canonical_json,
+    parse_canonical,
+)
 from ledger.log.merkle import HASH_SIZE
 
-HEADER, ACCOUNT, ASSET, LINE = "header", "account", "asset", "line"
+HEADER, ACCOUNT, ASSET, LINE, RULE, FINDING = "header", "account", "asset", "line", "rule", "finding"
 
-_ACCOUNT = re.compile(r"[0-9]{6}(:[a-z][a-z0-9]{0,31})?")
-_ASSET = re.compile(r"[A-Z][A-Z0-9-]{0,23}")
+_ACTOR = re.compile(r"[a-z0-9][a-z0-9.:-]{0,63}")
+_ACCOUNT = re.compile(r"[0-9]{2,10}(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?")
+_ASSET = re.compile(r"[A-Z]([A-Z0-9-]{0,22}[A-Z0-9])?")
+_META_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:00Z")
 _MICROSECOND = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}):[0-9]{2}\.[0-9]{6}Z")
 _MAX_MINOR = 2**53 - 1
+_MAX_SCALE = 9
+_MAX_TEXT = 200
+_MAX_META = 20
+
+_DATED = frozenset({"actor", "at", "key", "on", "purpose"})
+_KEYED = frozenset({"actor", "at", "key"})
+_HEADERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    ACCOUNTS: (frozenset({"actor", "at"}), frozenset()),
+    POSTING: (_DATED, frozenset({"approvals", "evidence", "hold", "meta", "rest", "restates", "reverses"})),
+    HOLD: (_DATED, frozenset({"approvals", "evidence", "expires", "meta"})),
+    RELEASE: (_KEYED | {"hold", "step"}, frozenset({"evidence"})),
+    RULES: (_KEYED, frozenset({"approvals", "evidence"})),
+    PERIOD: (_KEYED | {"until"}, frozenset({"approvals", "evidence", "since"})),
+    NOTE: (_KEYED | {"about", "text"}, frozenset({"evidence"})),
+    STATE: (_KEYED, frozenset({"evidence"})),
+    VERDICT: (_KEYED, frozenset({"evidence"})),
+}
+"""What line 0 of each type must say, and what it may say besides."""
 
 Line = Mapping[str, JSON]
 
@@ -40,7 +76,7 @@ def parse_entry(encoded: bytes, n: int) -> Line:
 def check_entry(entry: Line, n: int) -> None:
     """Check the members of a public entry; refuses like `parse_entry`."""
     kind = entry.get("t")
-    if kind not in (GENESIS, ACCOUNTS, POSTING):  # a list can be compared where it can't be hashed
+    if not isinstance(kind, str) or kind not in TYPES:  # a list can't be hashed
         raise Refusal("entry-type-unknown", n=n, type=str(kind)[:40])
     if entry.get("n") != n or isinstance(entry["n"], bool):  # true equals 1
         raise Refusal("entry-number-differs", n=n, stated=str(entry.get("n"))[:40])
@@ -80,41 +116,40 @@ def check_line(entry: Line, index: int, line: Line) -> str:
     if index == 0:
         _check_header(entry, line)
         return HEADER
-    if entry["t"] == POSTING:
-        if not _is_posting(line):
-            raise Refusal("line-malformed", n=n, line=index)
-        return LINE
-    if "account" not in line:
-        if line.keys() != {"asset", "scale"} or not _is(_ASSET, line["asset"]) or not _is_count(line["scale"], least=0):
-            raise Refusal("line-malformed", n=n, line=index)
-        return ASSET
-    limits = [line[name] for name in ("minimum", "maximum") if name in line]
-    known = line.keys() <= {"account", "asset", "minimum", "maximum"} and "asset" in line
-    if not known or not _is(_ACCOUNT, line["account"]) or not all(_is_integer(limit) for limit in limits):
+    kind = _kind_of(str(entry["t"]), index, line)
+    if kind is None:
         raise Refusal("line-malformed", n=n, line=index)
-    return ACCOUNT
+    return kind
+
+
+def _kind_of(entry_type: str, index: int, line: Line) -> str | None:
+    """What a line below the header is, or None where it is nothing that may stand there."""
+    if entry_type == POSTING:
+        return LINE if _is_posting(line) else None
+    if entry_type == HOLD:
+        return LINE if not line.keys() & {"v", "prev"} and _is_posting(line) else None
+    if entry_type == RULES:
+        return RULE if index == 1 and _is_rule(line) else None
+    if entry_type in {STATE, VERDICT}:
+        return FINDING  # an object; what it says is for whoever compares it with the record
+    if entry_type == ACCOUNTS and "account" in line:
+        return ACCOUNT if _is_account(line, set()) else None
+    if entry_type == ACCOUNTS:
+        return ASSET if _is_asset(line) else None
+    return None
 
 
 def _check_header(entry: Line, line: Line) -> None:
-    """The header states the instant whose minute is public; of a posting also date, purpose and fact key."""
+    """The header states the instant whose minute is public, and what else its type has to say."""
     n = entry["n"]
     assert isinstance(n, int)
-    required = {"actor", "at"} | ({"key", "on", "purpose"} if entry["t"] == POSTING else set())
-    optional = {"approvals", "evidence", "restates", "reverses"} if entry["t"] == POSTING else set()
-    texts = ("actor", "at", "key", "on", "purpose", "evidence", "restates")
-    if not required <= line.keys() <= required | optional:
+    required, optional = _HEADERS[str(entry["t"])]
+    known = required <= line.keys() <= required | optional
+    if not known or not all(_MEMBERS[name](value) for name, value in line.items()):
+        raise Refusal("line-malformed", n=n, line=0)
+    if {"hold", "reverses"} <= line.keys() or ("rest" in line and "hold" not in line):
         raise Refusal("line-malformed", n=n, line=0)
     at = _MICROSECOND.fullmatch(str(line["at"]))
-    good = (
-        all(isinstance(line.get(name, ""), str) for name in texts),
-        _is_date(line.get("on", "2000-01-01")),
-        _is(_SHA256, line.get("evidence", "0" * 64)),
-        _is_count(line.get("reverses", 1)),
-        isinstance(line.get("approvals", []), list),
-        at is not None and _is_instant(str(line["at"])),
-    )
-    if not all(good):
-        raise Refusal("line-malformed", n=n, line=0)
     if at is None or f"{at[1]}:00Z" != entry["ts"]:
         raise Refusal("entry-minute-differs", n=n, at=str(line["at"]), ts=str(entry["ts"]))
 
@@ -130,6 +165,32 @@ def _is_posting(line: Line) -> bool:
     return chained and _is_count(amount) and _is(_ACCOUNT, line["account"]) and _is(_ASSET, line["asset"])
 
 
+def _is_asset(line: Line) -> bool:
+    return line.keys() == {"asset", "scale"} and _is(_ASSET, line["asset"]) and _is_scale(line["scale"])
+
+
+def _is_account(line: Line, besides: set[str]) -> bool:
+    """An account with its limits, where it has any; the smaller one first."""
+    if line.keys() - besides - {"minimum", "maximum"} != {"account", "asset"}:
+        return False
+    limits = [line[name] for name in ("minimum", "maximum") if name in line]
+    if not all(_is_integer(limit) for limit in limits):
+        return False
+    ordered = len(limits) < 2 or limits[0] <= limits[1]  # type: ignore[operator]  # noqa: PLR2004 -- both are integers
+    return ordered and _is(_ACCOUNT, line["account"]) and _is(_ASSET, line["asset"])
+
+
+def _is_rule(line: Line) -> bool:
+    """A new version of an account's limits; `closed` is there only where it is true."""
+    first = 2  # version 1 stands where the account was opened
+    return (
+        "version" in line
+        and _is_account(line, {"version", "closed"})
+        and _is_count(line["version"], least=first)
+        and line.get("closed", True) is True
+    )
+
+
 def _is(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
@@ -140,6 +201,24 @@ def _is_integer(value: object) -> bool:
 
 def _is_count(value: object, *, least: int = 1) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MAX_MINOR
+
+
+def _is_scale(value: object) -> bool:
+    return _is_count(value, least=0) and isinstance(value, int) and value <= _MAX_SCALE
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _MAX_TEXT
+
+
+def _is_meta(value: object) -> bool:
+    if not isinstance(value, dict) or not 0 < len(value) <= _MAX_META:
+        return False
+    return all(_is(_META_NAME, name) and _is_text(text) for name, text in value.items())
+
+
+def _are_approvals(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
 
 
 def _is_hash(value: object) -> bool:
@@ -161,9 +240,31 @@ def _is_date(value: object) -> bool:
         return False
 
 
-def _is_instant(text: str) -> bool:
+def _is_instant(value: object) -> bool:
     try:
-        datetime.fromisoformat(text)
+        return _is(_MICROSECOND, value) and bool(datetime.fromisoformat(str(value)))
     except ValueError:
         return False
-    return True
+
+
+_MEMBERS: Mapping[str, Callable[[object], bool]] = {
+    "about": _is_count,
+    "actor": partial(_is, _ACTOR),
+    "approvals": _are_approvals,
+    "at": _is_instant,
+    "evidence": partial(_is, _SHA256),
+    "expires": _is_instant,
+    "hold": _is_count,
+    "key": _is_text,
+    "meta": _is_meta,
+    "on": _is_date,
+    "purpose": _is_text,
+    "rest": lambda value: value == "released",
+    "restates": _is_date,
+    "reverses": _is_count,
+    "since": _is_date,
+    "step": lambda value: value in ("void", "expired"),
+    "text": _is_text,
+    "until": _is_date,
+}
+"""Every member that a header can have, and what it may be."""

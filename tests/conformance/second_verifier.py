@@ -1,12 +1,18 @@
-"""A second verifier of receipts, written from docs/log.md alone: it imports nothing of this project.
+"""A second verifier, written from docs/log.md alone: it imports nothing of this project.
 
-python second_verifier.py receipt.tlog-proof opening.json policy
+python second_verifier.py receipt receipt.tlog-proof opening.json policy
+python second_verifier.py replay log-folder openings.jsonl policy
+python second_verifier.py blocks export.log
 """
 
 import base64
 import hashlib
 import json
+import re
 import sys
+import unicodedata
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -95,5 +101,458 @@ def verify(proof, opening, policy):
     return opened["line"]["line"]
 
 
+# --- canonical JSON, trees, files
+
+
+def parsed(encoded):
+    """The value of canonical JSON: no float, no null, ASCII keys, text in form C, integers below 2^53."""
+    value = json.loads(encoded)
+    assert canonical(value) == encoded
+    walk = [value]
+    while walk:
+        each = walk.pop()
+        assert each is not None
+        assert not isinstance(each, float)
+        if isinstance(each, str):
+            assert unicodedata.normalize("NFC", each) == each
+        elif isinstance(each, int):
+            assert abs(each) < 2**53
+        elif isinstance(each, list):
+            walk += each
+        elif isinstance(each, dict):
+            assert all(name.isascii() for name in each)
+            walk += each.values()
+    return value
+
+
+def unbase64(text):
+    raw = base64.b64decode(text, validate=True)
+    assert base64.b64encode(raw).decode() == text
+    return raw
+
+
+def tree(leaves):
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    half = 1
+    while half * 2 < len(leaves):
+        half *= 2
+    return node(tree(leaves[:half]), tree(leaves[half:]))
+
+
+def place(index, width):
+    name = f"{index % 1000:03d}"
+    while index >= 1000:
+        index //= 1000
+        name = f"x{index % 1000:03d}/{name}"
+    return name if width == 256 else f"{name}.p/{width}"
+
+
+def read_entries(folder, size):
+    entries = []
+    for index in range(-(-size // 256)):
+        width = min(256, size - index * 256)
+        data, count = (folder / "tile" / "entries" / place(index, width)).read_bytes(), 0
+        while data:
+            length = int.from_bytes(data[:2], "big")
+            assert len(data) >= 2 + length
+            entries.append(data[2 : 2 + length])
+            data, count = data[2 + length :], count + 1
+        assert count == width
+    return entries
+
+
+def check_tiles(folder, leaves):
+    level, hashes = 0, leaves
+    while hashes:
+        for index in range(-(-len(hashes) // 256)):
+            part = hashes[index * 256 : index * 256 + 256]
+            assert (folder / "tile" / str(level) / place(index, len(part))).read_bytes() == b"".join(part)
+        whole = len(hashes) // 256
+        level, hashes = level + 1, [tree(hashes[i * 256 : i * 256 + 256]) for i in range(whole)]
+
+
+# --- what lines may say
+
+
+def is_integer(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_count(value):
+    return is_integer(value) and 1 <= value < 2**53
+
+
+def matches(pattern):
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def is_text(value):
+    return isinstance(value, str) and 1 <= len(value) <= 200
+
+
+def is_date(value):
+    return matches(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")(value) and bool(date.fromisoformat(value))
+
+
+def is_instant(value):
+    form = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"
+    return matches(form)(value) and bool(datetime.fromisoformat(value))
+
+
+def is_meta(value):
+    name = matches("[a-z][a-z0-9_]{0,39}")
+    return isinstance(value, dict) and 1 <= len(value) <= 20 and all(name(k) and is_text(v) for k, v in value.items())
+
+
+FORMS = {
+    "about": is_count,
+    "account": matches(r"[0-9]{2,10}(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?"),
+    "actor": matches("[a-z0-9][a-z0-9.:-]{0,63}"),
+    "approvals": lambda v: isinstance(v, list) and v and all(isinstance(each, str) for each in v),
+    "asset": matches("[A-Z]([A-Z0-9-]{0,22}[A-Z0-9])?"),
+    "at": is_instant,
+    "closed": lambda v: v is True,
+    "credit": is_count,
+    "debit": is_count,
+    "evidence": matches("[0-9a-f]{64}"),
+    "expires": is_instant,
+    "hold": is_count,
+    "key": is_text,
+    "maximum": is_integer,
+    "meta": is_meta,
+    "minimum": is_integer,
+    "on": is_date,
+    "prev": lambda v: isinstance(v, str) and len(unbase64(v)) == 32,
+    "purpose": is_text,
+    "rest": lambda v: v == "released",
+    "restates": is_date,
+    "reverses": is_count,
+    "scale": lambda v: is_integer(v) and 0 <= v <= 9,
+    "since": is_date,
+    "step": lambda v: v in ("void", "expired"),
+    "text": is_text,
+    "until": is_date,
+    "v": is_count,
+    "version": lambda v: is_count(v) and v >= 2,
+}
+HEADERS = {
+    "accounts/1": ("", ""),
+    "posting/1": ("key on purpose", "approvals evidence meta restates reverses hold rest"),
+    "hold/1": ("key on purpose", "approvals evidence expires meta"),
+    "release/1": ("key hold step", "evidence"),
+    "rules/1": ("key", "approvals evidence"),
+    "period/1": ("key until", "approvals evidence since"),
+    "note/1": ("key about text", "evidence"),
+    "state/1": ("key", "evidence"),
+    "verdict/1": ("key", "evidence"),
+}
+LINES = {
+    "accounts/1": (1, None),
+    "posting/1": (2, None),
+    "hold/1": (2, None),
+    "release/1": (0, 0),
+    "rules/1": (1, 1),
+    "period/1": (0, 0),
+    "note/1": (0, 0),
+    "state/1": (1, None),
+    "verdict/1": (1, None),
+}
+
+
+def check_members(line, required, optional=""):
+    must, may = set(required.split()), set(optional.split())
+    assert must <= set(line) <= must | may
+    assert all(FORMS[name](value) for name, value in line.items())
+    assert line.get("minimum", -(2**53)) <= line.get("maximum", 2**53)
+
+
+def check_lines(kind, lines):
+    assert all(isinstance(line, dict) for line in lines)
+    header, rest = lines[0], lines[1:]
+    required, optional = HEADERS[kind]
+    check_members(header, "actor at " + required, optional)
+    assert not ("hold" in header and "reverses" in header)
+    assert "hold" in header or "rest" not in header
+    least, most = LINES[kind]
+    assert least <= len(rest) <= (len(rest) if most is None else most)
+    for line in rest:
+        if kind == "accounts/1" and "account" not in line:
+            check_members(line, "asset scale")
+        elif kind == "accounts/1":
+            check_members(line, "account asset", "minimum maximum")
+        elif kind == "rules/1":
+            check_members(line, "account asset version", "minimum maximum closed")
+        elif kind in ("posting/1", "hold/1"):
+            side = "debit" if "debit" in line else "credit"
+            check_members(line, "account asset " + side, "v prev" if kind == "posting/1" else "")
+            assert ("prev" in line) == (line.get("v", 1) > 1)
+
+
+# --- what entries do
+
+
+class Account:
+    """What the entries so far have made of one account."""
+
+    def __init__(self, line):
+        self.minimum, self.maximum = line.get("minimum"), line.get("maximum")
+        self.balance = self.count = 0
+        self.held = {True: 0, False: 0}
+        self.version, self.closed, self.chained, self.last = 1, False, None, None
+
+    def within(self):
+        assert self.minimum is None or self.balance - self.held[False] >= self.minimum
+        assert self.maximum is None or self.balance + self.held[True] <= self.maximum
+
+    def stated(self, name):
+        row = {"account": name[0], "asset": name[1]}
+        row |= {k: v for k, v in (("minimum", self.minimum), ("maximum", self.maximum)) if v is not None}
+        row |= {"version": self.version} if self.version > 1 else {}
+        row |= {"closed": True} if self.closed else {}
+        held = {"held_debit": self.held[True], "held_credit": self.held[False]}
+        return row | {k: v for k, v in held.items() if v}
+
+
+class Book:
+    """What the entries so far have led to."""
+
+    def __init__(self):
+        self.assets, self.accounts, self.keys = {"EUR": 2}, {}, {}
+        self.holds, self.periods, self.at = {}, [], ""
+        self.posted, self.reversed, self.reversals = {}, set(), set()
+
+    def enter(self, n, kind, lines, commitments):
+        header, rest = lines[0], lines[1:]
+        assert header["at"] >= self.at
+        self.at = header["at"]
+        if kind == "accounts/1":
+            for line in rest:
+                self.open(line)
+            return
+        assert header["key"] not in self.keys.values()
+        if kind in ("posting/1", "hold/1"):
+            self.move(n, kind, header, rest, commitments)
+        elif kind == "release/1":
+            expires = self.holds[header["hold"]][1]
+            assert header["step"] == "void" or (expires is not None and expires <= self.at)
+            self.free(header["hold"])
+        elif kind == "rules/1":
+            self.rule(rest[0])
+        elif kind == "period/1":
+            following = (date.fromisoformat(self.periods[-1]) + timedelta(days=1)).isoformat() if self.periods else None
+            assert header.get("since") == following
+            assert not self.periods or header["until"] > self.periods[-1]
+            self.periods.append(header["until"])
+        elif kind == "note/1":
+            assert header["about"] in self.keys
+        self.keys[n] = header["key"]
+
+    def open(self, line):
+        if "account" not in line:
+            assert line["asset"] not in self.assets
+            self.assets[line["asset"]] = line["scale"]
+            return
+        name = line["account"], line["asset"]
+        assert line["asset"] in self.assets
+        assert name not in self.accounts
+        self.accounts[name] = Account(line)
+
+    def rule(self, line):
+        account = self.accounts[line["account"], line["asset"]]
+        assert line["version"] == account.version + 1
+        account.version += 1
+        account.minimum, account.maximum, account.closed = line.get("minimum"), line.get("maximum"), "closed" in line
+        assert not (account.closed and (account.balance or any(account.held.values())))
+        account.within()
+
+    def move(self, n, kind, header, lines, commitments):
+        sums = Counter()
+        for line, committed in zip(lines, commitments[1:], strict=True):
+            account = self.accounts[line["account"], line["asset"]]
+            assert not account.closed
+            amount = line.get("debit", 0) - line.get("credit", 0)
+            sums[line["asset"]] += amount
+            if kind == "hold/1":
+                account.held[amount > 0] += abs(amount)
+            else:
+                account.balance += amount
+                self.chain(account, line, committed)
+        assert not any(sums.values())
+        late = next((until for until in self.periods if until >= header["on"]), None)
+        if kind == "hold/1":
+            assert late is None
+            assert header.get("expires", "9999") > self.at
+            reserved = Counter()
+            for line in lines:
+                reserved[line["account"], line["asset"], "debit" in line] += line.get("debit") or line["credit"]
+            self.holds[n] = reserved, header.get("expires")
+        else:
+            assert header.get("restates") == late
+            self.settle(header, lines)
+            self.reverse(n, header, lines)
+        for line in lines:
+            self.accounts[line["account"], line["asset"]].within()
+
+    def chain(self, account, line, committed):
+        account.count += 1
+        if account.chained is None:
+            account.chained = "v" in line
+        assert account.chained == ("v" in line)
+        if account.chained:
+            assert line["v"] == account.count
+            assert line.get("prev") == account.last
+            account.last = base64.b64encode(committed).decode()
+
+    def settle(self, header, lines):
+        if "hold" not in header:
+            return
+        left, expires = self.holds[header["hold"]]
+        assert expires is None or expires > self.at
+        for line in lines:
+            amount = line.get("debit") or line["credit"]
+            left[line["account"], line["asset"], "debit" in line] -= amount
+            self.accounts[line["account"], line["asset"]].held["debit" in line] -= amount
+        assert min(left.values()) >= 0
+        if "rest" in header or not any(left.values()):
+            self.free(header["hold"])
+
+    def free(self, hold):
+        for (account, asset, side), amount in self.holds.pop(hold)[0].items():
+            self.accounts[account, asset].held[side] -= amount
+
+    def reverse(self, n, header, lines):
+        self.posted[n] = Counter((v["account"], v["asset"], v.get("debit", 0), v.get("credit", 0)) for v in lines)
+        if "reverses" not in header:
+            return
+        target = header["reverses"]
+        assert target < n
+        assert target not in self.reversed | self.reversals
+        mirror = Counter({(a, s, credit, debit): k for (a, s, debit, credit), k in self.posted[target].items()})
+        assert mirror == self.posted[n]
+        self.reversed.add(target)
+        self.reversals.add(n)
+
+    def closing(self):
+        moved = sorted((name, a.balance) for name, a in self.accounts.items() if a.count)
+        return {
+            "accounts": [self.accounts[name].stated(name) for name in sorted(self.accounts)],
+            "assets": [{"asset": asset, "scale": self.assets[asset]} for asset in sorted(self.assets)],
+            "periods": self.periods,
+            "trial_balance": [
+                {"account": name[0], "asset": name[1], "credit": max(-sum_, 0), "debit": max(sum_, 0)}
+                for name, sum_ in moved
+            ],
+        }
+
+
+def check_public(n, entry, policy):
+    if n == 0:
+        assert set(entry) == {"n", "policy", "t", "ts"}
+        assert entry["t"] == "genesis/1"
+        assert unbase64(entry["policy"]) == hashlib.sha256(policy).digest()
+    else:
+        assert set(entry) == {"l", "n", "t", "ts"}
+        assert entry["t"] in HEADERS
+        assert set(entry["l"]) == {"n", "root"}
+        assert is_count(entry["l"]["n"])
+        assert len(unbase64(entry["l"]["root"])) == 32
+    assert is_integer(entry["n"])
+    assert entry["n"] == n
+    assert matches(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:00Z")(entry["ts"])
+
+
+def replay(folder, bundle, policy):
+    """The closing statement that a whole log with all its openings leads to."""
+    size, root = check_signatures((folder / "checkpoint").read_text(), policy.decode())
+    public = read_entries(folder, size)
+    leaves = [leaf(entry) for entry in public]
+    assert tree(leaves) == root
+    check_tiles(folder, leaves)
+    assert bundle.endswith(b"\n")
+    records = [parsed(line) for line in bundle[:-1].split(b"\n")]
+    origin = (folder / "checkpoint").read_text().split("\n")[0]
+    form = records[0]["bundle"]
+    assert form in ("bxl-openings/1", "bxl-openings/2")
+    header = {"book": origin.rpartition("/")[2], "bundle": form, "origin": origin, "size": size}
+    assert records[0] == header | {"root": base64.b64encode(root).decode()}
+    assert len(records) == size + 2
+    book = Book()
+    for n, (raw, record) in enumerate(zip(public, records[1:-1], strict=True)):
+        entry = parsed(raw)
+        check_public(n, entry, policy)
+        assert set(record) == {"lines", "n"}
+        assert is_integer(record["n"])
+        assert record["n"] == n
+        open_entry(book, n, entry, record["lines"])
+    closing = book.closing()
+    if form == "bxl-openings/1":
+        del closing["periods"]
+    assert canonical(records[-1]) == canonical(closing)
+    return closing
+
+
+def open_entry(book, n, entry, opened):
+    if n == 0:
+        assert opened == []
+        return
+    assert all(set(each) == {"line", "nonce"} and len(unbase64(each["nonce"])) == 32 for each in opened)
+    lines = [each["line"] for each in opened]
+    commitments = [hashlib.sha256(unbase64(each["nonce"]) + canonical(each["line"])).digest() for each in opened]
+    assert len(lines) == entry["l"]["n"]
+    assert tree([leaf(each) for each in commitments]) == unbase64(entry["l"]["root"])
+    check_lines(entry["t"], lines)
+    assert lines[0]["at"][:17] + "00Z" == entry["ts"]
+    book.enter(n, entry["t"], lines, commitments)
+
+
+def blocks(export):
+    """The hash of the last block of a log export, each block's computed from what it holds."""
+    records = [next(iter(parsed(line).items())) for line in export.splitlines()]
+    [book] = [value["book"] for kind, value in records if kind == "log"]
+    blocks, entries, answers = [], defaultdict(list), defaultdict(list)
+    for kind, value in records:
+        if kind == "block":
+            blocks.append(value)
+        elif blocks and kind in ("entry", "answer"):
+            (entries if kind == "entry" else answers)[len(blocks) - 1].append(value)
+    prev, following = bytes(32), 0
+    for number, block in enumerate(blocks):
+        ours = entries[number]
+        for entry in ours:
+            if entry["n"]:
+                commitments = [leaf(unbase64(each)) for each in entry["commitments"]]
+                assert tree(commitments) == unbase64(entry["public"]["l"]["root"])
+        last = following + len(ours) - 1
+        posted = [len(e["item"]["postings"]) for e in ours if e["public"]["t"] == "posting/1"]
+        header = {
+            "block": number,
+            "book": book,
+            "entries": len(ours),
+            "first": following,
+            "last": last,
+            "postings": sum(posted),
+            "prev": base64.b64encode(prev).decode(),
+            "root": base64.b64encode(tree([leaf(canonical(e["public"])) for e in ours])).decode(),
+            "sealed_at": block["at"],
+        }
+        if answers[number]:
+            digests = [hashlib.sha256(canonical(a | {"at": block["at"]})).digest() for a in answers[number]]
+            root = base64.b64encode(tree([leaf(digest) for digest in digests])).decode()
+            header["requests"] = {"n": len(digests), "root": root}
+        prev, following = hashlib.sha256(canonical(header)).digest(), last + 1
+        assert base64.b64encode(prev).decode() == block["hash"]
+    return base64.b64encode(prev).decode()
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"{verify(*(Path(name).read_bytes() for name in sys.argv[1:4]))}\n")
+    command, *names = sys.argv[1:]
+    if command == "replay":
+        result = replay(Path(names[0]), *(Path(name).read_bytes() for name in names[1:3]))
+    elif command == "blocks":
+        result = blocks(Path(names[0]).read_bytes())
+    else:
+        result = verify(*(Path(name).read_bytes() for name in names[:3]))
+    sys.stdout.write(f"{result}\n")

@@ -8,7 +8,7 @@ from ledger.accounts import AccountRef
 from ledger.decide import decide
 from ledger.errors import InvariantError, Refusal
 from ledger.lines import ZERO_HASH
-from ledger.state import AccountState, Head, Request, State
+from ledger.state import AccountState, Given, Head, Request, State
 from tests.conftest import NOON
 from tests.entries import BANK, PLEDGES, back, paid
 
@@ -76,6 +76,27 @@ def test_the_booking_instant_is_at_least_the_last_one() -> None:
 def test_a_missing_subject_key_is_a_defect_not_a_silence() -> None:
     with pytest.raises(InvariantError, match="no subject key"):
         decide(state(), [Request([paid("k", 5)])], now=NOON, today=NOON.date(), keys={"": bytes(32)})
+
+
+def test_where_a_key_is_destroyed_the_commitments_given_are_taken_and_only_there() -> None:
+    given = {(11, 0): b"h" * 32, (11, 1): b"b" * 32, (11, 2): b"c" * 32, (10, 2): b"o" * 32}
+    decided = {"now": NOON, "today": NOON.date(), "keys": {"": bytes(32)}}
+    decision = decide(state(), [Request([paid("k", 5)])], given=Given(given), **decided)
+    made = decide(state(), [Request([paid("k", 5)])], now=NOON, today=NOON.date(), keys=KEYS)
+    assert [p.commitment for p in decision.postings] == [made.postings[0].commitment, b"c" * 32]
+    assert [a.commitment for a in decision.accounts] == [made.accounts[0].commitment, b"o" * 32]
+    assert decision.entries[-1].header_commitment == made.entries[-1].header_commitment
+    del given[11, 2]
+    with pytest.raises(InvariantError, match="no commitment for line 2 of entry 11"):
+        decide(state(), [Request([paid("k", 5)])], given=Given(given), **decided)
+
+
+def test_limits_that_are_given_stand_before_those_of_the_chart() -> None:
+    limits = {AccountRef.parse(BANK): (None, 3), AccountRef.parse(PLEDGES): (None, None)}
+    decided = {"now": NOON, "today": NOON.date(), "keys": KEYS, "given": Given(limits=limits)}
+    decision = decide(state(), [Request([paid("k", 5)]), Request([paid("k2", 3)])], **decided)
+    assert [getattr(result, "code", None) for result in decision.results] == ["ceiling-breached", None]
+    assert [(rule.minimum, rule.maximum) for rule in decision.rules] == [(None, 3), (None, None)]
 
 
 def test_personal_lines_are_chained_and_others_are_not() -> None:
