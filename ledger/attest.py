@@ -15,6 +15,7 @@ ISO text, instants in microseconds, flags as 0 or 1, JSON as its text; what is a
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -48,22 +49,31 @@ class Digested(NamedTuple):
     digest: bytes
 
 
+def daily_key(on: date) -> str:
+    """The fact key of a business date's state."""
+    return f"state:{on.isoformat()}"
+
+
 def attest(unit: UnitOfWork, *, key: str) -> int:
     """Attest all rows that are new, under a state/1 entry with fact key `key`; gives how many they are.
 
-    Where that entry stands already nothing happens. The entry is posted when the unit of work ends.
+    Where that entry stands already, or nothing is new since the last state, nothing happens. The entry is posted when
+    the unit of work ends.
     """
     connection, book_id = unit.connection, unit.book_id
     if fetch(connection, _STANDS, (book_id, key)):
         return 0
     attested = {relation: _attest_relation(connection, book_id, relation, key) for relation in relations()}
+    new = sum(count for count, _, _ in attested.values())
+    if not new:
+        return 0
     lines: list[Mapping[str, JSON]] = [
         {"relation": relation, "root": b64(root), "rows": total} for relation, (_, total, root) in attested.items()
     ]
     [(block, block_hash)] = fetch(connection, _LAST_BLOCK, (book_id,))
     lines.append({"block": block, "hash": b64(block_hash)})
     unit.post(Finding(key, STATE, lines, actor=unit.actor))
-    return sum(new for new, _, _ in attested.values())
+    return new
 
 
 def relations() -> list[str]:

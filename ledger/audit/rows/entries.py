@@ -5,7 +5,7 @@ taken from its stream and compared whole.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ledger.accounts import AccountRef
@@ -18,7 +18,7 @@ from ledger.audit.rows.stated import Line
 from ledger.audit.rows.streams import Beside, Streams
 from ledger.clock import brussels_date
 from ledger.lines import BOOK_KEY, account_line, asset_line, hold_line, instant_text, rule_line
-from ledger.log.leaf import ACCOUNTS, HOLD, NOTE, PERIOD, POSTING, RELEASE, RULES, STATE, VERDICT
+from ledger.log.leaf import ACCOUNTS, HOLD, RULES, STATE, VERDICT
 from ledger.storage.base import from_microseconds, json_text
 from ledger.storage.scan import Row
 
@@ -37,16 +37,6 @@ class Entries:
         self.periods = periods
         self.holds = Holds(accounts, failures)
         self.assets = {"EUR": 0}
-        self._by_type: Mapping[str, Callable[[Row, Details], Sequence[Line]]] = {
-            ACCOUNTS: self._open,
-            HOLD: self._hold,
-            RELEASE: self._release,
-            RULES: self._rule,
-            PERIOD: self._period,
-            NOTE: self._note,
-            STATE: self._find,
-            VERDICT: self._find,
-        }
 
     def begin(self) -> None:
         """EUR comes with the book: with entry 0, on no line."""
@@ -78,22 +68,37 @@ class Entries:
 
     def lines(self, row: Row, details: Details | None) -> Sequence[Line]:
         """The lines of an entry without postings, numbered from 1; an unknown type is wrong and has none."""
-        effect = self._by_type.get(row[2])
-        if effect is None:
-            self._failures.differs("entry", "type", n=row[0])
-            return ()
-        return effect(row, details or {})
+        details = details or {}
+        match row[2]:
+            case "accounts/1":
+                return self._open(row)
+            case "hold/1":
+                return self._hold(row, details)
+            case "release/1":
+                return self._release(row, details)
+            case "rules/1":
+                return self._rule(row)
+            case "period/1":
+                return self._period(row, details)
+            case "note/1":
+                return ()
+            case "state/1" | "verdict/1":
+                return self._find(row)
+            case _:
+                self._failures.differs("entry", "type", n=row[0])
+                return ()
 
     def finish(self) -> None:
         """No row of any table may be left that no entry led to."""
         for beside in self._streams.all:
             beside.finish()
 
-    def _open(self, row: Row, _details: Details) -> Sequence[Line]:
+    def _open(self, row: Row) -> Sequence[Line]:
         n = row[0]
         by_line: dict[int, Line] = {}
         assets, accounts = self._streams.asset.take(n), self._streams.account.take(n)
-        rules = {rule[1]: rule for rule in self._streams.account_rule.take(n)}
+        first_rules = self._streams.account_rule.take(n)
+        rules = {rule[1]: rule for rule in first_rules}
         for _, line, asset, scale, commitment in assets:
             by_line[line] = (BOOK_KEY, asset_line(asset, scale), commitment, None)
             if asset in self.assets:
@@ -107,7 +112,9 @@ class Entries:
             self._accounts.open(n, account_id, ref, personal=personal, minimum=minimum, maximum=maximum)
             said = account_line(ref, minimum, maximum)
             by_line[line] = (self._accounts.owners[account_id], said, commitment, None)
-        if rules or len(by_line) != len(assets) + len(accounts) or sorted(by_line) != list(range(1, len(by_line) + 1)):
+        if rules or len(first_rules) != len(accounts):
+            self._failures.differs("account_rule", "rows", n=n, rows=len(first_rules), expected=len(accounts))
+        if sorted(line for _, line, *_ in (*assets, *accounts)) != list(range(1, len(assets) + len(accounts) + 1)):
             self._failures.differs("account", "line", n=n)
         return [by_line[line] for line in sorted(by_line)]
 
@@ -134,7 +141,7 @@ class Entries:
         self._expect("hold_step", self._streams.hold_step, step)
         return ()
 
-    def _rule(self, row: Row, _details: Details) -> Sequence[Line]:
+    def _rule(self, row: Row) -> Sequence[Line]:
         n = row[0]
         rule = self._streams.account_rule.one(n)
         if rule is None:
@@ -152,10 +159,7 @@ class Entries:
         self._expect("period", self._streams.period, expected)
         return ()
 
-    def _note(self, _row: Row, _details: Details) -> Sequence[Line]:
-        return ()
-
-    def _find(self, row: Row, _details: Details) -> Sequence[Line]:
+    def _find(self, row: Row) -> Sequence[Line]:
         rows = self._streams.finding.take(row[0])
         self._check_numbers("finding", row[0], [line[1] for line in rows])
         bodies = [json.loads(line[2]) for line in rows]
@@ -173,8 +177,3 @@ class Entries:
     def _check_numbers(self, table: str, n: int, lines: Sequence[int]) -> None:
         if list(lines) != list(range(1, len(lines) + 1)):
             self._failures.differs(table, "line", n=n)
-
-
-def is_posting(kind: str) -> bool:
-    """Whether entries of this type have postings."""
-    return kind == POSTING

@@ -36,39 +36,34 @@ class Postings:
             return []
         row, accounts, rows = self._next, self._accounts, self._rows
         posted, seqs, last, assets = accounts.posted, accounts.seqs, accounts.last, accounts.assets
+        low, high = accounts.low, accounts.high
         legs: list[Row] = []
         previous: list[bytes | None] = []
-        total, line, first = 0, 0, None
-        mixed = False
+        total, line, asset, mixed, beyond = 0, 0, None, False, False
         while row[0] == n:
             _, at, account, seq, debit, credit, after, effective_on, commitment, restates = row
             line += 1
-            balance = posted[account] + debit - credit
+            moved = debit - credit
+            balance = posted[account] + moved
             if at != line or seq != seqs[account] + 1 or after != balance or effective_on != on or restates != late:
                 self._differs(row, line, balance, on)
             if not (0 == credit < debit or 0 == debit < credit):
                 self._failures.differs("posting", "debit and credit", n=n, line=line)
+            if not low[account] <= balance <= high[account]:
+                beyond = True
+            if assets[account] != asset:
+                mixed, asset = asset is not None, assets[account]
             seqs[account] = seq
             posted[account] = balance
             previous.append(last[account])
             last[account] = commitment
             legs.append(row)
-            total += debit - credit
-            asset = assets[account]
-            mixed = mixed or (first is not None and asset != first)
-            first = asset
+            total += moved
             row = next(rows, _END)
-        self._next = row
-        self.previous = previous
+        self._next, self.previous, self.beyond = row, previous, beyond
         self.count += line
         if total or mixed:
             self._check_sums(n, legs)
-        low, high = accounts.low, accounts.high
-        self.beyond = False
-        for leg in legs:
-            account = leg[2]
-            if not low[account] <= posted[account] <= high[account]:
-                self.beyond = True
         return legs
 
     def check_bounds(self, n: int, legs: Sequence[Row]) -> None:

@@ -4,11 +4,9 @@
 """
 
 import hashlib
-from binascii import b2a_base64
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from itertools import islice
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,7 +26,7 @@ from ledger.storage.base import from_microseconds
 from ledger.storage.scan import Row, fetch
 
 _sha256 = hashlib.sha256
-_PLAIN = 3  # lines of most entries: a header and two postings
+_MINUTE = 60_000_000
 _TARGET = "SELECT type, reverses FROM entry WHERE book_id = ? AND n = ?"
 _LEGS = "SELECT account_id, debit, credit FROM posting WHERE book_id = ? AND n = ?"
 _PERIOD = "SELECT max(n) FROM period WHERE book_id = ?"
@@ -58,6 +56,7 @@ class Walk:
         self.size = self.blocks = self.requests = 0
         self.last_hash, self.sealed_at = bytes(32), 0
         self._minute, self._minute_text = -1, ""
+        self._has_more = stated or last_n >= 0
         self._sizes = sizes
         self._frontier = Frontier()
         self.roots: dict[int, bytes] = {}
@@ -119,14 +118,16 @@ class Walk:
         self.size += 1
         late = self.periods.late(on) if self.periods.closed else None
         legs = self.postings.take(n, on, late)
-        if kind == POSTING:
-            commitments = self._check_posting(row, legs, late)
+        if kind != POSTING:
+            count = self._check_other(row, legs)
         else:
-            commitments = self._check_other(row, legs)
-        if len(commitments) != lines:
+            count = len(legs) + 1
+            if text is not None or late is not None or reverses is not None or self._has_more:
+                self._check_more(row, legs, late)
+            elif self.postings.beyond:
+                self.postings.check_bounds(n, legs)
+        if count != lines:
             self._failures.differs("entry", "lines", n=n)
-        if kind != GENESIS and public != self._public(n, kind, at, commitments):
-            self._failures.differs("entry", "bytes", n=n)
         if leaf != _sha256(b"\x00" + public).digest():
             self._failures.differs("entry", "leaf", n=n)
         if self._sizes:
@@ -136,7 +137,8 @@ class Walk:
         result: bytes = leaf
         return result
 
-    def _check_posting(self, row: Row, legs: Sequence[Row], late: str | None) -> list[bytes]:
+    def _check_more(self, row: Row, legs: Sequence[Row], late: str | None) -> None:
+        """What most posting entries do not have, or the fast level does not look at."""
         n, reverses, previous = row[0], row[9], self.postings.previous
         details = None
         if row[8] is not None or late is not None:
@@ -149,23 +151,25 @@ class Walk:
         if n < self.periods.last_n:
             self.periods.add(legs, late)
         if self.stated is not None:
+            self._check_public(row, [leg[8] for leg in legs])
             self.stated.check_posting(row, details, legs, previous)
-        return [row[10], *[leg[8] for leg in legs]]
 
-    def _check_other(self, row: Row, legs: Sequence[Row]) -> list[bytes]:
+    def _check_other(self, row: Row, legs: Sequence[Row]) -> int:
+        """An entry without postings; gives the number of its lines."""
         n, kind = row[0], row[2]
         if legs or row[9] is not None or kind not in TYPES or (kind == GENESIS) != (n == 0):
             self._failures.differs("entry", "type", n=n)
         if kind == GENESIS:
             self._check_genesis(row)
-            return []
+            return 0
         details = self.entries.details(row)
         lines = self.entries.lines(row, details)
         if self.stated is not None:
             expires_at = self.entries.holds.expires_at(n)
             table = TABLES.get(kind, "entry")
+            self._check_public(row, [line[2] for line in lines])
             self.stated.check_lines(row, details, lines, table=table, expires_at=expires_at)
-        return [row[10], *[line[2] for line in lines]]
+        return len(lines) + 1
 
     def _check_genesis(self, row: Row) -> None:
         """The bytes of entry 0, which has nothing else to say, and began when the book's row says."""
@@ -190,15 +194,17 @@ class Walk:
         if target != [(POSTING, None)] or reverses >= n or found != mirror:
             self._failures.differs("entry", "reverses", n=n)
 
-    def _public(self, n: int, kind: str, at: int, commitments: Sequence[bytes]) -> bytes:
-        """The public bytes that these commitments lead to, as `ledger.log.leaf.entry_bytes` writes them."""
-        if at // 60_000_000 != self._minute:
-            self._minute, self._minute_text = at // 60_000_000, minute(from_microseconds(at))
-        if len(commitments) == _PLAIN:
-            header, one, two = commitments
+    def _check_public(self, row: Row, commitments: Sequence[bytes]) -> None:
+        """The public bytes are those that the lines lead to, as `ledger.log.leaf.entry_bytes` writes them."""
+        n, kind, at, public, header = row[0], row[2], row[4], row[6], row[10]
+        if at // _MINUTE != self._minute:
+            self._minute, self._minute_text = at // _MINUTE, minute(from_microseconds(at))
+        if len(commitments) == 2:  # noqa: PLR2004 -- most entries: two postings
+            one, two = commitments
             left = _sha256(b"\x01" + _sha256(b"\x00" + header).digest() + _sha256(b"\x00" + one).digest()).digest()
             root = _sha256(b"\x01" + left + _sha256(b"\x00" + two).digest()).digest()
         else:
-            root = lines_root(commitments)
-        lines = f'{{"n":{len(commitments)},"root":"{b2a_base64(root, newline=False).decode()}"}}'
-        return f'{{"l":{lines},"n":{n},"t":"{kind}","ts":"{self._minute_text}"}}'.encode()
+            root = lines_root([header, *commitments])
+        lines = f'{{"n":{len(commitments) + 1},"root":"{b64(root)}"}}'
+        if public != f'{{"l":{lines},"n":{n},"t":"{kind}","ts":"{self._minute_text}"}}'.encode():
+            self._failures.differs("entry", "bytes", n=n)
