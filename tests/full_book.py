@@ -1,4 +1,4 @@
-"""A book with rows in every record table of the ledger, in all their states, for tests that look at the record as a whole.
+"""A book with rows in every record table of the ledger, in all their states.
 
     day 1 (2 March)   payments, a reversal, metadata, evidence, two assets in one entry, an approval, outbox rows
                       holds: one open, one posted in part, one posted whole, one whose rest was freed, one void

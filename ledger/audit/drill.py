@@ -234,24 +234,28 @@ class _Rows:
             )
         yield from self._exchanged()
 
-    def other(self, row: Row, name: str) -> object:
-        """Another plausible value: one that another row has, or one close by."""
-        value = row[self._place(name)]
-        column = self.table.c[name]
+    def others(self, row: Row, name: str) -> list[object]:
+        """Other values, the most plausible first: what another row has, what is close by, what looks like nothing."""
+        value, column = row[self._place(name)], self.table.c[name]
         if value is None:
-            return _anything(column)
+            return _instead_of_nothing(column)
         if isinstance(column.type, sa.Boolean):
-            return 1 - value
+            return [1 - value]
         if isinstance(column.type, Day):
-            return (date.fromisoformat(value) + timedelta(days=1)).isoformat()
-        if isinstance(value, bytes):
-            return bytes([value[0] ^ 1]) + value[1:] if value else bytes(1)
-        if isinstance(value, int):
-            return value + 1
+            return [(date.fromisoformat(value) + timedelta(days=1)).isoformat()]
         if isinstance(column.type, Json):
-            return '{"a":1}' if value != '{"a":1}' else '{"a":2}'
+            return ['{"a":1}' if value != '{"a":1}' else '{"a":2}', f"{value} "]
+        if isinstance(value, bytes):
+            return [bytes([value[0] ^ 1]) + value[1:] if value else bytes(1)]
+        if isinstance(value, int):
+            return [value + 1]
         place = self._place(name)
-        return next((other[place] for other in self.rows if other[place] not in {value, None, ""}), f"{value}x")
+        elsewhere = next((other[place] for other in self.rows if other[place] not in {value, None, ""}), None)
+        return [f"{value}x"] if elsewhere is None else [elsewhere, f"{value}x"]
+
+    def other(self, row: Row, name: str) -> object:
+        """The most plausible other value."""
+        return self.others(row, name)[0]
 
     def random(self, chance: random.Random) -> tuple[Row, str]:
         """A row and a column."""
@@ -269,7 +273,8 @@ class _Rows:
         if filled:
             yield self._set(COLUMN, filled[0], {name: None})
         for row in {row[0]: row for row in (*filled[:1], *filled[-1:], *([empty] if empty else []))}.values():
-            yield self._set(COLUMN, row, {name: self.other(row, name)})
+            for value in self.others(row, name):
+                yield self._set(COLUMN, row, {name: value})
 
     def _exchanged(self) -> Iterator[Alteration]:
         """Two rows give each other all that is not their key."""
@@ -310,15 +315,15 @@ def _tail(tables: Mapping[str, _Rows]) -> Alteration:
     return Alteration(CUT_OFF, "block", (), statements)
 
 
-def _anything(column: sa.Column[Any]) -> object:
-    """A value where there was none."""
+def _instead_of_nothing(column: sa.Column[Any]) -> list[object]:
+    """Values where there was none."""
     if isinstance(column.type, Json):
-        return '{"a":1}'
+        return ['{"a":1}', "[]", "{}"]
     if isinstance(column.type, Day):
-        return "2026-01-31"
+        return ["2026-01-31"]
     if isinstance(column.type, Blob):
-        return bytes(32)
-    return 1 if isinstance(column.type, _INTEGER) else "x"
+        return [bytes(32), b""]
+    return [1, 0] if isinstance(column.type, _INTEGER) else ["x", ""]
 
 
 def _driver(connection: sa.Connection) -> Any:  # noqa: ANN401 -- the driver's own

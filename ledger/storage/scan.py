@@ -20,7 +20,7 @@ Row = tuple[Any, ...]
 _names = itertools.count()
 
 
-def scan(  # noqa: PLR0913 -- the parts of a statement
+def scan(
     connection: sa.Connection,
     table: sa.Table,
     book_id: str,

@@ -6,8 +6,6 @@ making an object of every account and posting would cost more than all its check
 
 from typing import NoReturn
 
-from typing_extensions import override
-
 from ledger.accounts import AccountRef, chart_row
 from ledger.audit.rows.failures import Failures, broken
 from ledger.errors import Refusal
@@ -18,7 +16,6 @@ from ledger.lines import BOOK_KEY, posting_opening
 class _Known(dict[int, int]):
     """Values by account; a row that names an account nobody opened leads nowhere."""
 
-    @override
     def __missing__(self, account_id: int) -> NoReturn:
         broken("posting", "account_id", account_id=account_id)
 
@@ -48,7 +45,9 @@ class Accounts:
         self.closed: dict[int, bool] = {}
         self.versions = _Known()
 
-    def open(self, n: int, account_id: int, ref: AccountRef, *, personal: int, minimum: int | None, maximum: int | None) -> None:
+    def open(
+        self, n: int, account_id: int, ref: AccountRef, *, personal: int, minimum: int | None, maximum: int | None
+    ) -> None:
         """A new account, whose number is the next one and whose key follows from the chart."""
         if account_id != len(self.refs) + 1:
             broken("account", "account_id", account=str(ref))
@@ -65,7 +64,9 @@ class Accounts:
         self.limits[account_id] = (minimum, maximum)
         self.bound(account_id)
 
-    def rule(self, account_id: int, version: int, minimum: int | None, maximum: int | None, *, closed: int, n: int) -> None:
+    def rule(
+        self, account_id: int, version: int, minimum: int | None, maximum: int | None, *, closed: int, n: int
+    ) -> None:
         """New limits: the next version, which the balance fits; a closed account is empty."""
         if version != self.versions[account_id] + 1 or closed not in {0, 1}:
             self._failures.differs("account_rule", "version", n=n, account=str(self.refs[account_id]))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -72,14 +73,14 @@ class Attested:
                 self._failures.differs("attestation", "digest", n=n, relation=relation)
         return totals
 
-    def _states(self) -> Iterator[tuple[int, str, dict[str, object]]]:
+    def _states(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
         last = None
         for n, key, _, text in fetch(self._connection, _STATES, (self._book_id, STATE)):
             self.states += n != last
             last = n
             yield n, key, json.loads(text)
 
-    def _check_block(self, n: int, body: dict[str, object]) -> None:
+    def _check_block(self, n: int, body: dict[str, Any]) -> None:
         """The state was taken after a block that stands as it stood."""
         rows: list[Row] = fetch(self._connection, _BLOCK, (self._book_id, body.get("block")))
         if len(rows) != 1 or b64(rows[0][0]) != body.get("hash") or rows[0][1] >= n:

@@ -17,7 +17,8 @@ _BALANCE = (
 )  # fmt: skip
 _HEAD = ("next_n", "next_block", "next_account", "last_hash", "last_booked_at", "closed_on")
 _REPEATED = (
-    "SELECT {column} FROM entry WHERE book_id = ? AND {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1 LIMIT 5"
+    "SELECT {column} FROM entry WHERE book_id = ? AND {column} IS NOT NULL"
+    " GROUP BY {column} HAVING count(*) > 1 LIMIT 5"
 )
 _APPROVAL = (
     "SELECT a.action, a.body, a.body_hash, a.requested_by, a.requested_at, a.expires_at, g.approver, g.given_at"

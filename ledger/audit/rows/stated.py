@@ -112,7 +112,11 @@ class Stated:
         n, _, kind, on, _, _, _, _, _, reverses, _, purpose, key, body_hash, evidence, actor, approvals = row
         details = details or {}
         is_dated = kind in {POSTING, HOLD}
-        if is_dated != (on is not None) or is_dated != (purpose is not None) or (approvals and not takes_approvals(kind)):
+        if (
+            is_dated != (on is not None)
+            or is_dated != (purpose is not None)
+            or (approvals and not takes_approvals(kind))
+        ):
             self._failures.differs("entry", "columns", n=n)
         named = details.get("hold", details.get("about"))
         try:
@@ -132,12 +136,12 @@ class Stated:
 
     def _commit(self, owner: str, message: bytes, line: int, said: bytes) -> bytes | None:
         """The commitment that the rows lead to; None, and a failure, where the key is gone."""
+        if owner not in self._found:
+            with self._failures.unless_wrong("commitments", "subject_key"):
+                self._found[owner] = self._key(owner)
         key = self._found.get(owner)
         if key is None:
-            with self._failures.unless_wrong("commitments", "subject_key"):
-                key = self._found[owner] = self._key(owner)
-            if key is None:
-                return None
+            return None
         return hashlib.sha256(hmac.digest(key, message + line.to_bytes(4, "big"), "sha256") + said).digest()
 
     def _key(self, owner: str) -> bytes:

@@ -1,11 +1,12 @@
 """One pass over blocks and entries: hashes from the lines up to the head, and the books that they add up to.
 
-    lines ─ entry bytes ─ leaf ─ root of the block ─ hash of the block, which names the one before ─ head
+lines ─ entry bytes ─ leaf ─ root of the block ─ hash of the block, which names the one before ─ head
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from itertools import islice
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from ledger.audit.rows.postings import Postings
 from ledger.audit.rows.stated import Stated
 from ledger.audit.rows.streams import Streams
 from ledger.book import Book
-from ledger.lines import BlockRow, genesis_bytes, instant_text, outcome_text, seal_block
+from ledger.lines import BlockRow, genesis_bytes, instant_text, seal_block
 from ledger.log.encoding import b64
 from ledger.log.leaf import GENESIS, POSTING, TYPES, canonical_json, lines_root, minute
 from ledger.log.merkle import Frontier
@@ -42,7 +43,7 @@ class Walk:
     """
 
     def __init__(
-        self, connection: sa.Connection, book: Book, failures: Failures, *, stated: bool, sizes: Set[int]
+        self, connection: sa.Connection, book: Book, failures: Failures, *, stated: bool, sizes: AbstractSet[int]
     ) -> None:
         self._connection, self._book_id, self._failures = connection, book.book_id, failures
         self._streams = Streams(connection, book.book_id, failures, stated=stated)
@@ -111,7 +112,7 @@ class Walk:
         return digests
 
     def _check_entry(self, row: Row, block: int, sealed_at: int) -> bytes:
-        n, stored_block, kind, on, at, lines, public, leaf, text, reverses, header, *_ = row
+        n, stored_block, kind, on, at, lines, public, leaf, text, reverses, *_ = row
         if n != self.size or stored_block != block or at != sealed_at:
             column = "n" if n != self.size else "block" if stored_block != block else "booked_at"
             self._failures.differs("entry", column, n=n)
