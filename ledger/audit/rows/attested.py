@@ -88,9 +88,13 @@ class Attested:
 
     def _check_relation(self, relation: str, committed: int) -> None:
         found = newer = 0
+        last = None
         for page in digested(self._connection, self._book_id, relation):
             kept = kept_digests(self._connection, self._book_id, relation, [row.row_key for row in page])
             for row in page:
+                if row.row_key == last:  # one that takes the place of another, which is gone
+                    self._failures.differs(relation, "key", key=last)
+                last = row.row_key
                 digest = kept.get(row.row_key)
                 if digest is None:
                     newer += 1
