@@ -137,18 +137,30 @@ FORBIDDEN: dict[str, tuple[Callable[[Patch, Book], None], list[Any], str]] = {
     "a hold in a closed period": (never_late, [Hold(paid("f", 1, on=date(2026, 3, 1)))], "effective_on"),
     "a hold that expired too early": (always_expired, [Release("f", "h-open", ReleaseKind.EXPIRED)], "kind"),
     "a hold that was posted after its end": (
-        holds_never_end, [back("f", 10, on=NOW, settles="h-void")], "hold_n",
+        holds_never_end,
+        [back("f", 10, on=NOW, settles="h-void")],
+        "hold_n",
     ),
-    "a hold that was posted after it expired": (holds_never_expire, [back("f", 10, on=NOW, settles="h-late")], "expires_at"),
+    "a hold that was posted after it expired": (
+        holds_never_expire,
+        [back("f", 10, on=NOW, settles="h-late")],
+        "expires_at",
+    ),
     "a hold that was overdrawn": (holds_reserve_more, [back("f", 1_500, on=NOW, settles="h-open")], "debit and credit"),
     "a reversal that is no mirror": (any_reversal, [back("f", 1, on=NOW, reverses="p1")], "reverses"),
     "a period that was not over": (any_period, [PeriodClose("f", date(2026, 11, 30))], "until_on"),
     "kept balances that are not the sums": (kept_balances_are_wrong, [PeriodClose("f", date(2026, 4, 1))], "posted"),
-    "an account closed with money in it": (closing_needs_no_zero, [RuleChange("f", C18, None, None, closed=True)], "closed"),
-    "a posting to a closed account": (
-        closed_accounts_are_open, [entry("f", (BANK, 1, 0), (str(X1), 0, 1), on=NOW)], "limits",
+    "an account closed with money in it": (
+        closing_needs_no_zero,
+        [RuleChange("f", C18, None, None, closed=True)],
+        "closed",
     ),
-}  # fmt: skip
+    "a posting to a closed account": (
+        closed_accounts_are_open,
+        [entry("f", (BANK, 1, 0), (str(X1), 0, 1), on=NOW)],
+        "limits",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
