@@ -34,7 +34,8 @@ from ledger.verify.receipt import NO_TRUTH, NO_WITNESSES
 from ledger.verify.report import Report, Stop
 
 SUMS_ONLY = (
-    "commitments: no line was opened, so texts and keys of entries, limits and findings stand as they are",
+    "commitments: no line was opened, so the texts of headers, limits and findings stand as they are",
+    "entry bytes: their leaves were hashed, but they were not made again from their lines",
     "journal entries: no body hash was computed again, no fact key and no approval looked at",
     "attested rows: approvals, outbox, parties and products were not compared with their digests",
 )
@@ -107,7 +108,7 @@ def _note(report: Report, walk: Walk, attested: Attested) -> None:
     note, entries, accounts = report.passed, walk.size, len(walk.accounts.refs)
     if walk.stated is not None:
         note("commitments", "entry, posting, …", f"{walk.stated.lines} lines recomputed with their owners' keys")
-    hashed = "bytes, leaves and body hashes" if walk.stated is not None else "bytes and leaves"
+    hashed = "bytes, leaves and body hashes" if walk.stated is not None else "leaves"
     note("entries", "entry", f"{entries}, numbered without gaps; {hashed} recomputed")
     note("blocks", "block, head", f"{walk.blocks} roots and hashes recomputed, each naming the one before")
     note("answers", "request", f"{walk.requests} kept answers under the hashes of their blocks")

@@ -10,10 +10,9 @@ from ledger.storage.scan import Row, scan
 
 ENTRY = (
     "n", "block", "type", "effective_on", "booked_at", "lines", "bytes", "leaf", "details", "reverses",
-    "header_commitment",
 )  # fmt: skip
-STATED = ("purpose", "fact_key", "body_hash", "evidence", "actor", "approvals")
-"""Columns of an entry that only its header's commitment binds."""
+STATED = ("header_commitment", "purpose", "fact_key", "body_hash", "evidence", "actor", "approvals")
+"""Columns of an entry that only the full level looks at: the header's commitment, and what it alone binds."""
 POSTING = (
     "n", "line", "account_id", "seq", "debit", "credit", "balance_after", "effective_on", "commitment", "restates",
 )  # fmt: skip
