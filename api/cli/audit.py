@@ -72,7 +72,8 @@ def attest_command(key: str | None, database: str | None, book: str | None) -> N
 
     The worker does it once a day.
     """
-    click.echo(f"{_attest(settings_for(database, book), key)} rows attested")
+    outer = click.get_current_context().obj or (None, None)  # of `bxl audit attest`
+    click.echo(f"{_attest(settings_for(database or outer[0], book or outer[1]), key)} rows attested")
 
 
 audit.add_command(attest_command)

@@ -1,8 +1,8 @@
 """The audits of a book of 100,000 entries, each on one core, and the cost of one receipt.
 
 `rows` derives every stored column again from the database: entry bytes, every commitment, leaves, blocks, balances;
-`sums` derives sums per entry and asset, seq and balance of every posting, balances, limits, leaves, blocks and the chain
-alone, in processor time.
+`sums` derives sums per entry and asset, seq and balance of every posting, balances, limits, leaves, blocks and the
+chain alone, in processor time.
 `offline` has no database: it re-hashes the published files, opens every line from the bundle, derives every balance.
 """
 

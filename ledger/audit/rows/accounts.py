@@ -33,7 +33,7 @@ class Accounts:
         self.assets: dict[int, str] = {}
         self.openings: dict[int, str] = {}
         self.owners: dict[int, str] = {}  # whose key hides an account's lines
-        self.opened_n: dict[int, int] = {}
+        self.trading: set[int] = set()  # through which one asset is given for another
         self.posted = _Known()
         self.seqs: dict[int, int] = {}
         self.last: dict[int, bytes | None] = {}
@@ -46,18 +46,20 @@ class Accounts:
         self.versions = _Known()
 
     def open(
-        self, n: int, account_id: int, ref: AccountRef, *, personal: int, minimum: int | None, maximum: int | None
+        self, account_id: int, ref: AccountRef, *, personal: int, minimum: int | None, maximum: int | None
     ) -> None:
         """A new account, whose number is the next one and whose key follows from the chart."""
         if account_id != len(self.refs) + 1:
             broken("account", "account_id", account=str(ref))
         with self._failures.unless_wrong("accounts", "account"):
-            if personal not in {0, 1} or bool(personal) != (bool(ref.owner) and chart_row(ref.code).personal):
+            row = chart_row(ref.code)
+            if row.exchange:
+                self.trading.add(account_id)
+            if personal not in {0, 1} or bool(personal) != (bool(ref.owner) and row.personal):
                 raise Refusal("row-differs", table="account", column="personal", account=str(ref))
         self.refs[account_id], self.assets[account_id] = ref, ref.asset
         self.openings[account_id] = posting_opening(ref)
         self.owners[account_id] = ref.owner if personal else BOOK_KEY
-        self.opened_n[account_id] = n
         self.posted[account_id] = self.seqs[account_id] = 0
         self.held_debit[account_id] = self.held_credit[account_id] = 0
         self.last[account_id], self.closed[account_id], self.versions[account_id] = None, False, 1

@@ -109,7 +109,7 @@ class Entries:
             _, _, version, minimum, maximum, closed, own = rules.pop(account_id, (n, 0, 0, None, None, 0, None))
             if (version, closed, own) != (1, 0, None) or asset not in self.assets:
                 self._failures.differs("account_rule", "version", n=n, account=str(ref))
-            self._accounts.open(n, account_id, ref, personal=personal, minimum=minimum, maximum=maximum)
+            self._accounts.open(account_id, ref, personal=personal, minimum=minimum, maximum=maximum)
             said = account_line(ref, minimum, maximum)
             by_line[line] = (self._accounts.owners[account_id], said, commitment, None)
         if rules or len(first_rules) != len(accounts):

@@ -14,6 +14,8 @@ from ledger.audit.rows.bodies import Told, day, item_of, takes_approvals
 from ledger.audit.rows.failures import Failures
 from ledger.book import Book
 from ledger.errors import Refusal
+from ledger.journal import JournalEntry
+from ledger.judge import check_exchange
 from ledger.lines import BOOK_KEY, header_line, instant_text, plain_header, posting_bytes
 from ledger.log.leaf import HOLD, POSTING, canonical_json
 from ledger.storage.base import from_microseconds, json_text
@@ -127,7 +129,10 @@ class Stated:
                 None if named is None else self._key_of(named, before=n),
                 expires_at,
             )  # fmt: skip
-            fits = item_of(told, lines, self._accounts).body_hash() == body_hash
+            item = item_of(told, lines, self._accounts)
+            if self._accounts.trading and isinstance(item, JournalEntry):
+                check_exchange(item.postings)
+            fits = item.body_hash() == body_hash
         except Refusal as refusal:
             self._failures.failed("journal entries", "entry", refusal)
             return

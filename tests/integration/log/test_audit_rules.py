@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledger import judge, posting, reading
-from ledger.accounts import AccountRef
+from ledger.accounts import AccountRef, chart_row
 from ledger.audit.drill import copy_book
 from ledger.audit.rows import audit_rows
 from ledger.book import Book
@@ -178,6 +178,16 @@ def test_what_the_rules_forbid_is_found_though_every_hash_fits(
         enter(copy, *items)
     failed = [check for check in audit_rows(copy, commitments=commitments).checks if not check.passed]
     assert column in {check.facts.get("column") for check in failed}, failed
+
+
+def test_a_trading_account_that_moves_one_asset_only_is_found(full_sqlite_book: Book, monkeypatch: Patch) -> None:
+    def trading(code: str) -> Any:
+        return replace(chart_row(code), exchange=code == BANK)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ledger.audit.rows.accounts.chart_row", trading)
+        patch.setattr(judge, "chart_row", trading)
+        assert audit_rows(full_sqlite_book).failure.code == "exchange-pair-incomplete"
 
 
 def test_the_same_without_the_rules_switched_off_passes(copy: Book) -> None:
