@@ -38,7 +38,7 @@ class Entries:
         self.holds = Holds(accounts, failures)
         self.assets = {"EUR": 0}
 
-    def begin(self) -> None:
+    def open_first(self) -> None:
         """EUR comes with the book: with entry 0, on no line."""
         if self._streams.asset.take(0) != [(0, None, "EUR", 2, None)]:
             self._failures.differs("asset", "scale", asset="EUR")

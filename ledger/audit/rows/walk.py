@@ -64,7 +64,7 @@ class Walk:
 
     def run(self) -> None:
         """Every block with its entries, in order, until nothing is left."""
-        self.entries.begin()
+        self.entries.open_first()
         for block in self._streams.blocks:
             self._check_block(block)
         if next(self._streams.entries, None) is not None:
