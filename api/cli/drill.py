@@ -57,7 +57,9 @@ def _as_text(report: DrillReport) -> str:
     lines += [f"MISSED: {_told(a)}" for a in report.undeclared[:_SHOWN]]
     lines += [f"not covered: {table}.{column}: {why}" for (table, column), why in NOT_COVERED.items()]
     if report.not_tried:
-        lines.append(f"not tried, for want of a row: {', '.join(report.not_tried)}")
+        untried = Counter(name.partition(".")[0] for name in report.not_tried)
+        listed = ", ".join(f"{table} ({count} columns)" for table, count in untried.items())
+        lines.append(f"not tried, for want of a row: {listed}")
     lines.append(f"outside the record, free to change: {', '.join(operational())}")
     return "\n".join(lines)
 

@@ -1,8 +1,6 @@
 """The audits of a book of 100,000 entries, each on one core, and the cost of one receipt.
 
-`rows` derives every stored column again from the database: entry bytes, every commitment, leaves, blocks, balances;
-`sums` derives sums per entry and asset, seq and balance of every posting, balances, limits, leaves, blocks and the
-chain alone, in processor time.
+`rows` derives every stored column again from the database: entry bytes, every commitment, leaves, blocks, balances.
 `offline` has no database: it re-hashes the published files, opens every line from the bundle, derives every balance.
 """
 
@@ -49,7 +47,6 @@ def report(folder: Path) -> list[str]:
     with bundle.open("wb") as out:
         bundling = _timed(lambda: out.writelines(bundle_lines(book, log_dir)))
     rows = _timed(lambda: _must_verify(audit_rows(book, log_dir).exit_code))
-    sums = _processor_time(lambda: _must_verify(audit_rows(book, log_dir, commitments=False).exit_code))
     offline = _timed(lambda: _must_verify(replay(log_dir, bundle, policy).exit_code))
     making, checking, size = [], [], 0
     for n in range(ENTRIES // 2, ENTRIES // 2 + RECEIPTS):
@@ -71,7 +68,6 @@ def report(folder: Path) -> list[str]:
         f"| publish {ENTRIES:,} entries: bundles, tiles, two signatures | {publishing:.1f} s |",
         f"| write the openings of all of them | {bundling:.1f} s, {bundle.stat().st_size / 1e6:.0f} MB |",
         f"| audit, rows, every commitment recomputed | {rows:.1f} s, {ENTRIES / rows:,.0f} entries/s |",
-        f"| audit, sums, no commitment opened | {sums:.1f} s, {ENTRIES / sums:,.0f} entries/s |",
         f"| audit, offline, every commitment recomputed | {offline:.1f} s, {ENTRIES / offline:,.0f} entries/s |",
         f"| receipt: proof and opening together, largest of {RECEIPTS} | {size:,} bytes |",
         f"| receipt: made | {median(making) * 1000:.1f} ms |",
@@ -102,12 +98,6 @@ def _timed(action: Callable[[], object]) -> float:
     started = time.perf_counter()
     action()
     return time.perf_counter() - started
-
-
-def _processor_time(action: Callable[[], object]) -> float:
-    started = time.process_time()
-    action()
-    return time.process_time() - started
 
 
 def _must_verify(exit_code: int) -> None:

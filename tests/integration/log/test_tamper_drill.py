@@ -146,7 +146,7 @@ def test_the_command_prints_a_table_and_the_share(opened: Book, tmp_path: Path) 
     assert (result.exception, result.return_value) == (None, 0)
     assert "detected: 100.00 % of" in result.output
     assert "(seed 9)" in result.output
-    assert "not tried, for want of a row: document.book_id" in result.output
+    assert "not tried, for want of a row: document (11 columns), " in result.output
     assert "free to change: business_date, checkpoint" in result.output
     [row] = [line.split() for line in result.output.splitlines() if line.startswith("posting ")]
     assert row[1] == str(len(tables.posting.columns))
