@@ -241,7 +241,7 @@ class Judge:
                 raise Refusal("account-closed", account=str(account.state.ref), asset=account.state.ref.asset)
             check_limits(account)
         if any(chart_row(account.state.ref.code).exchange for account in accounts):
-            _check_exchange(entry.postings)
+            check_exchange(entry.postings)
 
     def _lateness(self, entry: JournalEntry) -> date | None:
         """The last day of the closed period that the entry's date falls in, or None."""
@@ -447,8 +447,11 @@ def _refuse_limit(account: Scratch, missing: int, *, below: bool) -> None:
     raise Refusal(code, account=str(ref), asset=ref.asset, rule=rule, **{unit: missing})
 
 
-def _check_exchange(postings: Sequence[Posting]) -> None:
-    """On every trading account, exactly two assets move, in opposite directions: what was given for what."""
+def check_exchange(postings: Sequence[Posting]) -> None:
+    """On every trading account, exactly two assets move, in opposite directions: what was given for what.
+
+    Refuses `exchange-pair-incomplete`.
+    """
     moved: dict[tuple[str, str], dict[str, int]] = {}
     for posting in postings:
         code, owner, asset = posting.account

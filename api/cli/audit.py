@@ -19,6 +19,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--log", "log_folder", type=_FOLDER, help="Audit this copy of a log instead of a database.")
 @click.option("--openings", type=_FILE, help="The bundle that opens the log's commitments (with --log).")
 @policy_option
+@click.option("--sums", is_flag=True, help="Of the rows: sums, balances, leaves and blocks alone, without commitments.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @book_options
 @click.pass_context
@@ -30,6 +31,7 @@ def audit(
     database: str | None,
     book: str | None,
     *,
+    sums: bool,
     as_json: bool,
 ) -> int | None:
     """Derive everything again: from the rows of --database, or with --log and --openings from files alone."""
@@ -38,9 +40,11 @@ def audit(
         return None
     if (log_folder is None) != (openings is None):
         raise click.UsageError("--log and --openings go together")
+    if sums and log_folder is not None:
+        raise click.UsageError("--sums is an audit of a database's rows, not of a log")
     if log_folder is not None and openings is not None:
         return show(replay(log_folder, openings, trusted_policy(policy_file, database, book)), as_json=as_json)
-    return show(_audit_rows(settings_for(database, book)), as_json=as_json)
+    return show(_audit_rows(settings_for(database, book), commitments=not sums), as_json=as_json)
 
 
 @audit.command("bundle")
@@ -60,14 +64,40 @@ def bundle(outer: tuple[str | None, str | None], out: Path, database: str | None
     click.echo(f"{count - 1} entries in {out}")
 
 
-# The audit of a log imports nothing that knows a database; the two below do.
+@click.command("attest")
+@click.option("--key", help="Fact key of the state's entry (default: that of the book's business date).")
+@book_options
+def attest_command(key: str | None, database: str | None, book: str | None) -> None:
+    """Digest the rows of the record that no entry tells of, and enter the roots over the digests in the log.
+
+    The worker does it once a day.
+    """
+    outer = click.get_current_context().obj or (None, None)  # of `bxl audit attest`
+    click.echo(f"{_attest(settings_for(database or outer[0], book or outer[1]), key)} rows attested")
 
 
-def _audit_rows(settings: Settings) -> Report:
+audit.add_command(attest_command)
+
+# The audit of a log imports nothing that knows a database; those below do.
+
+
+def _audit_rows(settings: Settings, *, commitments: bool) -> Report:
     from api.bootstrap import open_book  # noqa: PLC0415 -- see above
+    from api.migrations import load_metadata  # noqa: PLC0415 -- see above
     from ledger.audit.rows import audit_rows  # noqa: PLC0415 -- see above
 
-    return audit_rows(open_book(settings), settings.log_folder)
+    load_metadata()  # what is attested is more than the ledger's own tables
+    return audit_rows(open_book(settings), settings.log_folder, commitments=commitments)
+
+
+def _attest(settings: Settings, key: str | None) -> int:
+    from api.bootstrap import open_book  # noqa: PLC0415 -- see above
+    from api.migrations import load_metadata  # noqa: PLC0415 -- see above
+    from ledger.attest import attest, daily_key  # noqa: PLC0415 -- see above
+
+    load_metadata()
+    with open_book(settings).unit_of_work(actor="attest") as unit:
+        return attest(unit, key=key or daily_key(unit.today()))
 
 
 def _bundle_lines(settings: Settings) -> Iterator[bytes]:

@@ -29,14 +29,12 @@ UNAVAILABLE = frozenset({
 
 # command -> (module, attribute, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "attest": ("api.cli.audit", "attest_command", "digest the rows that no entry tells of, under an entry of the log"),
     "audit": ("api.cli.audit", "audit", "derive everything again, from the rows or from a published log alone"),
     "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
     "bench": ("api.cli.bench", "bench", "measure posting on a database of your own"),
-    "export": (
-        "api.cli.books",
-        "export_command",
-        "write the book for other programs to read and check",
-    ),
+    "drill": ("api.cli.drill", "drill", "alter a copy of the book in every way, and see whether the audit finds it"),
+    "export": ("api.cli.books", "export_command", "write the book for other programs to read and check"),
     "import": ("api.cli.books", "import_command", "post journal entries from a file of JSON lines"),
     "log": ("api.cli.log", "log", "publish the transparency log, or say how far it is"),
     "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),

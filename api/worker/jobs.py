@@ -16,6 +16,7 @@ import structlog
 from api.worker.tables import dated_job
 from contracts.loans import service as loans
 from contracts.pledges import service as pledges
+from ledger.attest import attest, daily_key
 from ledger.book import Book
 
 logger = structlog.get_logger("bxl.jobs")
@@ -29,14 +30,21 @@ class Job:
     run: Callable[[Book, date], int]
 
 
+def attest_record(book: Book, on: date) -> int:
+    """Attest the rows of the record that no entry tells of; a date has one state."""
+    with book.unit_of_work(actor="job:attest") as unit:
+        return attest(unit, key=daily_key(on))
+
+
 JOBS: tuple[Job, ...] = (
     Job("firm-up-pledges", pledges.firm_up_pledges),
     Job("lapse-unpaid-pledges", pledges.lapse_unpaid_pledges),
     Job("close-offers", loans.close_due_offers),
     Job("call-instalments", loans.call_due_instalments),
     Job("remind-late-borrowers", loans.remind_late_borrowers),
+    Job("attest", attest_record),
 )
-"""In this order: an offer is closed on money that has become firm the same day."""
+"""In this order: an offer is closed on money that has become firm the same day; the day's rows are attested last."""
 
 
 def run_dated_jobs(book: Book, jobs: Sequence[Job] = JOBS) -> int:
