@@ -1,14 +1,13 @@
 """Commands of the accountant: the annual statements, and closing and opening a financial year."""
 
 import json
-import re
 from collections.abc import Iterable
 from datetime import datetime
 
 import click
 
 from api.bootstrap import open_book
-from api.cli.options import book_options, settings_for
+from api.cli.options import as_actor, book_options, known_at_of, known_at_option, settings_for
 from ledger import approvals
 from ledger.money import EUR
 from ledger.reports import BalanceSheet, IncomeStatement, Note, balance_sheet, income_statement
@@ -16,18 +15,8 @@ from ledger.rubrics import LANGUAGES, Row
 from ledger.years import close_year, open_year, request_year_close
 
 _DATE = click.DateTime(formats=["%Y-%m-%d"])
-_ACTOR = re.compile(r"[a-z0-9][a-z0-9.:-]{0,63}")
 _NAME_WIDTH, _AMOUNT_WIDTH = 72, 20
 _language = click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
-
-
-def _actor(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if not _ACTOR.fullmatch(value):
-        raise click.BadParameter("a short identifier of lower-case letters, digits, dots, colons and hyphens")
-    return value
-
-
-_as_actor = click.option("--as", "actor", required=True, callback=_actor, help="Who acts, as the book names people.")
 
 
 @click.group("report")
@@ -37,16 +26,18 @@ def report() -> None:
 
 @report.command("balance-sheet")
 @click.option("--on", type=_DATE, required=True, help="The day at whose end the book is looked at.")
+@known_at_option
 @_language
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, amounts in minor units.")
 @book_options
 def balance_sheet_command(
-    on: datetime, language: str, *, as_json: bool, database: str | None, book: str | None
+    on: datetime, known_at: str | None, language: str, *, as_json: bool, database: str | None, book: str | None
 ) -> None:
     """Print what the book owns and owes on a day."""
     opened = open_book(settings_for(database, book))
     with opened.read() as connection:
-        sheet = balance_sheet(connection, opened.book_id, on=on.date())
+        known = known_at_of(connection, opened.book_id, known_at)
+        sheet = balance_sheet(connection, opened.book_id, on=on.date(), known_at=known)
     if as_json:
         click.echo(json.dumps(_sheet_object(sheet), ensure_ascii=False))
         return
@@ -57,16 +48,25 @@ def balance_sheet_command(
 @report.command("income-statement")
 @click.option("--since", type=_DATE, required=True, help="The first day.")
 @click.option("--until", type=_DATE, required=True, help="The last day.")
+@known_at_option
 @_language
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, amounts in minor units.")
 @book_options
 def income_statement_command(
-    since: datetime, until: datetime, language: str, *, as_json: bool, database: str | None, book: str | None
+    since: datetime,
+    until: datetime,
+    known_at: str | None,
+    language: str,
+    *,
+    as_json: bool,
+    database: str | None,
+    book: str | None,
 ) -> None:
     """Print what was earned and spent between two days, both included."""
     opened = open_book(settings_for(database, book))
     with opened.read() as connection:
-        found = income_statement(connection, opened.book_id, since=since.date(), until=until.date())
+        known = known_at_of(connection, opened.book_id, known_at)
+        found = income_statement(connection, opened.book_id, since=since.date(), until=until.date(), known_at=known)
     if as_json:
         click.echo(json.dumps(_income_object(found), ensure_ascii=False))
         return
@@ -82,7 +82,7 @@ def year() -> None:
 @year.command("request")
 @click.option("--ends-on", type=_DATE, required=True, help="The last day of the year.")
 @click.option("--reason", required=True, help="What the second person reads.")
-@_as_actor
+@as_actor
 @click.option("--json", "as_json", is_flag=True, help="Print the approval's identifier as JSON.")
 @book_options
 def request_command(
@@ -99,7 +99,7 @@ def request_command(
 @year.command("close")
 @click.option("--ends-on", type=_DATE, required=True, help="The last day of the year.")
 @click.option("--approval", "approval_id", required=True, help="What the request answered.")
-@_as_actor
+@as_actor
 @click.option("--json", "as_json", is_flag=True, help="Print the entries as JSON.")
 @book_options
 def close_command(
@@ -117,7 +117,7 @@ def close_command(
 
 @year.command("open")
 @click.option("--starts-on", type=_DATE, required=True, help="The first day of the new year.")
-@_as_actor
+@as_actor
 @click.option("--json", "as_json", is_flag=True, help="Print the entry as JSON.")
 @book_options
 def open_command(starts_on: datetime, actor: str, *, as_json: bool, database: str | None, book: str | None) -> None:
