@@ -9,6 +9,8 @@ import click
 from api.bootstrap import open_book
 from api.cli.options import as_actor, book_options, known_at_of, known_at_option, settings_for
 from ledger import approvals
+from ledger.audit.floors import below_floor
+from ledger.audit.restatements import restatement, store_restatement
 from ledger.money import EUR
 from ledger.reports import BalanceSheet, IncomeStatement, Note, balance_sheet, income_statement
 from ledger.rubrics import LANGUAGES, Row
@@ -21,7 +23,7 @@ _language = click.option("--language", type=click.Choice(LANGUAGES), default="en
 
 @click.group("report")
 def report() -> None:
-    """The balance sheet and the income statement, in the abbreviated Belgian form."""
+    """The annual statements in the abbreviated Belgian form; what changed in closed periods; balances below a floor."""
 
 
 @report.command("balance-sheet")
@@ -72,6 +74,65 @@ def income_statement_command(
         return
     _show_rows([*found.rows, *found.appropriation], language)
     _show_notes(found.notes, language)
+
+
+@report.command("restatement")
+@click.option("--period", "until", type=_DATE, required=True, help="The last day of the closed period.")
+@known_at_option
+@click.option("--store", is_flag=True, help="Keep its hash in the record, as a note on the closing entry.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report itself, the bytes that its hash is of.")
+@book_options
+def restatement_command(
+    until: datetime, known_at: str | None, *, store: bool, as_json: bool, database: str | None, book: str | None
+) -> None:
+    """Say what late entries have changed in a closed period, by account and by line of the balance sheet."""
+    opened = open_book(settings_for(database, book))
+    with opened.read() as connection:
+        known = known_at_of(connection, opened.book_id, known_at)
+        found = restatement(connection, opened.book_id, until_on=until.date(), known_at=known)
+    if store:
+        with opened.unit_of_work(actor="report") as unit:
+            store_restatement(unit, until_on=until.date(), known_at=found.known_at)
+    if as_json:
+        click.echo(found.text(), nl=False)
+        return
+    click.echo(f"Up to {until.date()}, closed by entry {found.period.n}, as known at entry {found.known_at}")
+    for entry in found.late:
+        click.echo(f"late   {entry.n:>8} {entry.effective_on} {entry.purpose} ({entry.key})")
+    for called, changes in (("account", found.accounts), ("rubric", found.rubrics)):
+        for each in changes:
+            closed, now = _shown(each.closed, each.asset), _shown(each.known, each.asset)
+            click.echo(f"{called:<8} {each.name:<24} {each.asset:<12} {closed:>18} {now:>18}")
+    click.echo(f"sha256 {found.sha256}")
+
+
+@report.command("below-floor")
+@known_at_option
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, amounts in minor units.")
+@book_options
+def below_floor_command(known_at: str | None, *, as_json: bool, database: str | None, book: str | None) -> None:
+    """List the days on which a balance by date of effect was below its account's floor."""
+    opened = open_book(settings_for(database, book))
+    with opened.read() as connection:
+        found = below_floor(connection, opened.book_id, known_at=known_at_of(connection, opened.book_id, known_at))
+    rows: list[dict[str, object]] = [
+        {
+            "account": str(each.account),
+            "asset": each.account.asset,
+            "since_on": each.since_on.isoformat(),
+            "until_on": each.until_on.isoformat() if each.until_on else None,
+            "lowest": each.lowest,
+            "floor": each.floor,
+        }
+        for each in found
+    ]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for each in found:
+        until = each.until_on or "now"
+        lowest = _shown(each.lowest, each.account.asset)
+        click.echo(f"{each.account!s:<24} {each.account.asset:<12} {each.since_on} to {until} {lowest:>18}")
 
 
 @click.group("year")

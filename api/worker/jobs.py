@@ -17,6 +17,7 @@ from api.worker.tables import dated_job
 from contracts.loans import service as loans
 from contracts.pledges import service as pledges
 from ledger.book import Book
+from ledger.bridges import record_check
 
 logger = structlog.get_logger("bxl.jobs")
 
@@ -34,9 +35,18 @@ JOBS: tuple[Job, ...] = (
     Job("lapse-unpaid-pledges", pledges.lapse_unpaid_pledges),
     Job("close-offers", loans.close_due_offers),
     Job("call-instalments", loans.call_due_instalments),
+    Job("check-bridges", lambda book, on: check_bridges(book, on)),
     Job("remind-late-borrowers", loans.remind_late_borrowers),
 )
 """In this order: an offer is closed on money that has become firm the same day."""
+
+
+def check_bridges(book: Book, on: date) -> int:
+    """Hold the bridges to other books against theirs, keep the finding, and raise the alarm for each difference."""
+    found = record_check(book, on)
+    for difference in found:
+        logger.error("bridge-differs", **difference._asdict())
+    return len(found)
 
 
 def run_dated_jobs(book: Book, jobs: Sequence[Job] = JOBS) -> int:

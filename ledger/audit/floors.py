@@ -39,9 +39,10 @@ def below_floor(connection: sa.Connection, book_id: str, *, known_at: int | None
     for day in _days_below(connection, book_id, known_at):
         last = found[-1] if found else None
         if last is not None and (last.account, last.until_on) == (day.account, day.since_on - _ONE_DAY):
-            day = BelowFloor(day.account, last.since_on, day.until_on, min(last.lowest, day.lowest), day.floor)
-            found.pop()
-        found.append(day)
+            lowest = min(last.lowest, day.lowest)
+            found[-1] = BelowFloor(day.account, last.since_on, day.until_on, lowest, day.floor)
+        else:
+            found.append(day)
     return found
 
 
@@ -52,12 +53,14 @@ def _days_below(connection: sa.Connection, book_id: str, known_at: int | None) -
     if known_at is not None:
         moved = moved.where(p.n <= known_at)
     by_day = moved.where(p.book_id == book_id).group_by(p.account_id, p.effective_on).subquery()
-    days = {"partition_by": by_day.c.account_id, "order_by": by_day.c.effective_on}
+    account, day = by_day.c.account_id, by_day.c.effective_on
+    posted = sa.func.sum(by_day.c.moved).over(partition_by=account, order_by=day)
+    next_on = sa.func.lead(day, type_=Day()).over(partition_by=account, order_by=day)
     running = sa.select(
-        by_day.c.account_id,
-        by_day.c.effective_on.label("on"),
-        sa.cast(sa.func.sum(by_day.c.moved).over(**days), sa.BigInteger).label("posted"),
-        sa.func.lead(by_day.c.effective_on, type_=Day()).over(**days).label("next_on"),
+        account,
+        day.label("on"),
+        sa.cast(posted, sa.BigInteger).label("posted"),
+        next_on.label("next_on"),
     ).subquery()
     query = (
         sa.select(a.code, a.owner, a.asset, b.minimum, b.maximum, running.c.on, running.c.next_on, running.c.posted)

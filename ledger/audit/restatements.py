@@ -17,7 +17,7 @@ from ledger.accounts import AccountRef
 from ledger.balances import AccountBalance, balances, entry_count
 from ledger.book import UnitOfWork
 from ledger.dated import check_known_at
-from ledger.errors import InvariantError
+from ledger.errors import InvariantError, Refusal
 from ledger.facts import Note
 from ledger.periods import ClosedPeriod, closed_period
 from ledger.reports import balance_sheet
@@ -55,7 +55,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Restatement:
-    """The report; `accounts` hold signed balances, `rubrics` those of the balance sheet, both only where they differ."""
+    """The report. `accounts` hold signed balances, `rubrics` lines of the balance sheet: only what differs."""
 
     book_id: str
     period: ClosedPeriod
@@ -91,12 +91,13 @@ class Restatement:
 def restatement(connection: sa.Connection, book_id: str, *, until_on: date, known_at: int | None = None) -> Restatement:
     """The report on the period that ends on `until_on`, as known at an entry (the last one, if none is named).
 
-    Refuses `period-not-closed`, `known-at-not-reached`, and what the balance sheet refuses.
+    Refuses `period-not-closed` (also as known before the closing), `known-at-not-reached`, and what the balance sheet refuses.
     """
     period = closed_period(connection, book_id, until_on)
     known = entry_count(connection, book_id) - 1 if known_at is None else known_at
     check_known_at(connection, book_id, known)
-    known = max(known, period.n)
+    if known < period.n:
+        raise Refusal("period-not-closed", until_on=until_on.isoformat())
     late = _late_entries(connection, book_id, period, known)
     before, after = (balances(connection, book_id, on=until_on, known_at=n) for n in (period.n, known))
     accounts = _differences(before, after)
@@ -123,8 +124,10 @@ def _late_entries(
 ) -> tuple[LateEntry, ...]:
     p, a, e = tables.posting.c, tables.account.c, tables.entry.c
     query = (
-        sa.select(p.n, e.fact_key, p.effective_on, e.purpose, p.restates, a.code, a.owner, a.asset, p.debit - p.credit)
-        .join_from(tables.posting, tables.entry, sa.and_(e.book_id == p.book_id, e.n == p.n))
+        sa.select(p.n, e.fact_key, p.effective_on, e.purpose, p.restates)
+        .add_columns(a.code, a.owner, a.asset, p.debit - p.credit)
+        .select_from(tables.posting)
+        .join(tables.entry, sa.and_(e.book_id == p.book_id, e.n == p.n))
         .join(tables.account, sa.and_(a.book_id == p.book_id, a.account_id == p.account_id))
         .where(p.book_id == book_id, p.restates.is_not(None), p.n > period.n, p.n <= known_at)
         .where(p.effective_on <= period.until_on)
