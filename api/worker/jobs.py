@@ -30,23 +30,23 @@ class Job:
     run: Callable[[Book, date], int]
 
 
-JOBS: tuple[Job, ...] = (
-    Job("firm-up-pledges", pledges.firm_up_pledges),
-    Job("lapse-unpaid-pledges", pledges.lapse_unpaid_pledges),
-    Job("close-offers", loans.close_due_offers),
-    Job("call-instalments", loans.call_due_instalments),
-    Job("check-bridges", lambda book, on: check_bridges(book, on)),
-    Job("remind-late-borrowers", loans.remind_late_borrowers),
-)
-"""In this order: an offer is closed on money that has become firm the same day."""
-
-
 def check_bridges(book: Book, on: date) -> int:
     """Hold the bridges to other books against theirs, keep the finding, and raise the alarm for each difference."""
     found = record_check(book, on)
     for difference in found:
         logger.error("bridge-differs", **difference._asdict())
     return len(found)
+
+
+JOBS: tuple[Job, ...] = (
+    Job("firm-up-pledges", pledges.firm_up_pledges),
+    Job("lapse-unpaid-pledges", pledges.lapse_unpaid_pledges),
+    Job("close-offers", loans.close_due_offers),
+    Job("call-instalments", loans.call_due_instalments),
+    Job("check-bridges", check_bridges),
+    Job("remind-late-borrowers", loans.remind_late_borrowers),
+)
+"""In this order: an offer is closed on money that has become firm the same day."""
 
 
 def run_dated_jobs(book: Book, jobs: Sequence[Job] = JOBS) -> int:

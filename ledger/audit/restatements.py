@@ -91,7 +91,8 @@ class Restatement:
 def restatement(connection: sa.Connection, book_id: str, *, until_on: date, known_at: int | None = None) -> Restatement:
     """The report on the period that ends on `until_on`, as known at an entry (the last one, if none is named).
 
-    Refuses `period-not-closed` (also as known before the closing), `known-at-not-reached`, and what the balance sheet refuses.
+    Refuses `period-not-closed` (also as known before the closing), `known-at-not-reached`, and what the balance sheet
+    refuses.
     """
     period = closed_period(connection, book_id, until_on)
     known = entry_count(connection, book_id) - 1 if known_at is None else known_at
