@@ -39,10 +39,10 @@ def on_sqlite(make_engine: MakeEngine, tmp_path: Path, clock: FixedClock) -> Pub
 
 
 def told(published: PublishedBook) -> PublishedBook:
-    """Ann's postings are in entries 2, 4 (two lines, late), 6; Bob's in 3; the period is closed by 5... as numbered."""
+    """Ann's postings are in entries 2, 6 (two lines, late) and 7, Bob's in 4; entry 5 closes a period."""
     for item in (
-        pledge("k1", "c1", 500),  # with accounts/1: entries 1 and 2
-        pledge("k2", "c2", 700),  # 3 and 4
+        pledge("k1", "c1", 500),  # 1 opens the accounts, 2
+        pledge("k2", "c2", 700),  # 3 opens his account, 4
         PeriodClose("period:1", EARLY),  # 5
         JournalEntry("k3", EARLY, "back", (Posting(ANN, 60), Posting(ANN, 40), Posting(AccountRef("550100"), 0, 100))),
         pledge("k4", "c1", 25),  # 7
@@ -120,8 +120,8 @@ def encoded(records: list[dict]) -> bytes:
     ).encode()
 
 
-def without_second(records: list[dict]) -> None:
-    del records[2]
+def without_first(records: list[dict]) -> None:
+    del records[1]
     records[0]["entries"] -= 1
 
 
@@ -173,7 +173,7 @@ def with_a_short_hash(records: list[dict]) -> None:
 
 
 FORGERIES = [
-    (without_second, "account-chain-broken"),
+    (without_first, "account-chain-broken"),
     (without_next, "proof-leaves-out-entry"),
     (with_less_known, "proof-beyond-checkpoint"),
     (with_one_line, "opening-does-not-fit"),
