@@ -94,12 +94,8 @@ def test_no_name_is_without_its_event() -> None:
 def test_whatever_stands_on_a_persons_account_has_words_for_her() -> None:
     personal = {template.purpose for _, template in EVENTS if template.is_personal}
     assert personal - set(purposes()) == set()
-<<<<<<< HEAD
-    assert set(purposes()) - {template.purpose for _, template in EVENTS} == set()
-=======
-    of_the_books = {"year-closed", "year-opened", "bridge-transfer"}  # their lines are on whatever accounts there are
-    assert set(purposes()) - {template.purpose for _, template in EVENTS} == of_the_books
->>>>>>> 600d8ee (Transfer between books in two steps, with the destination deciding, and end expired holds by a timer)
+    between_books = {"bridge-transfer"}  # whoever sends names the accounts, as in a stated entry
+    assert set(purposes()) - {template.purpose for _, template in EVENTS} == between_books
 
 
 @pytest.mark.parametrize("part", BY_PART)
