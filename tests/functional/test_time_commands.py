@@ -4,17 +4,23 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from api.bootstrap import open_book
+from api.bootstrap import open_book, wire
 from api.settings import Settings, read_settings
+from api.worker.steps import _HoldTimer, sweep_bridges
 from ledger.accounts import AccountRef
 from ledger.bridges import Transfer, start_transfer
-from ledger.journal import Posting
+from ledger.clock import FixedClock
+from ledger.facts import Hold
+from ledger.holds import steps_of
+from ledger.journal import JournalEntry, Posting
 
+BANK, CITIZEN = AccountRef("550100"), AccountRef("489100", "c17")
 Bxl = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -172,13 +178,33 @@ def test_what_was_cut_short_between_two_books_is_swept_and_checked(bxl: Bxl, env
     assert answer(bxl("balance", "550100", "--book", "vehicle", "--json"))["debit"] == 109_00
 
 
-def reserve(settings: Settings) -> None:
+def reserve(settings: Settings, transfer_id: str = "t1") -> None:
     """The first step of a transfer, and then nothing more."""
     book = open_book(settings)
     out = Posting(AccountRef("550100"), 0, 100_00)
     with book.unit_of_work(actor="s1") as unit:
-        start_transfer(unit, Transfer("t1", out, AccountRef("550100"), date(2024, 3, 1)), destination="vehicle")
+        start_transfer(unit, Transfer(transfer_id, out, AccountRef("550100"), date(2024, 3, 1)), destination="vehicle")
     book.engine.dispose()
+
+
+def test_the_worker_sweeps_bridges_and_ends_expired_holds(bxl: Bxl, environment: dict[str, str]) -> None:
+    assert bxl("import", "-", "--book", "vehicle", given=line("k1", 9_00, "2024-01-10")).returncode == 0
+    settings = read_settings(environment)
+    reserve(settings)
+    wiring = wire(settings)
+    assert (sweep_bridges(wiring), sweep_bridges(wiring)) == (1, 0)
+    clock = FixedClock(wiring.book.clock.now())
+    moved = replace(wiring, book=replace(wiring.book, clock=clock))
+    entry = JournalEntry("h1", date(2024, 3, 1), "test", (Posting(BANK, 0, 5), Posting(CITIZEN, 5, 0)))
+    with moved.book.unit_of_work(actor="s1") as unit:
+        unit.post(Hold(entry, clock.instant + timedelta(hours=1)))
+    timer = _HoldTimer(moved)
+    assert timer() == 0
+    clock.instant += timedelta(days=3)
+    assert (timer(), timer()) == (1, 0)
+    with moved.book.read() as connection:
+        assert [step.kind for step in steps_of(connection, "main", "h1")] == ["expired"]
+    wiring.book.engine.dispose()
 
 
 def test_a_bridge_that_differs_ends_the_check_with_a_no(bxl: Bxl) -> None:
