@@ -12,7 +12,7 @@ the account has none yet, the operator's word stands for that alone, and the rep
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ledger.errors import Refusal
 from ledger.log.checkpoint import Checkpoint
@@ -42,7 +42,6 @@ class _Chain:
     balance: int = 0
     counted: int = 0
     last_n: int = -1
-    kept: list[int] = field(default_factory=list)
 
     def apply(self, n: int, header: Line, lines: Sequence[tuple[int, Line, bytes]]) -> None:
         """Take in one entry's lines of the account; refuses `account-chain-broken` and `proof-of-another-account`."""
@@ -81,8 +80,8 @@ def _verify(report: Report, proof: bytes, policy: Policy | None, file: str) -> N
             raise Refusal("proof-beyond-checkpoint", known_at=known_at, size=checkpoint.size)
     on = None if "on" not in stated else str(stated["on"])
     chain = _Chain(str(stated["account"]), str(stated["asset"]), on)
-    detail = f"{entries} entries, each in the log, each opened, lines 1 to v without a gap"
-    with report.check("entries and chain", file, lambda: detail.replace("v", str(chain.v), 1)):
+    opened = f"{entries} entries, each in the log and opened"
+    with report.check("entries and chain", file, lambda: f"{opened}; lines 1 to {chain.v} without a gap"):
         for record in records[:entries]:
             _apply(chain, record, checkpoint)
         if chain.last_n > known_at:

@@ -15,6 +15,7 @@ import structlog
 from api.worker.jobs import check_bridges
 from ledger import balances
 from ledger.accounts import AccountRef
+from ledger.audit.referees import doubtful_verdicts
 from ledger.book import Book
 from ledger.bridges import (
     BRIDGE,
@@ -234,6 +235,7 @@ def test_a_bridge_that_does_not_come_to_zero_is_found_kept_and_raised(books) -> 
     assert [(line["event"], line["log_level"], line["amount"]) for line in logged] == [("bridge-differs", "error", -40)]
     with source.read() as connection:
         kept = [balances.entry_by_key(connection, SOURCE, f"bridges:{day}") for day in (ON, later)]
+        assert doubtful_verdicts(connection, SOURCE) == []  # it is no referee's
     assert [each.type for each in kept if each] == ["verdict/1", "verdict/1"]
     digest = digest_of(source)
     assert record_check(source, later) == [expected]
