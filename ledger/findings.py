@@ -37,6 +37,6 @@ def newest_finding(connection: sa.Connection, book_id: str, entry_type: str, key
     if n is None:
         return None
     named = sa.select(entry.c.fact_key, entry.c.booked_at).where(entry.c.book_id == book_id, entry.c.n == n)
-    key, booked_at = connection.execute(named).one().tuple()
+    key, booked_at = connection.execute(named).one()
     lines = sa.select(finding.c.body).where(finding.c.book_id == book_id, finding.c.n == n).order_by(finding.c.line)
     return Found(n, key, booked_at, list(connection.scalars(lines)))

@@ -1,6 +1,11 @@
 """Holds: what they reserve, how they end, and the timer that ends them; every no leaves the books as they were."""
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +13,7 @@ from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.book import Book
 from ledger.clock import FixedClock
+from ledger.crash import CRASH_POINTS
 from ledger.errors import Refusal
 from ledger.facts import Hold, PeriodClose, Release, ReleaseKind
 from ledger.holds import Available, available, due_holds, expire_due, open_hold, open_holds, steps_of
@@ -18,6 +24,7 @@ from tests.refusals_kit import refusal_of
 
 BANK_REF, PLEDGES_REF = AccountRef(BANK), AccountRef.parse(PLEDGES)
 HOUR = timedelta(hours=1)
+ROOT = Path(__file__).parents[2]
 
 
 def hold(key: str, cents: int, *, hours: int | None = None, **facts) -> Hold:
@@ -106,6 +113,24 @@ def test_a_timer_that_stopped_after_its_commit_goes_on_where_it_was(book: Book, 
     assert expire_due(book, limit=1) == 1
     assert expire_due(book) == 1  # another process, which knows nothing of the first
     assert [kinds(book, key) for key in ("h1", "h2")] == [[(1, "expired")]] * 2
+
+
+@pytest.mark.parametrize("point", [p for p in CRASH_POINTS if p.startswith("posting.")])
+def test_a_timer_killed_at_any_point_of_its_commit_ends_each_hold_once(book: Book, point: str) -> None:
+    post(book, paid("k1", 1_000), *(hold(f"h{i}", 10, hours=1) for i in range(3)))
+
+    def expire(crash_at: str = "") -> subprocess.CompletedProcess[str]:
+        url = book.engine.url.render_as_string(hide_password=False)
+        command = [sys.executable, "-m", "tests.integration.expirer", url]
+        environment = {**os.environ, "BXL_CRASH_AT": crash_at}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert expire(point).returncode == -signal.SIGKILL
+    assert len(open_keys(book)) == (1 if point == "posting.after-commit" else 3)
+    assert [expire().stdout for _ in range(3)] == (
+        ["1", "0", "0"] if point == "posting.after-commit" else ["2", "1", "0"]
+    )
+    assert [kinds(book, f"h{i}") for i in range(3)] == [[(1, "expired")]] * 3
 
 
 def test_what_has_expired_is_settled_no_more_and_what_has_not_is_not_ended_as_expired(
