@@ -1,18 +1,21 @@
 """Reading the record: balances (as booked, or by date of effect), the trial balance, statements, posted entries.
 
-A balance by date of effect sums the postings with a date up to that day; it includes what was booked later. Every
-function takes a connection and a book; a statement pages by the account's sequence number.
+A balance by date of effect adds the postings with a date up to that day; it includes what was booked later, unless it
+is asked for as known at an entry (`ledger.dated`). Every function takes a connection and a book; a statement pages by
+the account's sequence number.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from ledger.accounts import AccountRef
+from ledger.dated import account_id_of, balance_as_known, last_seq, sums_as_known
+from ledger.dated import known_at_instant as known_at_instant
 from ledger.errors import InvariantError, Refusal
 from ledger.storage import bulk, tables
 from ledger.storage.base import Day
@@ -74,7 +77,10 @@ class OwnedLine:
 
 @dataclass(frozen=True, slots=True)
 class PostedEntry:
-    """An entry as it stands; `purpose`, `key` and `effective_on` are None for entries without postings."""
+    """An entry as it stands; `purpose`, `key` and `effective_on` are None for entries without postings.
+
+    `details` are the members of its header that only some types have, such as `hold`, `meta` or `text`.
+    """
 
     n: int
     type: str
@@ -87,18 +93,29 @@ class PostedEntry:
     approvals: tuple[str, ...]
     reverses: int | None
     lines: tuple[PostedLine, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def balance(connection: sa.Connection, book_id: str, account: AccountRef, *, on: date | None = None) -> int:
-    """Signed balance (debits minus credits) of one account; 0 where it is not open."""
-    a = tables.account.c
-    named = sa.and_(a.book_id == book_id, a.code == account.code, a.owner == account.owner, a.asset == account.asset)
-    if on is None:
-        statement = sa.select(tables.balance.c.posted).select_from(_account_balance()).where(named)
-    else:
-        on_time = tables.posting.c.effective_on <= on
-        statement = sa.select(_sum(_signed())).select_from(_account_posting()).where(named, on_time)
-    return connection.scalar(statement) or 0
+def balance(
+    connection: sa.Connection,
+    book_id: str,
+    account: AccountRef,
+    *,
+    on: date | None = None,
+    known_at: int | None = None,
+) -> int:
+    """Signed balance (debits minus credits) of one account by date of effect on the day `on`, as known at the entry
+    with number `known_at`; 0 where it is not open. Without `on`, dates do not matter; without `known_at`, all counts.
+    """
+    if on is None and known_at is None:  # as it stands: one statement
+        a = tables.account.c
+        named = (a.code == account.code, a.owner == account.owner, a.asset == account.asset)
+        query = sa.select(tables.balance.c.posted).select_from(_account_balance())
+        return connection.scalar(query.where(a.book_id == book_id, *named)) or 0
+    account_id = account_id_of(connection, book_id, account)
+    if account_id is None:
+        return 0
+    return balance_as_known(connection, book_id, account_id, on=on, known_at=known_at)
 
 
 def balances(
@@ -109,31 +126,33 @@ def balances(
     owner: str | None = None,
     asset: str | None = None,
     on: date | None = None,
+    known_at: int | None = None,
 ) -> list[AccountBalance]:
-    """Every account with postings that fits, sorted by account text and asset."""
+    """Every account with postings that fits, sorted by account text and asset; `on` and `known_at` as in `balance`."""
     a = tables.account.c
-    where = [a.book_id == book_id]
+    where: list[sa.ColumnElement[bool]] = []
     if code_prefix is not None:
         where.append(a.code.startswith(code_prefix, autoescape=True))
     if owner is not None:
         where.append(a.owner == owner)
     if asset is not None:
         where.append(a.asset == asset)
-    named = (a.code, a.owner, a.asset)
-    if on is None:
-        where.append(tables.balance.c.seq > 0)
-        statement = sa.select(*named, tables.balance.c.posted).select_from(_account_balance()).where(*where)
+    if on is None and known_at is None:
+        where += [a.book_id == book_id, tables.balance.c.seq > 0]
+        statement = sa.select(a.code, a.owner, a.asset, tables.balance.c.posted).select_from(_account_balance())
+        rows = connection.execute(statement.where(*where))
+        sums = [(AccountRef.known(code, owned_by, of), posted) for code, owned_by, of, posted in rows]
     else:
-        where.append(tables.posting.c.effective_on <= on)
-        total = _sum(_signed()).label("posted")
-        statement = sa.select(*named, total).select_from(_account_posting()).where(*where).group_by(*named)
-    found = [_on_one_side(AccountRef(*ref), posted) for *ref, posted in connection.execute(statement)]
+        sums = sums_as_known(connection, book_id, where, on=on, known_at=known_at)
+    found = [_on_one_side(ref, posted) for ref, posted in sums]
     return sorted(found, key=lambda b: (str(b.account), b.account.asset))
 
 
-def trial_balance(connection: sa.Connection, book_id: str, *, on: date | None = None) -> list[AccountBalance]:
+def trial_balance(
+    connection: sa.Connection, book_id: str, *, on: date | None = None, known_at: int | None = None
+) -> list[AccountBalance]:
     """Every account with postings; debits and credits of each asset are equal, or the record is broken."""
-    found = balances(connection, book_id, on=on)
+    found = balances(connection, book_id, on=on, known_at=known_at)
     sums: dict[str, int] = defaultdict(int)
     for account in found:
         sums[account.account.asset] += account.signed
@@ -143,15 +162,19 @@ def trial_balance(connection: sa.Connection, book_id: str, *, on: date | None = 
 
 
 def statement(
-    connection: sa.Connection, book_id: str, account: AccountRef, *, after_seq: int = 0, limit: int | None = None
+    connection: sa.Connection,
+    book_id: str,
+    account: AccountRef,
+    *,
+    after_seq: int = 0,
+    limit: int | None = None,
+    known_at: int | None = None,
 ) -> list[StatementLine]:
-    """The account's postings in booking order from the one after `after_seq`; refuses `account-unknown`."""
-    a, p, e = tables.account.c, tables.posting.c, tables.entry.c
-    account_id = connection.scalar(
-        sa.select(a.account_id).where(
-            a.book_id == book_id, a.code == account.code, a.owner == account.owner, a.asset == account.asset
-        )
-    )
+    """The account's postings in booking order from the one after `after_seq`, as known at the entry with number
+    `known_at`; refuses `account-unknown`.
+    """
+    p, e = tables.posting.c, tables.entry.c
+    account_id = account_id_of(connection, book_id, account)
     if account_id is None:
         raise Refusal("account-unknown", account=str(account), asset=account.asset)
     query = (
@@ -160,6 +183,8 @@ def statement(
         .where(p.book_id == book_id, p.account_id == account_id, p.seq > after_seq)
         .order_by(p.seq)
     )
+    if known_at is not None:
+        query = query.where(p.seq <= last_seq(connection, book_id, account_id, known_at))
     return [StatementLine(*row) for row in connection.execute(query if limit is None else query.limit(limit))]
 
 
@@ -241,6 +266,7 @@ def _entries(connection: sa.Connection, book_id: str, query: sa.Select[Any]) -> 
             approvals=tuple(row.approvals or ()),
             reverses=row.reverses,
             lines=tuple(lines[row.n]),
+            details=row.details or {},
         )
         for row in rows
     ]
@@ -268,15 +294,6 @@ def _account_balance() -> sa.Join:
 def _account_posting() -> sa.Join:
     a, p = tables.account.c, tables.posting.c
     return sa.join(tables.account, tables.posting, sa.and_(a.book_id == p.book_id, a.account_id == p.account_id))
-
-
-def _signed() -> sa.ColumnElement[int]:
-    return tables.posting.c.debit - tables.posting.c.credit
-
-
-def _sum(amount: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
-    """A sum that stays an integer: PostgreSQL would answer with a numeric."""
-    return sa.cast(sa.func.coalesce(sa.func.sum(amount), 0), sa.BigInteger)
 
 
 def _on_one_side(account: AccountRef, posted: int) -> AccountBalance:

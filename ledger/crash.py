@@ -21,6 +21,8 @@ CRASH_POINTS = (
     "inbox.after-fetch",
     "relay.before-effect",
     "relay.after-effect",
+    "bridge.after-hold",
+    "bridge.after-entry",
 )
 
 _armed = os.environ.get("BXL_CRASH_AT", "")

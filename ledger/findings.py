@@ -20,12 +20,16 @@ class Found:
     lines: Sequence[Mapping[str, JSON]]
 
 
-def newest_finding(connection: sa.Connection, book_id: str, entry_type: str) -> Found | None:
-    """The newest entry of this type, if there is one; found through the lines, of which there are few."""
+def newest_finding(connection: sa.Connection, book_id: str, entry_type: str, key_prefix: str = "") -> Found | None:
+    """The newest entry of this type, if there is one; found through the lines, of which there are few.
+
+    Verdicts have more than one author: `key_prefix` says whose is asked for.
+    """
     newest = (
         sa.select(finding.c.n)
         .join_from(finding, entry, sa.and_(entry.c.book_id == finding.c.book_id, entry.c.n == finding.c.n))
         .where(finding.c.book_id == book_id, entry.c.type == entry_type)
+        .where(entry.c.fact_key.startswith(key_prefix, autoescape=True))
         .order_by(finding.c.n.desc())
         .limit(1)
     )
@@ -33,6 +37,6 @@ def newest_finding(connection: sa.Connection, book_id: str, entry_type: str) -> 
     if n is None:
         return None
     named = sa.select(entry.c.fact_key, entry.c.booked_at).where(entry.c.book_id == book_id, entry.c.n == n)
-    key, booked_at = connection.execute(named).one().tuple()
+    key, booked_at = connection.execute(named).one()
     lines = sa.select(finding.c.body).where(finding.c.book_id == book_id, finding.c.n == n).order_by(finding.c.line)
     return Found(n, key, booked_at, list(connection.scalars(lines)))

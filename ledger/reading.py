@@ -60,7 +60,7 @@ def state_of(
         known |= _read_known(connection, book_id, about_keys - known.keys())
     holds: dict[str, HoldState] = {}
     if hold_keys:
-        holds = _read_holds(connection, book_id, hold_keys)
+        holds = read_holds(connection, book_id, hold_keys)
         _read_hold_accounts(connection, book_id, holds, accounts)
     new_codes = {ref.asset for ref in accounts_named(requests) if ref not in accounts}
     closed = head.closed_on
@@ -180,7 +180,7 @@ def _read_legs(connection: sa.Connection, book_id: str, numbers: Sequence[int]) 
     return legs
 
 
-def _read_holds(connection: sa.Connection, book_id: str, fact_keys: set[str]) -> dict[str, HoldState]:
+def read_holds(connection: sa.Connection, book_id: str, fact_keys: set[str]) -> dict[str, HoldState]:
     """The holds with these fact keys: what they reserved, less what the postings that settle them have taken."""
     e, h, s = tables.entry.c, tables.hold.c, tables.hold_step.c
     query = (

@@ -90,13 +90,14 @@ class _Amount:
     signed: int
 
 
-def balance_sheet(connection: sa.Connection, book_id: str, *, on: date) -> BalanceSheet:
-    """The balance sheet by date of effect; an empty book has one, all zero.
+def balance_sheet(connection: sa.Connection, book_id: str, *, on: date, known_at: int | None = None) -> BalanceSheet:
+    """The balance sheet by date of effect, as known at an entry; an empty book has one, all zero.
 
     Accounts of class 4 and banks (55) are presented on the side on which each stands. Refuses
     `memo-accounts-unbalanced` where entries in EUR mix class 0 with the others, as an import may.
     """
-    found = [_Amount(b.account.code, b.account.asset, b.signed) for b in balances(connection, book_id, on=on)]
+    listed = balances(connection, book_id, on=on, known_at=known_at)
+    found = [_Amount(b.account.code, b.account.asset, b.signed) for b in listed]
     _refuse_unbalanced_memo(found)
     form = balance_sheet_form()
     amounts = form.amounts((a.code, a.signed) for a in found if _is_stated(a))
@@ -105,28 +106,32 @@ def balance_sheet(connection: sa.Connection, book_id: str, *, on: date) -> Balan
     return BalanceSheet(on, form.rows(amounts, "assets"), form.rows(amounts, "liabilities"), _notes(found))
 
 
-def income_statement(connection: sa.Connection, book_id: str, *, since: date, until: date) -> IncomeStatement:
-    """The income statement by date of effect, with the appropriation of its result.
+def income_statement(
+    connection: sa.Connection, book_id: str, *, since: date, until: date, known_at: int | None = None
+) -> IncomeStatement:
+    """The income statement by date of effect, as known at an entry, with the appropriation of its result.
 
     Refuses `period-reversed`, `memo-accounts-unbalanced`, and `year-closed-elsewhere` where entries that call
     themselves `year-closed` move the result to accounts that hold no result.
     """
     if since > until:
         raise Refusal("period-reversed", since_on=since.isoformat(), until_on=until.isoformat())
-    moved, closed = _movements(connection, book_id, since=since, until=until)
+    moved, closed = _movements(connection, book_id, since=since, until=until, known_at=known_at)
     if closed:
         raise Refusal("year-closed-elsewhere", difference_cents=closed, until_on=until.isoformat())
     form = income_statement_form()
-    given = {"14P": _carried_before(connection, book_id, since)}
+    given = {"14P": _carried_before(connection, book_id, since, known_at)}
     amounts = form.amounts(((a.code, a.signed) for a in moved if _is_stated(a)), given=given)
-    carried = _amount(balance_sheet(connection, book_id, on=until).liabilities, "14")
+    carried = _amount(balance_sheet(connection, book_id, on=until, known_at=known_at).liabilities, "14")
     if amounts["14"] != carried:
         raise InvariantError(f"the income statement carries {amounts['14']} forward, the balance sheet {carried}")
     notes = _notes(a for a in moved if a.code.startswith(RESULT_CLASSES))
     return IncomeStatement(since, until, form.rows(amounts, "result"), form.rows(amounts, "appropriation"), notes)
 
 
-def _movements(connection: sa.Connection, book_id: str, *, since: date, until: date) -> tuple[list[_Amount], int]:
+def _movements(
+    connection: sa.Connection, book_id: str, *, since: date, until: date, known_at: int | None
+) -> tuple[list[_Amount], int]:
     """What was posted to the accounts of the result, by code; and what closing entries, left out, took from them all.
 
     The latter is zero as long as closings (and their reversals) move amounts among these accounts only.
@@ -144,6 +149,7 @@ def _movements(connection: sa.Connection, book_id: str, *, since: date, until: d
             sa.and_(closing.c.book_id == e.book_id, closing.c.n == e.reverses, closing.c.purpose == YEAR_CLOSED),
         )
         .where(a.book_id == book_id, p.effective_on.between(since, until))
+        .where(sa.true() if known_at is None else p.n <= known_at)
         .where(sa.or_(*(a.code.startswith(prefix) for prefix in (*RESULT_CLASSES, *_CARRIED))))
         .group_by(a.code, a.asset, is_closing)
         .order_by(a.code, a.asset)
@@ -157,7 +163,7 @@ def _movements(connection: sa.Connection, book_id: str, *, since: date, until: d
     return moved, closed
 
 
-def _carried_before(connection: sa.Connection, book_id: str, since: date) -> int:
+def _carried_before(connection: sa.Connection, book_id: str, since: date, known_at: int | None) -> int:
     """The result that stood in equity at the end of the day before `since`, profit positive."""
     if since <= _FIRST_DAY:
         return 0
@@ -165,7 +171,7 @@ def _carried_before(connection: sa.Connection, book_id: str, since: date) -> int
     return -sum(
         b.signed
         for prefix in (*RESULT_CLASSES, *_CARRIED)
-        for b in balances(connection, book_id, code_prefix=prefix, asset=EUR.code, on=day_before)
+        for b in balances(connection, book_id, code_prefix=prefix, asset=EUR.code, on=day_before, known_at=known_at)
     )
 
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import click
 
 from api.bootstrap import create_book, open_book, prepare_import
-from api.cli.options import book_options, settings_for
+from api.cli.options import book_options, known_at_of, known_at_option, settings_for
 from api.cli.progress import progress
 from api.refusals import sentence
 from api.settings import Settings
@@ -145,13 +145,17 @@ def _import(
 
 @click.command(name="trial-balance")
 @click.option("--on", type=_DATE, help="Balances by date of effect up to this day (default: all).")
+@known_at_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, amounts in minor units.")
 @book_options
-def trial_balance_command(on: datetime | None, *, as_json: bool, database: str | None, book: str | None) -> None:
+def trial_balance_command(
+    on: datetime | None, known_at: str | None, *, as_json: bool, database: str | None, book: str | None
+) -> None:
     """Print every account's balance, debit or credit."""
     opened = open_book(settings_for(database, book))
     with opened.read() as connection:
-        rows = trial_balance(connection, opened.book_id, on=on.date() if on else None)
+        known = known_at_of(connection, opened.book_id, known_at)
+        rows = trial_balance(connection, opened.book_id, on=on.date() if on else None, known_at=known)
     if as_json:
         click.echo(
             json.dumps(

@@ -31,6 +31,8 @@ UNAVAILABLE = frozenset({
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "attest": ("api.cli.audit", "attest_command", "digest the rows that no entry tells of, under an entry of the log"),
     "audit": ("api.cli.audit", "audit", "derive everything again, from the rows or from a published log alone"),
+    "balance": ("api.cli.balances", "balance_command", "print one account's balance on a day, as known at an entry"),
+    "bridges": ("api.cli.bridges", "bridges", "check and complete transfers between books of one database"),
     "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
     "bench": ("api.cli.bench", "bench", "measure posting on a database of your own"),
     "drill": ("api.cli.drill", "drill", "alter a copy of the book in every way, and see whether the audit finds it"),
@@ -38,7 +40,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "import": ("api.cli.books", "import_command", "post journal entries from a file of JSON lines"),
     "log": ("api.cli.log", "log", "publish the transparency log, or say how far it is"),
     "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),
-    "report": ("api.cli.reports", "report", "print the balance sheet or the income statement"),
+    "period": ("api.cli.periods", "period", "close a period under four eyes, and list those that are closed"),
+    "report": ("api.cli.reports", "report", "print annual statements, restatements, and balances below their floor"),
     "referees": ("api.cli.referees", "referees", "have beancount, hledger and ledger compute every balance"),
     "run": ("api.cli.run", "run", "start the whole demo: sandbox, web, worker, signer"),
     "sandbox": ("api.cli.sandbox", "sandbox", "play the payment provider on this machine"),
@@ -49,7 +52,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "templates": ("api.cli.templates", "templates_command", "list the business events that are posted, with accounts"),
     "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),
     "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),
-    "verify": ("api.cli.verify", "verify", "check a receipt or a copy of the log, offline"),
+    "verify": ("api.cli.verify", "verify", "check a receipt, a balance or a copy of the log, offline"),
     "worker": ("api.cli.worker", "worker", "do what happens after a request: payments, dated jobs, mail, the log"),
     "year": ("api.cli.reports", "year", "close a financial year under four eyes, and open the next"),
 }

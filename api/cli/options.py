@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Connection, make_url
 
 from api.settings import EMBEDDED_FILE, Settings, SettingsError, read_settings
 
@@ -18,6 +19,48 @@ def book_options(command: F) -> F:
     """`--database URL` and `--book NAME`; both fall back on the environment, then on the embedded database."""
     with_book = click.option("--book", metavar="NAME", help="The book (default: BXL_BOOK, or main).")(command)
     return click.option("--database", metavar="URL", help="SQLAlchemy URL (default: the embedded database).")(with_book)
+
+
+_ACTOR = re.compile(r"[a-z0-9][a-z0-9.:-]{0,63}")
+
+
+def _actor(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not _ACTOR.fullmatch(value):
+        raise click.BadParameter("a short identifier of lower-case letters, digits, dots, colons and hyphens")
+    return value
+
+
+as_actor = click.option("--as", "actor", required=True, callback=_actor, help="Who acts, as the book names people.")
+known_at_option = click.option(
+    "--known-at", metavar="ENTRY", help="As known at this entry: its number, or an instant (default: all entries)."
+)
+
+
+def known_at_of(connection: Connection, book_id: str, stated: str | None) -> int | None:
+    """The entry number that `--known-at` stands for: an instant is the last entry booked then or before.
+
+    Refuses `known-at-not-reached`.
+    """
+    if stated is None:
+        return None
+    from ledger.dated import check_known_at, known_at_instant  # noqa: PLC0415 -- most commands need no database
+
+    if stated.isascii() and stated.isdecimal():
+        known_at = int(stated)
+    else:
+        known_at = known_at_instant(connection, book_id, _instant(stated))
+    check_known_at(connection, book_id, known_at)
+    return known_at
+
+
+def _instant(stated: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(stated)
+    except ValueError as error:
+        raise click.UsageError("--known-at is neither an entry's number nor an instant") from error
+    if instant.tzinfo is None:
+        raise click.UsageError("--known-at names an instant without its time zone, such as +00:00 or Z")
+    return instant
 
 
 def settings_for(database: str | None, book: str | None = None) -> Settings:

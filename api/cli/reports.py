@@ -1,52 +1,45 @@
 """Commands of the accountant: the annual statements, and closing and opening a financial year."""
 
 import json
-import re
 from collections.abc import Iterable
 from datetime import datetime
 
 import click
 
 from api.bootstrap import open_book
-from api.cli.options import book_options, settings_for
+from api.cli.options import as_actor, book_options, known_at_of, known_at_option, settings_for
 from ledger import approvals
+from ledger.audit.floors import below_floor
+from ledger.audit.restatements import restatement, store_restatement
 from ledger.money import EUR
 from ledger.reports import BalanceSheet, IncomeStatement, Note, balance_sheet, income_statement
 from ledger.rubrics import LANGUAGES, Row
 from ledger.years import close_year, open_year, request_year_close
 
 _DATE = click.DateTime(formats=["%Y-%m-%d"])
-_ACTOR = re.compile(r"[a-z0-9][a-z0-9.:-]{0,63}")
 _NAME_WIDTH, _AMOUNT_WIDTH = 72, 20
 _language = click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
 
 
-def _actor(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if not _ACTOR.fullmatch(value):
-        raise click.BadParameter("a short identifier of lower-case letters, digits, dots, colons and hyphens")
-    return value
-
-
-_as_actor = click.option("--as", "actor", required=True, callback=_actor, help="Who acts, as the book names people.")
-
-
 @click.group("report")
 def report() -> None:
-    """The balance sheet and the income statement, in the abbreviated Belgian form."""
+    """The annual statements in the abbreviated Belgian form; what changed in closed periods; balances below a floor."""
 
 
 @report.command("balance-sheet")
 @click.option("--on", type=_DATE, required=True, help="The day at whose end the book is looked at.")
+@known_at_option
 @_language
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, amounts in minor units.")
 @book_options
 def balance_sheet_command(
-    on: datetime, language: str, *, as_json: bool, database: str | None, book: str | None
+    on: datetime, known_at: str | None, language: str, *, as_json: bool, database: str | None, book: str | None
 ) -> None:
     """Print what the book owns and owes on a day."""
     opened = open_book(settings_for(database, book))
     with opened.read() as connection:
-        sheet = balance_sheet(connection, opened.book_id, on=on.date())
+        known = known_at_of(connection, opened.book_id, known_at)
+        sheet = balance_sheet(connection, opened.book_id, on=on.date(), known_at=known)
     if as_json:
         click.echo(json.dumps(_sheet_object(sheet), ensure_ascii=False))
         return
@@ -57,21 +50,89 @@ def balance_sheet_command(
 @report.command("income-statement")
 @click.option("--since", type=_DATE, required=True, help="The first day.")
 @click.option("--until", type=_DATE, required=True, help="The last day.")
+@known_at_option
 @_language
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, amounts in minor units.")
 @book_options
 def income_statement_command(
-    since: datetime, until: datetime, language: str, *, as_json: bool, database: str | None, book: str | None
+    since: datetime,
+    until: datetime,
+    known_at: str | None,
+    language: str,
+    *,
+    as_json: bool,
+    database: str | None,
+    book: str | None,
 ) -> None:
     """Print what was earned and spent between two days, both included."""
     opened = open_book(settings_for(database, book))
     with opened.read() as connection:
-        found = income_statement(connection, opened.book_id, since=since.date(), until=until.date())
+        known = known_at_of(connection, opened.book_id, known_at)
+        found = income_statement(connection, opened.book_id, since=since.date(), until=until.date(), known_at=known)
     if as_json:
         click.echo(json.dumps(_income_object(found), ensure_ascii=False))
         return
     _show_rows([*found.rows, *found.appropriation], language)
     _show_notes(found.notes, language)
+
+
+@report.command("restatement")
+@click.option("--period", "until", type=_DATE, required=True, help="The last day of the closed period.")
+@known_at_option
+@click.option("--store", is_flag=True, help="Keep its hash in the record, as a note on the closing entry.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report itself, the bytes that its hash is of.")
+@book_options
+def restatement_command(
+    until: datetime, known_at: str | None, *, store: bool, as_json: bool, database: str | None, book: str | None
+) -> None:
+    """Say what late entries have changed in a closed period, by account and by line of the balance sheet."""
+    opened = open_book(settings_for(database, book))
+    with opened.read() as connection:
+        known = known_at_of(connection, opened.book_id, known_at)
+        found = restatement(connection, opened.book_id, until_on=until.date(), known_at=known)
+    if store:
+        with opened.unit_of_work(actor="report") as unit:
+            store_restatement(unit, until_on=until.date(), known_at=found.known_at)
+    if as_json:
+        click.echo(found.text(), nl=False)
+        return
+    click.echo(f"Up to {until.date()}, closed by entry {found.period.n}, as known at entry {found.known_at}")
+    for entry in found.late:
+        click.echo(f"late   {entry.n:>8} {entry.effective_on} {entry.purpose} ({entry.key})")
+    for called, changes in (("account", found.accounts), ("rubric", found.rubrics)):
+        for each in changes:
+            closed, now = _shown(each.closed, each.asset), _shown(each.known, each.asset)
+            click.echo(f"{called:<8} {each.name:<24} {each.asset:<12} {closed:>18} {now:>18}")
+    click.echo(f"sha256 {found.sha256}")
+
+
+@report.command("below-floor")
+@known_at_option
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, amounts in minor units.")
+@book_options
+def below_floor_command(known_at: str | None, *, as_json: bool, database: str | None, book: str | None) -> None:
+    """List the days on which a balance by date of effect was below its account's floor."""
+    opened = open_book(settings_for(database, book))
+    with opened.read() as connection:
+        found = below_floor(connection, opened.book_id, known_at=known_at_of(connection, opened.book_id, known_at))
+    rows: list[dict[str, object]] = [
+        {
+            "account": str(each.account),
+            "asset": each.account.asset,
+            "since_on": each.since_on.isoformat(),
+            "until_on": each.until_on.isoformat() if each.until_on else None,
+            "lowest": each.lowest,
+            "floor": each.floor,
+        }
+        for each in found
+    ]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for each in found:
+        until = each.until_on or "now"
+        lowest = _shown(each.lowest, each.account.asset)
+        click.echo(f"{each.account!s:<24} {each.account.asset:<12} {each.since_on} to {until} {lowest:>18}")
 
 
 @click.group("year")
@@ -82,7 +143,7 @@ def year() -> None:
 @year.command("request")
 @click.option("--ends-on", type=_DATE, required=True, help="The last day of the year.")
 @click.option("--reason", required=True, help="What the second person reads.")
-@_as_actor
+@as_actor
 @click.option("--json", "as_json", is_flag=True, help="Print the approval's identifier as JSON.")
 @book_options
 def request_command(
@@ -99,7 +160,7 @@ def request_command(
 @year.command("close")
 @click.option("--ends-on", type=_DATE, required=True, help="The last day of the year.")
 @click.option("--approval", "approval_id", required=True, help="What the request answered.")
-@_as_actor
+@as_actor
 @click.option("--json", "as_json", is_flag=True, help="Print the entries as JSON.")
 @book_options
 def close_command(
@@ -117,7 +178,7 @@ def close_command(
 
 @year.command("open")
 @click.option("--starts-on", type=_DATE, required=True, help="The first day of the new year.")
-@_as_actor
+@as_actor
 @click.option("--json", "as_json", is_flag=True, help="Print the entry as JSON.")
 @book_options
 def open_command(starts_on: datetime, actor: str, *, as_json: bool, database: str | None, book: str | None) -> None:

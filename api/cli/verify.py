@@ -9,6 +9,7 @@ from ledger.errors import Refusal
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.receipt import ReceiptFiles
 from ledger.log.tiles import POLICY
+from ledger.verify.balance import verify_balance
 from ledger.verify.log import verify_log
 from ledger.verify.receipt import NO_POLICY, verify_receipt
 from ledger.verify.report import Report
@@ -23,7 +24,7 @@ policy_option = click.option(
 
 @click.group("verify")
 def verify() -> None:
-    """Check a receipt or a copy of the log, offline."""
+    """Check a receipt, a balance or a copy of the log, offline."""
 
 
 @verify.command("receipt")
@@ -41,6 +42,15 @@ def receipt(file: Path, opening: Path | None, policy_file: Path | None, *, as_js
         raise click.FileError(str(opening), "the opening is missing; name it with --opening")
     files = {"proof_file": file.name, "opening_file": opening.name}
     return show(verify_receipt(file.read_bytes(), opening.read_bytes(), policy, **files), as_json=as_json)
+
+
+@verify.command("balance")
+@click.argument("file", type=_FILE)
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def balance(file: Path, policy_file: Path | None, *, as_json: bool) -> int:
+    """Check FILE: a balance on a day as known at an entry, with all that it rests on."""
+    return show(verify_balance(file.read_bytes(), trusted_policy(policy_file), file=file.name), as_json=as_json)
 
 
 @verify.command("log")

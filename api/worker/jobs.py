@@ -18,6 +18,7 @@ from contracts.loans import service as loans
 from contracts.pledges import service as pledges
 from ledger.attest import attest, daily_key
 from ledger.book import Book
+from ledger.bridges import record_check
 
 logger = structlog.get_logger("bxl.jobs")
 
@@ -36,11 +37,20 @@ def attest_record(book: Book, on: date) -> int:
         return attest(unit, key=daily_key(on))
 
 
+def check_bridges(book: Book, on: date) -> int:
+    """Hold the bridges to other books against theirs, keep the finding, and raise the alarm for each difference."""
+    found = record_check(book, on)
+    for difference in found:
+        logger.error("bridge-differs", **difference._asdict())
+    return len(found)
+
+
 JOBS: tuple[Job, ...] = (
     Job("firm-up-pledges", pledges.firm_up_pledges),
     Job("lapse-unpaid-pledges", pledges.lapse_unpaid_pledges),
     Job("close-offers", loans.close_due_offers),
     Job("call-instalments", loans.call_due_instalments),
+    Job("check-bridges", check_bridges),
     Job("remind-late-borrowers", loans.remind_late_borrowers),
     Job("attest", attest_record),
 )

@@ -11,7 +11,7 @@ from datetime import date
 
 import structlog
 
-from ledger.audit.referees import Outcome, Verdict, ask_referees, verdict_facts
+from ledger.audit.referees import VERDICT_KEY, Outcome, Verdict, ask_referees, verdict_facts
 from ledger.book import Book
 from ledger.clock import BRUSSELS
 from ledger.facts import Finding
@@ -50,7 +50,7 @@ class NightlyReferees:
 
     def _stands(self, key: str) -> bool:
         with self._book.read() as connection:
-            newest = newest_finding(connection, self._book.book_id, VERDICT)
+            newest = newest_finding(connection, self._book.book_id, VERDICT, VERDICT_KEY)
         return newest is not None and newest.key >= key
 
 
@@ -65,4 +65,4 @@ def record_verdicts(book: Book, verdicts: Sequence[Verdict], *, key: str) -> int
 
 
 def _key(day: date) -> str:
-    return f"verdict:{day.isoformat()}"
+    return f"{VERDICT_KEY}{day.isoformat()}"

@@ -10,16 +10,19 @@ mails        written mail -> the mail server
 integrate    committed entries -> tiles of the published log
 checkpoints  what the signer published -> rows
 sweep        what no webhook told
+holds        holds whose instant has come -> their end
+bridges      transfers to other books that something cut short
 calendar     the next day of a move of the sandbox's date
 referees     what foreign programs say of every balance, once a night
 """
 
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import cast
 
-from api.bootstrap import Wiring, document_desk, search_path
+from api.bootstrap import Wiring, document_desk, open_book, search_path
 from api.mail.service import send_due_mails, write_mail
 from api.worker import dates
 from api.worker.jobs import run_dated_jobs
@@ -31,7 +34,10 @@ from contracts.dispatch import HANDLERS, resolve_credit
 from contracts.dispatch import Handler as ProductHandler
 from contracts.events import MAIL_TEMPLATES
 from ledger.book import UnitOfWork
+from ledger.bridges import open_peers
+from ledger.bridges import sweep as sweep_bridge
 from ledger.errors import Fact
+from ledger.holds import expire_due
 from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
 from ledger.outbox import OutboxRow
 from ledger.payments.calls import send_due_calls
@@ -41,7 +47,10 @@ from ledger.payments.sweep import sweep
 SWEEP_SECONDS = 600.0
 LOG_SECONDS = 1.0
 NIGHTLY_SECONDS = 60.0
+HOLD_SECONDS = 1.0
 MOST_SWEEPS = 5
+HOLD_MARGIN = timedelta(days=1)
+"""No commit takes as long: a hold expires after it is booked, so one that appears later expires later."""
 
 
 def steps(wiring: Wiring) -> list[Step]:
@@ -54,6 +63,8 @@ def steps(wiring: Wiring) -> list[Step]:
         Step("integrate", _Integrator(wiring), every=LOG_SECONDS),
         Step("checkpoints", _CheckpointCopier(wiring), every=LOG_SECONDS),
         Step("sweep", lambda: sweep(book, wiring.rail), every=SWEEP_SECONDS),
+        Step("holds", _HoldTimer(wiring), every=HOLD_SECONDS),
+        Step("bridges", lambda: sweep_bridges(wiring), every=SWEEP_SECONDS),
         Step("calendar", lambda: live_one_day(wiring)),
         Step("referees", NightlyReferees(book, search_path=search_path()), every=NIGHTLY_SECONDS),
     ]
@@ -109,6 +120,36 @@ def _write_mail(origin: str, uow: UnitOfWork, row: OutboxRow) -> None:
     template, page = str(row.body["template"]), (origin, str(row.body["path"]))
     facts = cast("Mapping[str, Fact]", row.body["facts"])
     write_mail(uow, template=template, to=str(row.body["to"]), key=f"{template}:{row.key}", facts=facts, page=page)
+
+
+def sweep_bridges(wiring: Wiring) -> int:
+    """Complete or void what transfers to other books of this database have left open; gives how many."""
+    book, done = wiring.book, 0
+    with book.read() as connection:
+        names = open_peers(connection, book.book_id)
+    for name in names:
+        destination = open_book(replace(wiring.settings, book_id=name))
+        try:
+            done += sum(sweep_bridge(book, destination))
+        finally:
+            destination.engine.dispose()
+    return done
+
+
+class _HoldTimer:
+    """Ends what has expired. After the first look it does not look at what expired more than a day before the last."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self.wiring = wiring
+        self.since: datetime | None = None
+
+    def __call__(self) -> int:
+        book = self.wiring.book
+        now = book.clock.now()
+        done = expire_due(book, since=self.since)
+        if not done:
+            self.since = now - HOLD_MARGIN
+        return done
 
 
 class _Integrator:

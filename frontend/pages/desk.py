@@ -24,7 +24,7 @@ from contracts.pledges.queries import pledges_in
 from contracts.servicing import payouts
 from frontend.forms import Form
 from frontend.rendering import render
-from ledger import approvals, balances, years
+from ledger import approvals, balances, periods, years
 from ledger.approvals import Approval
 from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
@@ -126,9 +126,10 @@ def references(approval: Approval) -> list[str]:
     return [str(body["offer_id"])] if "offer_id" in body else []
 
 
-def year_end(approval: Approval) -> date | None:
-    """The last day of the year that the approval closes, if that is what it is for."""
-    return date.fromisoformat(str(approval.body["ends_on"])) if approval.action == years.YEAR_CLOSE else None
+def last_day(approval: Approval) -> date | None:
+    """The last day of the year or the period that the approval closes, if that is what it is for."""
+    stated = approval.body.get("ends_on" if approval.action == years.YEAR_CLOSE else "until_on")
+    return date.fromisoformat(str(stated)) if approval.action in {years.YEAR_CLOSE, periods.PERIOD_CLOSE} else None
 
 
 def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
@@ -145,9 +146,13 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
         case transfers.APPROVAL_ACTION:
             payouts.order_payouts(uow, approval_id=approval_id, on=on)
         case years.YEAR_CLOSE:
-            ends_on = year_end(approval)
+            ends_on = last_day(approval)
             assert ends_on is not None
             years.close_year(uow, ends_on=ends_on, approval_id=approval_id)
+        case periods.PERIOD_CLOSE:
+            until_on = last_day(approval)
+            assert until_on is not None
+            periods.close_period(uow, until_on=until_on, approval_id=approval_id)
         case other:
             raise InvariantError(f"nobody does {other} from the desk")
 
@@ -161,7 +166,7 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
         approval=approval,
         key=f"operations.approval-{key}",
         subject=titles.get(first.removeprefix(LOAN_REFERENCE), ""),
-        ends_on=year_end(approval),
+        ends_on=last_day(approval),
         amount_cents=_amount(approval),
         asked_by=names[approval.requested_by],
         is_own=approval.requested_by == operator.party_id,

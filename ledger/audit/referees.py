@@ -27,6 +27,9 @@ from ledger.book import Book
 from ledger.findings import newest_finding
 from ledger.log.leaf import JSON, VERDICT
 
+VERDICT_KEY = "verdict:"
+"""How the fact keys of the referees' verdicts begin."""
+
 SHOWN_DIFFERENCES = 20
 _LONGEST_REMARK = 200
 
@@ -140,7 +143,7 @@ def verdict_facts(verdicts: Sequence[Verdict]) -> list[Mapping[str, JSON]]:
 
 def doubtful_verdicts(connection: sa.Connection, book_id: str) -> list[tuple[str, str]]:
     """(referee, outcome) of those of the newest verdict that do not agree; empty where none was asked yet."""
-    newest = newest_finding(connection, book_id, VERDICT)
+    newest = newest_finding(connection, book_id, VERDICT, VERDICT_KEY)
     lines = newest.lines if newest is not None else []
     outcomes = [(str(line["referee"]), str(line["outcome"])) for line in lines]
     return [(referee, outcome) for referee, outcome in outcomes if outcome != Outcome.AGREES.value]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ledger.errors import Refusal
 from ledger.log.policy import Policy, parse_policy
+from ledger.verify.balance import verify_balance
 from ledger.verify.log import verify_log
 from ledger.verify.receipt import verify_receipt
 from ledger.verify.replay import replay
@@ -45,6 +46,8 @@ def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
             opening: Path = options.opening or path.with_name("opening.json")
             files = {"proof_file": path.name, "opening_file": opening.name}
             return verify_receipt(path.read_bytes(), opening.read_bytes(), policy, **files)
+        case "balance":
+            return verify_balance(path.read_bytes(), policy, file=path.name)
         case "replay":
             return replay(path, options.openings, policy)
         case _:
@@ -60,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     receipt = commands.add_parser("receipt", parents=[common], help="a receipt: its .tlog-proof and opening.json")
     receipt.add_argument("path", type=Path, metavar="FILE.tlog-proof")
     receipt.add_argument("--opening", type=Path, help="the opening (default: opening.json beside the proof)")
+    balance = commands.add_parser("balance", parents=[common], help="a balance on a day as known at an entry")
+    balance.add_argument("path", type=Path, metavar="FILE")
     log = commands.add_parser("log", parents=[common], help="a mirror of a log: signatures, bytes, tiles, root")
     log.add_argument("path", type=Path, metavar="DIR")
     audit = commands.add_parser("replay", parents=[common], help="a log with all its openings: every balance again")

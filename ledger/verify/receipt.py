@@ -41,19 +41,20 @@ def _verify(report: Report, proof: bytes, opening: bytes, policy: Policy | None,
         parsed_proof = parse_proof(proof)
     with report.check("form of the opening", opening_file, f"{len(opening)} bytes, the one encoding of an opening"):
         parsed_opening = parse_opening(opening)
-    checkpoint = _check_checkpoint(report, parsed_proof, policy, proof_file)
+    checkpoint = check_checkpoint(report, parsed_proof.checkpoint, policy, proof_file)
     _check_entry(report, parsed_proof, parsed_opening, checkpoint, files=files)
     _check_opening(report, parsed_opening, opening_file)
     report.figures |= {"entry": parsed_proof.index, "log_size": checkpoint.size, "log": checkpoint.origin}
 
 
-def _check_checkpoint(report: Report, proof: TlogProof, policy: Policy | None, file: str) -> Checkpoint:
+def check_checkpoint(report: Report, encoded: bytes, policy: Policy | None, file: str) -> Checkpoint:
+    """The checkpoint in a signed note, held against the policy; without one, its form alone."""
     if policy is None:
         with report.check("checkpoint", file, "well formed; its signatures were not checked"):
-            return parse_checkpoint(parse_note(proof.checkpoint).text)
+            return parse_checkpoint(parse_note(encoded).text)
     names = " and ".join(short_key(key) for key in policy.log_keys)
     with report.check("checkpoint signatures", file, f"signed by {names}"):
-        checkpoint, note = open_checkpoint(proof.checkpoint, policy.log_keys)
+        checkpoint, note = open_checkpoint(encoded, policy.log_keys)
     known = {(key.name, key.key_id) for key in policy.log_keys}
     strangers = [s.name for s in note.signatures if (s.name, s.key_id) not in known]
     report.not_checked += [f"a signature line by {name}: no such key in the policy" for name in strangers]
