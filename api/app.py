@@ -4,9 +4,12 @@ Every route is `def` and runs in the thread pool; the middlewares are ASGI. `/lo
 bundles and checkpoints of the transparency log.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from fastapi.staticfiles import StaticFiles
 
 from api import operations
@@ -35,6 +38,7 @@ def build_app(
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        lifespan=_posting_to_the_end,
     )
     app.state.wiring = wiring
     add_problem_handlers(app)
@@ -50,6 +54,13 @@ def build_app(
     app.add_middleware(OriginCheck, origin=settings.origin, exempt=(WEBHOOKS,), refuse=refuse)
     app.add_middleware(SecurityHeaders, is_https=settings.is_https)
     return app
+
+
+@asynccontextmanager
+async def _posting_to_the_end(app: FastAPI) -> AsyncIterator[None]:
+    """When the server stops, what waits to be posted is posted first."""
+    yield
+    await run_in_threadpool(app.state.wiring.close)
 
 
 _DESCRIPTION = """

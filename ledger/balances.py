@@ -5,8 +5,8 @@ function takes a connection and a book; a statement pages by the account's seque
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -30,6 +30,19 @@ class AccountBalance:
     def signed(self) -> int:
         """Debit minus credit."""
         return self.debit - self.credit
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An account as it stands: signed balance, what open holds reserve on each side, limits of the signed balance."""
+
+    account: AccountRef
+    posted: int
+    held_debit: int
+    held_credit: int
+    minimum: int | None
+    maximum: int | None
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +87,10 @@ class OwnedLine:
 
 @dataclass(frozen=True, slots=True)
 class PostedEntry:
-    """An entry as it stands; `purpose`, `key` and `effective_on` are None for entries without postings."""
+    """An entry as it stands; `purpose`, `key` and `effective_on` are None for entries without postings.
+
+    `details` are the members of its header that only some types have, such as `hold`, `meta` or `text`.
+    """
 
     n: int
     type: str
@@ -87,18 +103,37 @@ class PostedEntry:
     approvals: tuple[str, ...]
     reverses: int | None
     lines: tuple[PostedLine, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def balance(connection: sa.Connection, book_id: str, account: AccountRef, *, on: date | None = None) -> int:
-    """Signed balance (debits minus credits) of one account; 0 where it is not open."""
+def balance(
+    connection: sa.Connection,
+    book_id: str,
+    account: AccountRef,
+    *,
+    on: date | None = None,
+    known_at: int | None = None,
+) -> int:
+    """Signed balance (debits minus credits) of one account; 0 where it is not open.
+
+    With `known_at`, only entries up to and including that number count.
+    """
     a = tables.account.c
     named = sa.and_(a.book_id == book_id, a.code == account.code, a.owner == account.owner, a.asset == account.asset)
-    if on is None:
+    if on is None and known_at is None:
         statement = sa.select(tables.balance.c.posted).select_from(_account_balance()).where(named)
     else:
-        on_time = tables.posting.c.effective_on <= on
-        statement = sa.select(_sum(_signed())).select_from(_account_posting()).where(named, on_time)
+        counts = _counting(on, known_at)
+        statement = sa.select(_sum(_signed())).select_from(_account_posting()).where(named, *counts)
     return connection.scalar(statement) or 0
+
+
+def known_at_instant(connection: sa.Connection, book_id: str, instant: datetime) -> int:
+    """The number of the last entry booked at or before `instant`; -1 where there was none yet."""
+    e = tables.entry.c
+    last = sa.select(e.n).where(e.book_id == book_id, e.booked_at <= instant).order_by(e.n.desc()).limit(1)
+    found = connection.scalar(last)
+    return -1 if found is None else found
 
 
 def balances(
@@ -109,6 +144,7 @@ def balances(
     owner: str | None = None,
     asset: str | None = None,
     on: date | None = None,
+    known_at: int | None = None,
 ) -> list[AccountBalance]:
     """Every account with postings that fits, sorted by account text and asset."""
     a = tables.account.c
@@ -120,20 +156,22 @@ def balances(
     if asset is not None:
         where.append(a.asset == asset)
     named = (a.code, a.owner, a.asset)
-    if on is None:
+    if on is None and known_at is None:
         where.append(tables.balance.c.seq > 0)
         statement = sa.select(*named, tables.balance.c.posted).select_from(_account_balance()).where(*where)
     else:
-        where.append(tables.posting.c.effective_on <= on)
+        where += _counting(on, known_at)
         total = _sum(_signed()).label("posted")
         statement = sa.select(*named, total).select_from(_account_posting()).where(*where).group_by(*named)
     found = [_on_one_side(AccountRef(*ref), posted) for *ref, posted in connection.execute(statement)]
     return sorted(found, key=lambda b: (str(b.account), b.account.asset))
 
 
-def trial_balance(connection: sa.Connection, book_id: str, *, on: date | None = None) -> list[AccountBalance]:
+def trial_balance(
+    connection: sa.Connection, book_id: str, *, on: date | None = None, known_at: int | None = None
+) -> list[AccountBalance]:
     """Every account with postings; debits and credits of each asset are equal, or the record is broken."""
-    found = balances(connection, book_id, on=on)
+    found = balances(connection, book_id, on=on, known_at=known_at)
     sums: dict[str, int] = defaultdict(int)
     for account in found:
         sums[account.account.asset] += account.signed
@@ -143,9 +181,18 @@ def trial_balance(connection: sa.Connection, book_id: str, *, on: date | None = 
 
 
 def statement(
-    connection: sa.Connection, book_id: str, account: AccountRef, *, after_seq: int = 0, limit: int | None = None
+    connection: sa.Connection,
+    book_id: str,
+    account: AccountRef,
+    *,
+    after_seq: int = 0,
+    before_seq: int | None = None,
+    limit: int | None = None,
 ) -> list[StatementLine]:
-    """The account's postings in booking order from the one after `after_seq`; refuses `account-unknown`."""
+    """The account's postings in booking order from the one after `after_seq`; refuses `account-unknown`.
+
+    With `before_seq`, the newest first, from the one before it down to the one after `after_seq`.
+    """
     a, p, e = tables.account.c, tables.posting.c, tables.entry.c
     account_id = connection.scalar(
         sa.select(a.account_id).where(
@@ -158,9 +205,42 @@ def statement(
         sa.select(p.seq, p.n, p.effective_on, e.booked_at, e.purpose, p.debit, p.credit, p.balance_after, e.fact_key)
         .join_from(tables.posting, tables.entry, sa.and_(e.book_id == p.book_id, e.n == p.n))
         .where(p.book_id == book_id, p.account_id == account_id, p.seq > after_seq)
-        .order_by(p.seq)
     )
+    query = query.order_by(p.seq) if before_seq is None else query.where(p.seq < before_seq).order_by(p.seq.desc())
     return [StatementLine(*row) for row in connection.execute(query if limit is None else query.limit(limit))]
+
+
+def standings(
+    connection: sa.Connection, book_id: str, account: AccountRef | None = None, numbers: Collection[int] = ()
+) -> list[Standing]:
+    """How accounts stand now: the one named, or all that the entries with these numbers moved; sorted."""
+    a, b, p = tables.account.c, tables.balance.c, tables.posting.c
+    columns = (a.code, a.owner, a.asset, b.posted, b.held_debit, b.held_credit, b.minimum, b.maximum, b.closed)
+    query = sa.select(*columns).select_from(_account_balance()).where(a.book_id == book_id)
+    if account is not None:
+        query = query.where(a.code == account.code, a.owner == account.owner, a.asset == account.asset)
+    else:
+        moved = sa.select(p.account_id).where(p.book_id == book_id, bulk.among(connection, p.n, numbers))
+        query = query.where(a.account_id.in_(moved))
+    found = [Standing(AccountRef(*row[:3]), *row[3:]) for row in connection.execute(query)]
+    return sorted(found, key=lambda s: (str(s.account), s.account.asset))
+
+
+def balances_after(
+    connection: sa.Connection, book_id: str, numbers: Collection[int]
+) -> dict[int, dict[AccountRef, int]]:
+    """For each of these entries, the signed balance that it left on each account it moved."""
+    a, p = tables.account.c, tables.posting.c
+    query = (
+        sa.select(p.n, a.code, a.owner, a.asset, p.balance_after)
+        .select_from(_account_posting())
+        .where(p.book_id == book_id, bulk.among(connection, p.n, numbers))
+        .order_by(p.n, p.line)
+    )
+    after: dict[int, dict[AccountRef, int]] = defaultdict(dict)
+    for n, code, owner, asset, balance_after in connection.execute(query) if numbers else ():
+        after[n][AccountRef(code, owner, asset)] = balance_after
+    return after
 
 
 def lines_of_owner(
@@ -205,6 +285,14 @@ def entries(
     return _entries(connection, book_id, query.order_by(e.n.desc() if newest_first else e.n))
 
 
+def entry_numbered(connection: sa.Connection, book_id: str, n: int) -> PostedEntry:
+    """The entry with this number; refuses `entry-number-unknown`."""
+    found = entries(connection, book_id, first_n=n, limit=1)
+    if not found or found[0].n != n:
+        raise Refusal("entry-number-unknown", n=n)
+    return found[0]
+
+
 def entry_count(connection: sa.Connection, book_id: str) -> int:
     """The number of entries, genesis included: the next one's number."""
     return connection.scalar(sa.select(tables.head.c.next_n).where(tables.head.c.book_id == book_id)) or 0
@@ -241,6 +329,7 @@ def _entries(connection: sa.Connection, book_id: str, query: sa.Select[Any]) -> 
             approvals=tuple(row.approvals or ()),
             reverses=row.reverses,
             lines=tuple(lines[row.n]),
+            details=row.details or {},
         )
         for row in rows
     ]
@@ -272,6 +361,12 @@ def _account_posting() -> sa.Join:
 
 def _signed() -> sa.ColumnElement[int]:
     return tables.posting.c.debit - tables.posting.c.credit
+
+
+def _counting(on: date | None, known_at: int | None) -> list[sa.ColumnElement[bool]]:
+    p = tables.posting.c
+    dated = [] if on is None else [p.effective_on <= on]
+    return dated if known_at is None else [*dated, p.n <= known_at]
 
 
 def _sum(amount: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
