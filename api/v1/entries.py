@@ -10,7 +10,7 @@ from api.posting import Connection, post_each, post_linked
 from api.refusals import sentence, status
 from api.v1 import examples
 from api.v1.answers import REPLAYED
-from api.v1.recording import NamedBook, RecordRoute, answer_one, asked_by, entry_of, is_of_values
+from api.v1.recording import NamedBook, RecordRoute, answer_one, asked_by, entry_of, is_of_values, with_key
 from api.v1.schemas.books import (
     AccountStanding,
     BalanceAfter,
@@ -163,7 +163,7 @@ def _checked(book: Book, items: Sequence[JournalEntry | Refusal]) -> Sequence[Jo
     with book.read() as connection:
         lacking = {name: approvals.why_not_given(connection, book.book_id, name, now=now) for name in named}
     return [
-        next((why for name in item.approvals if (why := lacking[name])), item)
+        next((with_key(why, item.key) for name in item.approvals if (why := lacking[name])), item)
         if isinstance(item, JournalEntry)
         else item
         for item in items

@@ -52,6 +52,12 @@ def refusals(operation: str) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
+def place_of(code: str) -> tuple[str, bool] | None:
+    """The operation under which a refusal is documented, and whether it is an entry's own result there."""
+    row = _read("refusals.json").get(code)
+    return None if row is None else (row["operation"], row.get("alone", False))
+
+
 def problem_of(refusal: Refusal, instance: str) -> dict[str, Any]:
     """The problem document of a refusal, in English."""
     return {
