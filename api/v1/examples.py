@@ -5,7 +5,7 @@ be run on a fresh book. `refusals.json` holds the facts of every refusal that th
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -15,6 +15,7 @@ from api.refusals import sentence, status
 from api.v1.schemas import Problem
 from ledger.errors import Refusal
 
+_BELOW = "/v1/books/"
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -43,6 +44,11 @@ def answers(operation: str) -> Responses:
     return responses
 
 
+def all_runs() -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """Every operation with its path, status and runs, in an order in which they run on a fresh book."""
+    return list(_read("examples.json").items())
+
+
 def refusals(operation: str) -> Mapping[str, Mapping[str, Any]]:
     """The facts of each refusal that is documented for an operation."""
     found: dict[str, Mapping[str, Any]] = {}
@@ -68,6 +74,19 @@ def problem_of(refusal: Refusal, instance: str) -> dict[str, Any]:
         "facts": dict(refusal.facts),
         "instance": instance,
     }
+
+
+def restore(document: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document with the members of examples that are null: the framework leaves them out."""
+    for path, methods in document["paths"].items():
+        for described in methods.values() if path.startswith(_BELOW) else ():
+            [operation] = [name for name, _ in all_runs() if described["operationId"].startswith(f"{name}_v1")]
+            for status_code, answer in answers(operation).items():
+                for media_type, content in answer["content"].items():
+                    described["responses"][str(status_code)]["content"][media_type]["examples"] = content["examples"]
+            if "requestBody" in described:
+                described["requestBody"]["content"]["application/json"]["examples"] = requests(operation)
+    return document
 
 
 def _of_one(refusal: Refusal) -> dict[str, Any]:
