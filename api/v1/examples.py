@@ -5,7 +5,7 @@ be run on a fresh book. `refusals.json` holds the facts of every refusal that th
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -56,6 +56,11 @@ def refusals(operation: str) -> Mapping[str, Mapping[str, Any]]:
         if row["operation"] == operation:
             found[code] = row["facts"]
     return found
+
+
+def documented() -> Collection[str]:
+    """The code of every refusal that is documented for some operation."""
+    return list(_read("refusals.json"))
 
 
 def place_of(code: str) -> tuple[str, bool] | None:

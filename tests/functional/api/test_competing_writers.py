@@ -23,13 +23,14 @@ from api.demo.stage import Stage
 from api.demo.story import BEGINS_ON
 from api.identity.service import open_session_for
 from ledger import balances
+from ledger import writer as ledger_writer
 from ledger.accounts import AccountRef
 from ledger.book import Book
 from ledger.errors import Refusal
 from ledger.facts import Note
 from ledger.state import Request
 from ledger.writer import GroupWriter
-from tests.api_kit import ORIGIN, Desk, settings_of
+from tests.api_kit import ORIGIN, Desk, code_of, settings_of
 from tests.entries import paid as paid_entry
 from tests.entries import post
 from tests.oracle import check_everything
@@ -137,6 +138,28 @@ def test_a_server_killed_in_the_middle_of_a_batch_posts_the_rest_when_the_reques
         assert balances.balance(connection, "main", HOT) == 5 * size
     check_everything(book)
     book.engine.dispose()
+
+
+def test_a_book_with_too_much_waiting_says_when_to_come_again(record: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    posting, go_on, whole = threading.Event(), threading.Event(), ledger_writer.post_requests
+
+    def slow(*stated: Any, **more: Any) -> Any:
+        posting.set()
+        assert go_on.wait(60)
+        return whole(*stated, **more)
+
+    monkeypatch.setattr(ledger_writer, "MAX_WAITING", 2)
+    monkeypatch.setattr(ledger_writer, "post_requests", slow)
+    writer = record.wiring.writer
+    waiting = [writer.submit(Request([paid_entry("k1", 5)]))]
+    assert posting.wait(60)
+    waiting += [writer.submit(Request([paid_entry(key, 5)])) for key in ("k2", "k3")]
+    refused = record.post(ENTRIES, who="nadia", json=entries(paid("k4", 5)), key="the-same-key")
+    assert (refused.status_code, code_of(refused), refused.headers["retry-after"]) == (503, "book-is-busy", "1")
+    go_on.set()
+    assert [each.result(timeout=60)[0].key for each in waiting] == ["k1", "k2", "k3"]  # type: ignore[index]  # no refusals
+    again_sent = record.post(ENTRIES, who="nadia", json=entries(paid("k4", 5)), key="the-same-key")
+    assert again_sent.json()["results"][0]["result"] == "posted"
 
 
 def test_what_is_submitted_while_the_writer_closes_is_answered_or_refused(sqlite_book: Book) -> None:

@@ -130,7 +130,7 @@ def malformed() -> Iterator[tuple[str, bytes, str]]:
     yield "no JSON", b"{", "request-malformed"
     yield "a list", b"[]", "request-malformed"
     yield "no entries", b'{"entries": []}', "request-malformed"
-    yield "Latin-1", changed('"test"', '"caf\u00e9"').decode().encode("latin-1"), "request-malformed"
+    yield "Latin-1", changed('"test"', '"\u00e9"').decode().encode("latin-1"), "request-malformed"
     yield "UTF-16", good.encode("utf-16"), "request-malformed"
     yield "a byte order mark", b"\xef\xbb\xbf" + good.encode(), "request-malformed"
     yield "a member twice", changed('"key": "k1"', '"key": "k1", "key": "k2"'), "request-malformed"

@@ -8,6 +8,7 @@ from ledger.errors import Refusal
 from tests.api_kit import Desk
 from tests.functional.api.refusal_cases import CASES, outcome_of, prepared, refusal_in, settled
 from tests.record_kit import record_of
+from tests.refusals_page import PAGE, page
 
 UNREACHABLE = {
     "actor-malformed": "the actor is who is logged in",
@@ -49,6 +50,8 @@ def test_every_refusal_of_the_decision_has_a_request_that_provokes_it() -> None:
 
 
 def test_every_documented_refusal_has_a_request_and_every_request_is_documented() -> None:
-    assert sorted(code for code in CASES if examples.place_of(code) is None) == []
-    operations = {place[0] for code in CASES if (place := examples.place_of(code))}
-    assert sorted({code for each in operations for code in examples.refusals(each)} - CASES.keys()) == []
+    assert sorted(examples.documented()) == sorted(CASES)
+
+
+def test_the_page_of_refusals_is_as_make_docs_writes_it() -> None:
+    assert PAGE.read_text("utf-8") == page()
