@@ -29,8 +29,9 @@ bench: $(V)/.development ## measure, print and store docs/benchmarks.md
 audit: $(V)/.runtime ## audit the rows of the demo book and its published log
 	@$(V)/bxl audit
 
-docs: $(V)/.development ## render the worked books into docs/books
+docs: $(V)/.development ## render the worked books into docs/books, and docs/refusals.md
 	@$(V)/python -m tests.worked
+	@$(V)/python -m tests.refusals_page
 
 lock: $(V)/uv ## write both lock files again from pyproject.toml
 	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock

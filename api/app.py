@@ -4,15 +4,21 @@ Every route is `def` and runs in the thread pool; the middlewares are ASGI. `/lo
 bundles and checkpoints of the transparency log.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from fastapi.staticfiles import StaticFiles
+from typing_extensions import override
 
 from api import operations
 from api.bootstrap import Wiring
 from api.errors import add_problem_handlers, problem_response
 from api.security import BodyLimit, FailureGuard, HeadAsGet, OriginCheck, RefusalResponse, SecurityHeaders
+from api.v1 import examples
 from api.v1.router import router as v1_router
 from api.webhooks import mollie
 
@@ -28,13 +34,14 @@ def build_app(
     Under `evidence_paths` papers are sent, so that a body there may be larger.
     """
     settings = wiring.settings
-    app = FastAPI(
+    app = _Application(
         title="BXL Invest",
         version=version("bxl-invest"),
         description=_DESCRIPTION,
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        lifespan=_posting_to_the_end,
     )
     app.state.wiring = wiring
     add_problem_handlers(app)
@@ -50,6 +57,23 @@ def build_app(
     app.add_middleware(OriginCheck, origin=settings.origin, exempt=(WEBHOOKS,), refuse=refuse)
     app.add_middleware(SecurityHeaders, is_https=settings.is_https)
     return app
+
+
+class _Application(FastAPI):
+    """The framework's application, with an OpenAPI document whose examples are whole."""
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = examples.restore(super().openapi())
+        return self.openapi_schema
+
+
+@asynccontextmanager
+async def _posting_to_the_end(app: FastAPI) -> AsyncIterator[None]:
+    """When the server stops, what waits to be posted is posted first."""
+    yield
+    await run_in_threadpool(app.state.wiring.close)
 
 
 _DESCRIPTION = """

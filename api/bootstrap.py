@@ -10,6 +10,7 @@ This is the only place that knows which function handles which topic and which j
 import os
 import secrets
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ from ledger.payments.rail import PaymentRail
 from ledger.payments.service import configure_payments
 from ledger.storage.engine import is_missing, open_engine
 from ledger.storage.keys import KeyRing, make_wrapping_key, read_wrapping_key
+from ledger.writer import GroupWriter
 
 CALL_SECONDS = 5.0
 _WRAPPING_KEY = "wrapping.key"
@@ -57,6 +59,20 @@ class Wiring:
     _calls: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="provider-call"), repr=False
     )
+    _writers: list[GroupWriter] = field(default_factory=list, repr=False)
+    _beginning: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def writer(self) -> GroupWriter:
+        """The group writer of this process, begun when it is first asked for."""
+        with self._beginning:
+            if not self._writers:
+                self._writers.append(GroupWriter(self.book))
+            return self._writers[0]
+
+    def close(self) -> None:
+        """Post what waits; what comes after is refused (`book-is-closing`)."""
+        self.writer.close()
 
     def send_call_now(self, subject: str) -> bool:
         """Right after a commit: make the provider call of one payment or refund, waiting five seconds at most.

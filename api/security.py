@@ -5,6 +5,7 @@ The middlewares are plain ASGI so that they cost no thread. A form post is accep
 bring no ambient authority and need no such check.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +22,9 @@ COOKIE = "bxl_session"
 MAX_BODY_BYTES = 1_048_576
 MAX_EVIDENCE_BYTES = 8 * MAX_BODY_BYTES
 """What fits a scanned judgment; it is hashed and not kept."""
+MAX_ENTRIES_BYTES = 16 * MAX_BODY_BYTES
+"""What fits 10,000 journal entries of a dozen lines."""
+_ENTRIES = re.compile(r"/v1/books/[^/]+/entries")
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -179,13 +183,18 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
             await self.app(scope, receive, send)
             return
-        limit = MAX_EVIDENCE_BYTES if scope["path"].startswith(self.evidence_paths) else MAX_BODY_BYTES
+        limit = self._limit(scope["path"])
         body = await self._read(scope, receive, limit)
         if body is None:
             response = self.refuse(Request(scope), Refusal("body-too-large", limit_bytes=limit))
             await response(scope, receive, send)
             return
         await self.app(scope, _replay(body, receive), send)
+
+    def _limit(self, path: str) -> int:
+        if _ENTRIES.fullmatch(path):
+            return MAX_ENTRIES_BYTES
+        return MAX_EVIDENCE_BYTES if path.startswith(self.evidence_paths) else MAX_BODY_BYTES
 
     async def _read(self, scope: Scope, receive: Receive, limit: int) -> bytes | None:
         declared = Headers(scope=scope).get("content-length", "0")

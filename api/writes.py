@@ -53,6 +53,11 @@ def is_idempotency_key(text: str) -> bool:
 IdempotencyKey = Annotated[str, Depends(idempotency_key)]
 
 
+def key_of(actor: str, key: str) -> str:
+    """Under which the answer to this actor's request is kept: another person's key is another key."""
+    return f"{actor}:{key}"
+
+
 def write_once(
     book: Book,
     *,
@@ -62,7 +67,7 @@ def write_once(
     do: Callable[[UnitOfWork], Mapping[str, JSON]],
 ) -> Answer:
     """Do it and keep the answer, or give the kept answer; refuses `idempotency-key-reused` for another request."""
-    own_key, body_hash = f"{actor}:{key}", _digest(book, request)
+    own_key, body_hash = key_of(actor, key), digest_of(book, request)
     try:
         with book.unit_of_work(actor=actor) as uow:
             if kept := requests.recall(uow.connection, uow.book_id, own_key, actor=actor, body_hash=body_hash):
@@ -70,7 +75,7 @@ def write_once(
             outcome = do(uow)
             uow.remember(own_key, body_hash=body_hash, outcome={"done": outcome})
     except Refusal as refusal:
-        _keep_refusal(book, actor, own_key, body_hash, refusal)
+        keep_refusal(book, actor, own_key, body_hash, refusal)
         raise
     except AnsweredMeanwhile:
         kept = _answer_of_the_other(book, actor, own_key, body_hash)
@@ -80,7 +85,7 @@ def write_once(
     return Answer(outcome, replayed=False)
 
 
-def _digest(book: Book, request: Mapping[str, JSON]) -> bytes:
+def digest_of(book: Book, request: Mapping[str, JSON]) -> bytes:
     """A request's fingerprint under the book's key: what a person wrote can't be guessed from it."""
     with book.read() as connection:
         key = book.keys.key_for(connection, BOOK_OWNER)
@@ -96,13 +101,13 @@ def _again(kept: Mapping[str, JSON]) -> Answer:
 class KeptRefusal(Refusal):
     """The refusal that an earlier request with this key got."""
 
-    def __init__(self, kept: Mapping[str, JSON]) -> None:
+    def __init__(self, kept: Mapping[str, object]) -> None:
         facts = kept["facts"]
         assert isinstance(facts, Mapping)
         super().__init__(str(kept["refused"]), **cast("dict[str, Fact]", dict(facts)))
 
 
-def _keep_refusal(book: Book, actor: str, own_key: str, body_hash: bytes, refusal: Refusal) -> None:
+def keep_refusal(book: Book, actor: str, own_key: str, body_hash: bytes, refusal: Refusal) -> None:
     """Keep it, unless it is the kept one or says that the key belongs to another request."""
     if isinstance(refusal, KeptRefusal) or refusal.code == "idempotency-key-reused":
         return

@@ -85,6 +85,19 @@ def require(work: Work, approval_id: str, action: str, body: Mapping[str, JSON])
     _refuse_expired(work, approval)
 
 
+def why_not_given(connection: sa.Connection, book_id: str, approval_id: str, *, now: datetime) -> Refusal | None:
+    """Why nothing can rest on this approval, whatever it is for: `approval-unknown`, `-not-given`, `-expired`."""
+    approval = find(connection, book_id, approval_id)
+    if approval is None:
+        return Refusal("approval-unknown", approval=approval_id)
+    if approval.approver is None:
+        return Refusal("approval-not-given", approval=approval_id, action=approval.action)
+    if now >= approval.expires_at:
+        expired_on = approval.expires_at.date().isoformat()
+        return Refusal("approval-expired", approval=approval_id, expired_on=expired_on)
+    return None
+
+
 def pending(connection: sa.Connection, book_id: str, *, now: datetime | None = None) -> list[Approval]:
     """Requests that nobody answered yet, oldest first; with `now`, without those that have expired."""
     where = [approval_request.c.book_id == book_id, approval_given.c.approver.is_(None)]

@@ -36,6 +36,19 @@ class AccountBalance:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """An account as it stands: signed balance, what open holds reserve on each side, limits of the signed balance."""
+
+    account: AccountRef
+    posted: int
+    held_debit: int
+    held_credit: int
+    minimum: int | None
+    maximum: int | None
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StatementLine:
     """One posting of an account, in booking order; `balance` is signed and follows it."""
 
@@ -167,11 +180,12 @@ def statement(
     account: AccountRef,
     *,
     after_seq: int = 0,
+    before_seq: int | None = None,
     limit: int | None = None,
     known_at: int | None = None,
 ) -> list[StatementLine]:
     """The account's postings in booking order from the one after `after_seq`, as known at the entry with number
-    `known_at`; refuses `account-unknown`.
+    `known_at`; with `before_seq`, the newest first, from the one before it down. Refuses `account-unknown`.
     """
     p, e = tables.posting.c, tables.entry.c
     account_id = account_id_of(connection, book_id, account)
@@ -181,11 +195,44 @@ def statement(
         sa.select(p.seq, p.n, p.effective_on, e.booked_at, e.purpose, p.debit, p.credit, p.balance_after, e.fact_key)
         .join_from(tables.posting, tables.entry, sa.and_(e.book_id == p.book_id, e.n == p.n))
         .where(p.book_id == book_id, p.account_id == account_id, p.seq > after_seq)
-        .order_by(p.seq)
     )
     if known_at is not None:
         query = query.where(p.seq <= last_seq(connection, book_id, account_id, known_at))
+    query = query.order_by(p.seq) if before_seq is None else query.where(p.seq < before_seq).order_by(p.seq.desc())
     return [StatementLine(*row) for row in connection.execute(query if limit is None else query.limit(limit))]
+
+
+def standings(
+    connection: sa.Connection, book_id: str, account: AccountRef | None = None, numbers: Collection[int] = ()
+) -> list[Standing]:
+    """How accounts stand now: the one named, or all that the entries with these numbers moved; sorted."""
+    a, b, p = tables.account.c, tables.balance.c, tables.posting.c
+    columns = (a.code, a.owner, a.asset, b.posted, b.held_debit, b.held_credit, b.minimum, b.maximum, b.closed)
+    query = sa.select(*columns).select_from(_account_balance()).where(a.book_id == book_id)
+    if account is not None:
+        query = query.where(a.code == account.code, a.owner == account.owner, a.asset == account.asset)
+    else:
+        moved = sa.select(p.account_id).where(p.book_id == book_id, bulk.among(connection, p.n, numbers))
+        query = query.where(a.account_id.in_(moved))
+    found = [Standing(AccountRef(*row[:3]), *row[3:]) for row in connection.execute(query)]
+    return sorted(found, key=lambda s: (str(s.account), s.account.asset))
+
+
+def balances_after(
+    connection: sa.Connection, book_id: str, numbers: Collection[int]
+) -> dict[int, dict[AccountRef, int]]:
+    """For each of these entries, the signed balance that it left on each account it moved."""
+    a, p = tables.account.c, tables.posting.c
+    query = (
+        sa.select(p.n, a.code, a.owner, a.asset, p.balance_after)
+        .select_from(_account_posting())
+        .where(p.book_id == book_id, bulk.among(connection, p.n, numbers))
+        .order_by(p.n, p.line)
+    )
+    after: dict[int, dict[AccountRef, int]] = defaultdict(dict)
+    for n, code, owner, asset, balance_after in connection.execute(query) if numbers else ():
+        after[n][AccountRef(code, owner, asset)] = balance_after
+    return after
 
 
 def lines_of_owner(
@@ -228,6 +275,14 @@ def entries(
     e = tables.entry.c
     query = sa.select(tables.entry).where(e.book_id == book_id, e.n >= first_n).limit(limit)
     return _entries(connection, book_id, query.order_by(e.n.desc() if newest_first else e.n))
+
+
+def entry_numbered(connection: sa.Connection, book_id: str, n: int) -> PostedEntry:
+    """The entry with this number; refuses `entry-number-unknown`."""
+    found = entries(connection, book_id, first_n=n, limit=1)
+    if not found or found[0].n != n:
+        raise Refusal("entry-number-unknown", n=n)
+    return found[0]
 
 
 def entry_count(connection: sa.Connection, book_id: str) -> int:

@@ -46,6 +46,7 @@ class GroupWriter:
         self._waiting: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
         self._closed = False
         self._connection: sa.Connection | None = None  # kept between groups: fetching one costs as much as a statement
+        self._door = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"writer-{book.book_id}", daemon=True)
         self._thread.start()
 
@@ -54,13 +55,14 @@ class GroupWriter:
 
         Refuses `book-is-busy` where 20,000 requests wait already, and `book-is-closing` after `close`.
         """
-        if self._closed:
-            raise Refusal("book-is-closing", book=self._book.book_id)
         answer: Future[Result] = Future()
-        try:
-            self._waiting.put_nowait((request, answer))
-        except queue.Full:
-            raise Refusal("book-is-busy", book=self._book.book_id, retry_after_seconds=1) from None
+        with self._door:  # nothing may come in behind the end
+            if self._closed:
+                raise Refusal("book-is-closing", book=self._book.book_id)
+            try:
+                self._waiting.put_nowait((request, answer))
+            except queue.Full:
+                raise Refusal("book-is-busy", book=self._book.book_id, retry_after_seconds=1) from None
         return answer
 
     def post(self, request: Request) -> Result:
@@ -69,8 +71,10 @@ class GroupWriter:
 
     def close(self) -> None:
         """Post what waits, then end."""
-        self._closed = True
-        self._waiting.put(None)
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:

@@ -223,7 +223,9 @@ def _check_holds(rows):
 
 def _check_periods(rows):
     """Periods follow each other; lateness is what was closed when an entry was booked; kept balances are sums."""
-    closed = []
+    closed, restated = [], defaultdict(set)
+    for p in rows["posting"]:
+        restated[p.n].add(p.restates)
     for e in rows["entry"]:
         if e.type == "period/1":
             [period] = [p for p in rows["period"] if p.n == e.n]
@@ -234,7 +236,7 @@ def _check_periods(rows):
         elif e.type == "posting/1":
             late = next((until for until in closed if until >= e.effective_on), None)
             assert (e.details or {}).get("restates") == (late.isoformat() if late else None)
-            assert {p.restates for p in rows["posting"] if p.n == e.n} == {late}
+            assert restated[e.n] == {late}
     assert [p.until_on for p in rows["period"]] == closed
     assert rows["head"][0].closed_on == (closed[-1] if closed else None)
     numbers = {p.until_on: p.n for p in rows["period"]}

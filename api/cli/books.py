@@ -174,14 +174,25 @@ def trial_balance_command(
 @click.command(name="statement")
 @click.argument("account")
 @click.option("--asset", default=EUR.code, show_default=True)
+@click.option("--after", type=click.IntRange(min=0, max=2**53), default=0, help="Begin after this sequence number.")
+@click.option("--limit", type=click.IntRange(min=1, max=2**53), help="Print at most so many lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, amounts in minor units.")
 @book_options
-def statement_command(account: str, asset: str, *, as_json: bool, database: str | None, book: str | None) -> None:
-    """Print the postings of ACCOUNT (such as 489100:c17) in booking order."""
+def statement_command(
+    account: str,
+    asset: str,
+    after: int,
+    limit: int | None,
+    *,
+    as_json: bool,
+    database: str | None,
+    book: str | None,
+) -> None:
+    """Print the postings of ACCOUNT (such as 489100:c17) in booking order; the next page is after the last number."""
     opened = open_book(settings_for(database, book))
     ref = AccountRef.parse(account, asset)
     with opened.read() as connection:
-        lines = statement(connection, opened.book_id, ref)
+        lines = statement(connection, opened.book_id, ref, after_seq=after, limit=limit)
     if as_json:
         click.echo(json.dumps([_statement_line(line) for line in lines]))
         return

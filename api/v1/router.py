@@ -7,6 +7,8 @@ from api.v1 import (
     books,
     business_date,
     documents,
+    entries,
+    holds,
     loans,
     offers,
     payments,
@@ -33,6 +35,8 @@ for resource in (
     approvals,
     transfer_orders,
     business_date,
+    entries,
+    holds,
     books,
 ):
     router.include_router(resource.router)

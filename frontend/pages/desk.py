@@ -24,7 +24,7 @@ from contracts.pledges.queries import pledges_in
 from contracts.servicing import payouts
 from frontend.forms import Form
 from frontend.rendering import render
-from ledger import approvals, balances, periods, years
+from ledger import approvals, balances, limits, periods, years
 from ledger.approvals import Approval
 from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
@@ -153,6 +153,8 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             until_on = last_day(approval)
             assert until_on is not None
             periods.close_period(uow, until_on=until_on, approval_id=approval_id)
+        case limits.LIMITS_CHANGE:
+            limits.change_limits(uow, limits.approved_limits(approval), approval_id=approval_id)
         case other:
             raise InvariantError(f"nobody does {other} from the desk")
 
@@ -162,15 +164,26 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
     first = about[0] if about else ""
     is_loan = first.startswith(LOAN_REFERENCE)
     key = "disburse-loan" if is_loan else "payout" if first.startswith(PAYOUT_REFERENCE) else approval.action
+    if approval.body.get("closed") is True:
+        key = "account-close"
     return ApprovalLine(
         approval=approval,
         key=f"operations.approval-{key}",
-        subject=titles.get(first.removeprefix(LOAN_REFERENCE), ""),
+        subject=titles.get(first.removeprefix(LOAN_REFERENCE), "") or _account(approval),
         ends_on=last_day(approval),
         amount_cents=_amount(approval),
         asked_by=names[approval.requested_by],
         is_own=approval.requested_by == operator.party_id,
     )
+
+
+def _account(approval: Approval) -> str:
+    """The account whose limits the approval changes, with floor and ceiling, if that is what it is for."""
+    if approval.action != limits.LIMITS_CHANGE:
+        return ""
+    asked = limits.approved_limits(approval)
+    floor, ceiling = ("-" if limit is None else limit for limit in (asked.floor, asked.ceiling))
+    return f"{asked.account} {asked.account.asset}: {floor} / {ceiling}"
 
 
 def _amount(approval: Approval) -> int | None:

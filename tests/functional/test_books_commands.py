@@ -128,6 +128,8 @@ def test_balances_on_a_date_and_the_statement_of_an_account(bxl: Bxl, tmp_path: 
         (1, "2026-03-01", 500, -500),
         (2, "2026-01-01", 300, -800),
     ]
+    assert answer(bxl("statement", "489100:c17", "--json", "--limit", "1")) == rows[:1]
+    assert answer(bxl("statement", "489100:c17", "--json", "--after", "1")) == rows[1:]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Log-in, registration, approvals, transfer orders, the business date and the books in the JSON API."""
+"""Log-in, registration, approvals, transfer orders, the business date and receipts in the JSON API."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -110,55 +110,6 @@ class MoveDate(RequestBody):
     """Move the sandbox's date forward."""
 
     to_on: date
-
-
-class Balance(Resource):
-    """One account's balance, on one side."""
-
-    account: str
-    asset: str
-    debit: Cents
-    credit: Cents
-
-
-class StatementLine(Resource):
-    """One posting of an account, in booking order; `balance` is signed, debits minus credits."""
-
-    seq: int
-    entry: int
-    effective_on: date
-    booked_at: datetime
-    purpose: str
-    debit: Cents
-    credit: Cents
-    balance: int
-    key: str
-
-
-class EntryLine(Resource):
-    """One line of a journal entry."""
-
-    line: int
-    account: str
-    asset: str
-    debit: Cents
-    credit: Cents
-
-
-class Entry(Resource):
-    """A journal entry as it stands."""
-
-    n: int
-    type: str
-    effective_on: date | None
-    booked_at: datetime
-    purpose: str | None
-    key: str | None
-    evidence: str | None
-    actor: str
-    approvals: list[str]
-    reverses: int | None
-    lines: list[EntryLine]
 
 
 class Receipt(Resource):

@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from api.bootstrap import create_book, open_book, wire_book
 from api.demo.stage import Stage
 from api.demo.story import BEGINS_ON, OVEN
 from api.rails.sandbox.server import SandboxServer
 from frontend.site import build_site
+from ledger.clock import FixedClock
 from tests.api_kit import Desk, settings_of
 from tests.oracle import check_everything
+from tests.record_kit import record_desk
 
 
 @pytest.fixture(scope="session")
@@ -48,5 +51,15 @@ def desk(
     wiring.sandbox.set_date(BEGINS_ON)
     wiring.sandbox.drop_webhooks()
     yield Desk(wiring, Stage(wiring, dict(parties), dict(offers)), build_site(wiring))
+    wiring.close()
     check_everything(wiring.book)
     wiring.book.engine.dispose()
+
+
+@pytest.fixture
+def record(engine: sa.Engine, clock: FixedClock, tmp_path: Path) -> Iterator[Desk]:
+    """The cast on a fresh book on either database, for the resources of the record."""
+    desk = record_desk(engine, clock, tmp_path / "data")
+    yield desk
+    desk.wiring.close()
+    check_everything(desk.wiring.book)

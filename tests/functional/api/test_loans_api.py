@@ -52,9 +52,9 @@ def test_a_loan_is_paid_out_under_four_eyes(desk: Desk, funded: str) -> None:
     confirmed = {"statement_reference": "2026-067", "evidence": SHA}
     desk.post(f"/v1/transfer-orders/{order_id}/confirmation", who="nadia", json=confirmed)
     assert desk.get(path, who="amelie").json()["disbursed_on"] == "2026-03-08"
-    (bank,) = [a for a in desk.get("/v1/books/trial-balance", who="sofia").json() if a["account"] == "550100"]
+    (bank,) = [a for a in desk.get("/v1/books/main/trial-balance", who="sofia").json() if a["account"] == "550100"]
     assert (bank["debit"], bank["credit"]) == (0, 0)
-    lines = desk.get("/v1/books/statement?account=550100", who="sofia").json()
+    lines = desk.get("/v1/books/main/statement?account=550100", who="sofia").json()
     assert [(line["purpose"], line["balance"]) for line in lines] == [
         ("provider-settlement", 2_400_000),
         ("transfer-booked", 0),

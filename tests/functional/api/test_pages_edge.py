@@ -44,8 +44,8 @@ def test_looking_for_an_entry_that_can_not_be_finds_none(desk: Desk, find: str) 
 @pytest.mark.parametrize(
     ("who", "path"),
     [
-        ("sofia", f"/v1/books/entries?first_n={BEYOND}"),
-        ("sofia", f"/v1/books/statement?account=550100&after_seq={BEYOND}"),
+        ("sofia", f"/v1/books/main/entries?first_n={BEYOND}"),
+        ("sofia", f"/v1/books/main/statement?account=550100&after_seq={BEYOND}"),
         ("amelie", f"/v1/receipts?before_n={BEYOND}"),
         ("amelie", f"/v1/receipts/{BEYOND}/2.pdf"),
     ],

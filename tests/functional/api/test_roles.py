@@ -26,8 +26,8 @@ READS = [
     ("/v1/loans", {"nadia", "sofia"}),
     ("/v1/transfer-orders", {"nadia", "sofia"}),
     ("/v1/approvals", {"nadia", "sofia"}),
-    ("/v1/books/trial-balance", {"nadia", "sofia"}),
-    ("/v1/books/entries", {"nadia", "sofia"}),
+    ("/v1/books/main/trial-balance", {"nadia", "sofia"}),
+    ("/v1/books/main/entries", {"nadia", "sofia"}),
     ("/v1/documents", {"amelie", "velo", "nadia", "sofia"}),
     ("/v1/receipts", {"amelie", "velo", "nadia", "sofia"}),
 ]
