@@ -112,7 +112,8 @@ def write_decision(connection: sa.Connection, book_id: str, decision: Decision) 
     if decision.block is None:
         return
     opened, changed = decision.opened, decision.changed
-    limits = [a for a in changed if a.version > 1]
+    moved, limited = [a for a in changed if a.version == 1], [a for a in changed if a.version > 1]
+    both = _MOVED + _LIMITS  # in one statement: the table checks every row between two
     changes: list[Inserts | Updates] = [
         Inserts(tables.entry, EntryRow._fields, decision.entries),
         Inserts(tables.asset, AssetRow._fields, decision.assets),
@@ -126,8 +127,8 @@ def write_decision(connection: sa.Connection, book_id: str, decision: Decision) 
         Inserts(tables.finding, FindingRow._fields, decision.findings),
         Inserts(tables.request, RequestRow._fields, decision.requests),
         Inserts(tables.balance, _BALANCE, [_values(a, _BALANCE) for a in opened]),
-        Updates(tables.balance, "account_id", _MOVED, [(*_values(a, _MOVED), a.account_id) for a in changed]),
-        Updates(tables.balance, "account_id", _LIMITS, [(*_values(a, _LIMITS), a.account_id) for a in limits]),
+        Updates(tables.balance, "account_id", _MOVED, [(*_values(a, _MOVED), a.account_id) for a in moved]),
+        Updates(tables.balance, "account_id", both, [(*_values(a, both), a.account_id) for a in limited]),
     ]
     seal: list[Inserts | Updates] = [
         Inserts(tables.block, BlockRow._fields, [decision.block]),
