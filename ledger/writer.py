@@ -45,6 +45,7 @@ class GroupWriter:
         self._wait_seconds = wait_seconds
         self._waiting: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
         self._closed = False
+        self._door = threading.Lock()  # nobody comes in behind the end
         self._thread = threading.Thread(target=self._run, name=f"writer-{book.book_id}", daemon=True)
         self._thread.start()
 
@@ -53,13 +54,14 @@ class GroupWriter:
 
         Refuses `book-is-busy` where 20,000 requests wait already, and `book-is-closing` after `close`.
         """
-        if self._closed:
-            raise Refusal("book-is-closing", book=self._book.book_id)
         answer: Future[Result] = Future()
-        try:
-            self._waiting.put_nowait((request, answer))
-        except queue.Full:
-            raise Refusal("book-is-busy", book=self._book.book_id, retry_after_seconds=1) from None
+        with self._door:
+            if self._closed:
+                raise Refusal("book-is-closing", book=self._book.book_id)
+            try:
+                self._waiting.put_nowait((request, answer))
+            except queue.Full:
+                raise Refusal("book-is-busy", book=self._book.book_id, retry_after_seconds=1) from None
         return answer
 
     def post(self, request: Request) -> Result:
@@ -68,14 +70,17 @@ class GroupWriter:
 
     def close(self) -> None:
         """Post what waits, then end."""
-        self._closed = True
-        self._waiting.put(None)
+        with self._door:
+            self._closed = True
+            self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:
         expected, group = 1, self._collect(1)
         while group:
-            self._post_group(group)
+            wanted = [job for job in group if job[1].set_running_or_notify_cancel()]  # else its caller has gone
+            if wanted:
+                self._post_group(wanted)
             expected, group = len(group), self._collect(expected)
 
     def _collect(self, expected: int) -> list[_Job]:

@@ -31,6 +31,7 @@ class Faults:
         self.kind, self.at = "", 0
         self.count = self.struck = 0
         self.poison: str | None = None  # statements whose values contain it always fail
+        self.poison_passes = False  # whether the failure looks like one that another try can mend
         self.on_delay: Callable[[], None] = lambda: None
 
     @contextmanager
@@ -96,7 +97,7 @@ class FaultySQLiteCursor(sqlite3.Cursor):
     def _run(self, run, statement, values):
         faults = self.connection.faults
         if faults.is_poisoned(values):
-            raise sqlite3.InternalError("a page is damaged")
+            raise (sqlite3.OperationalError if faults.poison_passes else sqlite3.InternalError)("a page is damaged")
         kind = "" if statement.startswith(("PRAGMA", "ROLLBACK")) else faults.here()
         if kind == "before":
             raise sqlite3.InternalError("it failed")
@@ -142,9 +143,10 @@ class FaultyPostgreSQLCursor(psycopg.Cursor):
     def execute(self, statement, values=None, **options):
         faults = self.connection.faults
         kind = faults.here()
-        if kind == "before" or faults.is_poisoned(values):
+        poisoned = faults.is_poisoned(values)
+        if kind == "before" or (poisoned and not faults.poison_passes):
             super().execute("SELECT 1/0")
-        if kind == "conflict":
+        if kind == "conflict" or poisoned:
             super().execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$")
         if kind == "lost":
             end_backend(self.connection)
