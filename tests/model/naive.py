@@ -14,8 +14,8 @@ LIMITS = {  # smallest and largest signed balance of an account that is opened w
     "020000": (0, None),
     "021000": (None, 0),
 }
-DEBIT_SIDE = {"550100", "020000"}
 TRADING = "588000"
+DEBIT_SIDE = {"550100", "020000", TRADING}
 REUSED = ("idempotency-key-reused", None)
 
 
