@@ -92,7 +92,9 @@ class GroupWriter:
         while len(group) < self._max_group:
             patience_seconds = deadline - time.monotonic() if len(group) < expected else 0
             try:
-                job = self._waiting.get(timeout=patience_seconds) if patience_seconds > 0 else self._waiting.get_nowait()
+                job = (
+                    self._waiting.get(timeout=patience_seconds) if patience_seconds > 0 else self._waiting.get_nowait()
+                )
             except queue.Empty:
                 break
             if job is None:

@@ -1,6 +1,7 @@
 """The parent of a crash run: starts writers, reads what they acknowledge, kills them, starts them again, counts."""
 
 import contextlib
+import itertools
 import os
 import random
 import selectors
@@ -199,7 +200,9 @@ def count(run: Run) -> None:
         per_account[row.account_id] += row.debit - row.credit
         lines[row.account_id] += 1
     report.unbalanced = sum(1 for difference in per_entry.values() if difference)
-    report.drift = sum(1 for row in balances if (row.posted, row.seq) != (per_account[row.account_id], lines[row.account_id]))
+    report.drift = sum(
+        1 for row in balances if (row.posted, row.seq) != (per_account[row.account_id], lines[row.account_id])
+    )
     report.blocks, report.gaps = len(blocks), _gaps([row.n for row in entries], blocks)
     _compare(run, {row.fact_key: row.n for row in entries if row.fact_key}, answers)
     facts = Counter(row.fact_key for row in entries if row.fact_key)
@@ -213,7 +216,7 @@ def count(run: Run) -> None:
 
 def _gaps(numbers: list[int], blocks) -> int:
     missing = len(set(range(len(numbers))) - set(numbers))
-    torn = sum(1 for one, other in zip(blocks, blocks[1:], strict=False) if other.first_n != one.last_n + 1)
+    torn = sum(1 for one, other in itertools.pairwise(blocks) if other.first_n != one.last_n + 1)
     return missing + torn + sum(1 for i, row in enumerate(blocks) if row.block != i)
 
 

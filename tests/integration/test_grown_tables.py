@@ -108,7 +108,7 @@ def test_on_sqlite_no_plan_scans_a_table_or_a_book(make_engine, name: str) -> No
     driver.set_trace_callback(statements.append)  # the pool gives this connection again
     do(book, name, 3)
     driver.set_trace_callback(None)
-    # the plan of an INSERT is what foreign keys would ask if they were owed something; the steps below count what they do
+    # the plan of an INSERT is what foreign keys would ask if something were owed; what they do ask is counted below
     shown = [s for s in statements if re.match(r"\s*(SELECT|UPDATE|WITH)", s)]
     assert len(shown) > 8
     plans = {(row[3], s[:200]) for s in shown for row in driver.execute(f"EXPLAIN QUERY PLAN {s}")}

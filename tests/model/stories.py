@@ -35,7 +35,8 @@ PAIRS = [
 
 def add_trading_account():
     """A chart with a trading account, where it has none."""
-    row = ChartRow(TRADING, dict.fromkeys(("fr", "nl", "en"), "Trading"), Kind.ASSET, Side.DEBIT, False, None, None, True)
+    names = dict.fromkeys(("fr", "nl", "en"), "Trading")
+    row = ChartRow(TRADING, names, Kind.ASSET, Side.DEBIT, personal=False, floor=None, ceiling=None, exchange=True)
     accounts.chart().setdefault(TRADING, row)
 
 

@@ -1,4 +1,4 @@
-"""`make mutate`: run the decision's own tests on every mutant; list the survivors that `docs/mutation.md` doesn't explain.
+"""`make mutate`: run the decision's own tests on every mutant, list survivors that `docs/mutation.md` does not explain.
 
 Each mutant lives in a forked process that imports it in place of the module. A mutant is killed by a failing test, by
 an error on import, or by not coming to an end.
@@ -35,7 +35,7 @@ class _Instead(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, mutant: Mutant) -> None:
         self.mutant = mutant
 
-    def find_spec(self, name, path, target=None):
+    def find_spec(self, name, path, target=None):  # noqa: ARG002 -- the import system's
         if name != self.mutant.module:
             return None
         return importlib.util.spec_from_loader(name, self, origin="mutant")

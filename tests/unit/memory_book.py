@@ -72,7 +72,8 @@ class MemoryBook:
         """What exists of what the requests name, and of nothing else."""
         items = [item for request in requests for item in request.items]
         entries = {e.fact_key: e for e in self.rows["entry"] if e.fact_key is not None}
-        holds = {name: self._hold(entries[name]) for name in _names(items, "settles", "hold") if self._is_hold(entries, name)}
+        held = [name for name in _names(items, "settles", "hold") if self._is_hold(entries, name)]
+        holds = {name: self._hold(entries[name]) for name in held}
         named = set(accounts_named(requests)) | {ref for hold in holds.values() for ref, _ in hold.remaining}
         keys = {item.key for item in items} | _names(items, "about")
         wanted = {request.key for request in requests}
