@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 EXPLAINED = ROOT / "docs" / "mutation.md"
 MODULES = ("ledger.judge", "ledger.decide", "ledger.state")
 TESTS = sorted(str(path) for path in (ROOT / "tests" / "unit").glob("test_decide*.py"))
-HEAVY = ("pytest", "sqlalchemy", "cryptography.hazmat.primitives.ciphers.aead", "ledger.storage.tables")
+HEAVY = ("pytest", "sqlalchemy", "ledger.storage.tables", "ledger.storage.keys")
 LONGEST_SECONDS = 60
 OPTIONS = ("-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", "-o", "addopts=",
            "--import-mode=importlib", "--assert=plain", "-p", "no:hypothesispytest", "-o", "timeout=0")  # fmt: skip
@@ -57,8 +57,12 @@ def main() -> int:
     made = [mutant for mutant in made if asked.only in mutant.name]
     if _survives(None) is False:
         raise SystemExit("the tests fail without any mutant")
+    survivors = []
     with ThreadPoolExecutor(asked.jobs) as pool:
-        survivors = [m for m, alive in zip(made, pool.map(_survives, made), strict=True) if alive]
+        for mutant, alive in zip(made, pool.map(_survives, made), strict=True):
+            if alive:
+                survivors.append(mutant)
+                sys.stderr.write(f"survives: {mutant.line:4} {mutant.name}\n")
     return _report(made, survivors)
 
 

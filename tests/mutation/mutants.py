@@ -31,6 +31,7 @@ class Mutant:
 
     module: str
     line: int
+    text: str
     was: str
     now: str
     tree: ast.AST
@@ -40,7 +41,7 @@ class Mutant:
     @property
     def name(self) -> str:
         """How it is listed; stable as long as the line's text is."""
-        return f"{self.module}: {self.was} -> {self.now}"
+        return f"{self.module}: {self.text} | {self.was} -> {self.now}"
 
     def source(self) -> str:
         """The module's new source."""
@@ -51,11 +52,12 @@ class Mutant:
 
 def mutants(module: str, source: str) -> Iterator[Mutant]:
     """Every mutant of a module."""
-    tree = ast.parse(source)
+    tree, lines = ast.parse(source), source.splitlines()
     for path, node in _nodes(tree, ()):
         for change in _changes(node):
             now = ast.fix_missing_locations(change(copy.deepcopy(node)))
-            yield Mutant(module, getattr(node, "lineno", 0), _shown(node), _shown(now), tree, path, change)
+            line = _line(node)
+            yield Mutant(module, line, lines[line - 1].strip(), _shown(node), _shown(now), tree, path, change)
 
 
 _Path = tuple[tuple[str, int | None], ...]
@@ -130,6 +132,11 @@ def _other(value: object) -> object:
     if isinstance(value, int):
         return value + 1
     return value + (b"x" if isinstance(value, bytes) else "x")
+
+
+def _line(node: ast.AST) -> int:
+    """Where it begins; a comprehension has no place of its own."""
+    return getattr(node, "lineno", 0) or getattr(node.target, "lineno", 1)
 
 
 def _shown(node: ast.AST) -> str:
