@@ -5,7 +5,7 @@ side counts against the floor, what they reserve on the other against the ceilin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -79,7 +79,6 @@ class Accepted:
     step: tuple[int, str] | None = None
     version: int = 0
     since: date | None = None
-    released: list[tuple[Scratch, bool, int]] = field(default_factory=list)
 
 
 class Verdict(NamedTuple):
@@ -343,10 +342,7 @@ class Judge:
         hold.is_open = False
         for (ref, debit_side), amount in hold.remaining.items():
             if amount:
-                account = self._account(ref)
-                self._free(account, debit_side=debit_side, amount=amount)
-                accepted.released.append((account, debit_side, amount))
-        hold.remaining = dict.fromkeys(hold.remaining, 0)
+                self._free(self._account(ref), debit_side=debit_side, amount=amount)
 
     def _free(self, account: Scratch, *, debit_side: bool, amount: int) -> None:
         self._remember(account)

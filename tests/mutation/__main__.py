@@ -22,7 +22,7 @@ from tests.mutation.mutants import Mutant, mutants
 ROOT = Path(__file__).parents[2]
 EXPLAINED = ROOT / "docs" / "mutation.md"
 MODULES = ("ledger.judge", "ledger.decide", "ledger.state")
-TESTS = sorted(str(path) for path in (ROOT / "tests" / "unit").glob("test_decide*.py"))
+TESTS = sorted((str(path) for path in (ROOT / "tests" / "unit").glob("test_decide*.py")), key=len, reverse=True)
 HEAVY = ("pytest", "sqlalchemy", "ledger.storage.tables", "ledger.storage.keys")
 LONGEST_SECONDS = 60
 OPTIONS = ("-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist", "-o", "addopts=",

@@ -8,7 +8,7 @@ import pytest
 from ledger.accounts import AccountRef
 from ledger.errors import Refusal
 from ledger.facts import Finding, Hold, Note, PeriodClose, Release, ReleaseKind, RuleChange
-from ledger.money import MAX_MINOR, Asset
+from ledger.money import Asset
 from ledger.state import ItemResult, Replayed, Request
 from tests.entries import BANK, ON, PLEDGES, back, entry, paid
 from tests.model.stories import START, add_trading_account
@@ -138,24 +138,6 @@ def test_what_is_exactly_at_its_limit_goes_through(book: MemoryBook) -> None:
     assert [(s.step, s.kind) for s in decision.hold_steps] == [(1, "rest")]
     assert [(a.posted, a.held_debit, a.held_credit) for a in decision.changed] == [(0, 0, 0)] * 2
     book.check()
-
-
-def test_a_balance_stays_within_64_bits(book: MemoryBook) -> None:
-    book.post([Request([RuleChange("free", bank, None, None), RuleChange("too", pledges, None, None)])], **at())
-    big = [Request([paid(f"b{i}", MAX_MINOR)]) for i in range(1_023)]
-    assert all(isinstance(result, list) for result in book.post(big, **at()).results)
-    [result] = book.post([Request([paid("last", MAX_MINOR)])], **at()).results
-    assert isinstance(result, list)
-    before = book.accounts[bank].posted
-    room = 2**63 - 1 - before
-    assert 0 < room < MAX_MINOR
-    [over] = book.post([Request([paid("over", room + 1)])], **at()).results
-    assert over == Refusal("balance-too-large", key="over", account=BANK)
-    [fits, below] = book.post([Request([paid("fits", room)]), Request([back("b", 1), paid("c", 2)])], **at()).results
-    assert isinstance(fits, list)
-    assert below == Refusal("balance-too-large", key="c", account=BANK)
-    [below] = book.post([Request([paid("p", 1, citizen="c17", on=ON)])], **at()).results
-    assert below == Refusal("balance-too-large", key="p", account=BANK)
 
 
 def test_an_asset_keeps_its_scale(book: MemoryBook) -> None:
