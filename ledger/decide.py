@@ -133,7 +133,6 @@ class _Builder:
         self._prefix = state.book_id.encode() + b"\x00"
         self._opening = 0
         self._working: dict[int, _Working] = {}  # by the account's number
-        self._postings_before = 0
         self.decided = Decision([], state.head)
 
     def open(self, assets: Sequence[Asset]) -> None:

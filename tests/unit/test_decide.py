@@ -103,3 +103,7 @@ def test_a_balance_with_what_is_held_stays_within_64_bits(held: bool) -> None:  
     assert refusal_of(low, back("k", 6)) == Refusal("balance-too-large", key="k", account=BANK)
     fits = decide(low, [Request([back("k", 5)])], now=NOON, today=NOON.date(), keys=KEYS)
     assert fits.block is not None
+
+
+def test_new_accounts_have_the_limits_of_the_chart_where_nothing_else_is_said() -> None:
+    assert refusal_of(state(account(BANK, 50)), back("k", 1)).facts["rule"] == "489100:c17/EUR v1"

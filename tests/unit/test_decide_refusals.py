@@ -147,8 +147,8 @@ def test_an_asset_keeps_its_scale(book: MemoryBook) -> None:
         scale = 2 if len(assets) == 1 else 1
         code = assets[0].code
         assert refused.value == Refusal("asset-scale-differs", asset=code, scale=scale, stated=3)
-    decision = book.post([], assets=[LOAN, Asset("LOAN-C", 1), Asset("LOAN-C", 1)], **at())
-    assert [(a.asset, a.scale, a.line) for a in decision.assets] == [("LOAN-C", 1, 1)]
+    decision = book.post([], assets=[LOAN, Asset("LOAN-C", 1), Asset("LOAN-D", 0), Asset("LOAN-C", 1)], **at())
+    assert [(a.asset, a.scale, a.line) for a in decision.assets] == [("LOAN-C", 1, 1), ("LOAN-D", 0, 2)]
     book.check()
 
 
@@ -186,6 +186,7 @@ def test_a_block_may_hold_answers_only_and_a_duplicate_is_one(book: MemoryBook) 
     assert (decision.entries, decision.opened, decision.changed) == ([], [], [])
     assert decision.block is not None
     assert (decision.block.entries, decision.block.requests, decision.head.next_n) == (0, 2, before.next_n)
+    assert [(r.actor, r.body_hash) for r in decision.requests] == [("system", b"")] * 2
     book.check()
 
 
@@ -219,6 +220,25 @@ def test_every_header_says_what_was_stated(book: MemoryBook) -> None:
     assert [e.body_hash for e in decision.entries] == [item.body_hash() for item in items]
     assert [(p.until_on, p.since_on) for p in decision.periods] == [(FEBRUARY, date(2026, 2, 1))]
     assert [(h.hold_n, h.expires_at) for h in decision.holds] == [(n + 1, START + HOUR)]
+    book.check()
+
+
+@pytest.mark.parametrize(
+    ("stated", "details"),
+    [
+        ({"approvals": ("a1",)}, None),
+        ({"evidence": "ab" * 32}, None),
+        ({"metadata": {"invoice": "F1"}}, {"meta": {"invoice": "F1"}}),
+        ({"on": JANUARY}, {"restates": "2026-01-31"}),
+    ],
+)
+def test_a_header_says_the_one_thing_that_is_not_plain(book: MemoryBook, stated, details) -> None:
+    [entered] = book.post([Request([paid("t", 1, **stated)])], **at()).entries
+    assert entered.details == details
+    assert (entered.approvals, entered.evidence is None) == (
+        ["a1"] if "approvals" in stated else None,
+        "evidence" not in stated,
+    )
     book.check()
 
 
