@@ -154,8 +154,8 @@ class Judge:
     def _undo(self, accepted: int, opened: int) -> None:
         for each in self.accepted[accepted:]:
             del self._positions[each.item.key]
-            if isinstance(each.item, JournalEntry):
-                self._reversed.discard(each.item.reverses or "")
+            if isinstance(each.item, JournalEntry) and each.item.reverses is not None:
+                self._reversed.discard(each.item.reverses)
         del self.accepted[accepted:]
         for ref, values in self._before.items():
             self._scratch[ref].restore(values)
