@@ -3,7 +3,10 @@
 PYTHON ?= python3
 V := .venv/bin
 
-.PHONY: help run check test bench audit docs lock clean
+.PHONY: help run check test bench simulate crash-run mutate audit docs lock clean
+LIVES ?= 20
+KILLS ?= 200
+ENTRIES ?= 200000
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +28,15 @@ test: $(V)/.development ## install what the tests need (PostgreSQL, Chromium, hl
 
 bench: $(V)/.development ## measure, print and store docs/benchmarks.md
 	@$(V)/python -m tests.bench
+
+simulate: $(V)/.development ## let every statement of posting fail in turn, in LIVES stories (default 20) on both databases
+	@$(V)/python -m tests.simulator --lives $(LIVES) $(if $(SEED),--seed $(SEED))
+
+crash-run: $(V)/.development ## kill writers KILLS times (default 200) while they post ENTRIES entries (default 200000)
+	@$(V)/python -m tests.crash --kills $(KILLS) --entries $(ENTRIES)
+
+mutate: $(V)/.development ## change the decision in every small way; each change must make its tests fail or be explained
+	@$(V)/python -m tests.mutation
 
 audit: $(V)/.runtime ## audit the rows of the demo book and its published log
 	@$(V)/bxl audit

@@ -147,7 +147,6 @@ class _Builder:
         self._committers: dict[str, Committer] = {}  # by owner
         self._opening = 0
         self._working: dict[int, _Working] = {}  # by the account's number
-        self._postings_before = 0
         self.decided = Decision([], state.head)
 
     def open(self, assets: Sequence[Asset]) -> None:

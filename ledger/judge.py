@@ -5,7 +5,7 @@ side counts against the floor, what they reserve on the other against the ceilin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -79,7 +79,6 @@ class Accepted:
     step: tuple[int, str] | None = None
     version: int = 0
     since: date | None = None
-    released: list[tuple[Scratch, bool, int]] = field(default_factory=list)
 
 
 class Verdict(NamedTuple):
@@ -163,8 +162,8 @@ class Judge:
     def _undo(self, accepted: int, opened: int) -> None:
         for each in self.accepted[accepted:]:
             del self._positions[each.item.key]
-            if isinstance(each.item, JournalEntry):
-                self._reversed.discard(each.item.reverses or "")
+            if isinstance(each.item, JournalEntry) and each.item.reverses is not None:
+                self._reversed.discard(each.item.reverses)
         del self.accepted[accepted:]
         for ref, values in self._before.items():
             self._scratch[ref].restore(values)
@@ -351,10 +350,7 @@ class Judge:
         hold.is_open = False
         for (ref, debit_side), amount in hold.remaining.items():
             if amount:
-                account = self._account(ref)
-                self._free(account, debit_side=debit_side, amount=amount)
-                accepted.released.append((account, debit_side, amount))
-        hold.remaining = dict.fromkeys(hold.remaining, 0)
+                self._free(self._account(ref), debit_side=debit_side, amount=amount)
 
     def _free(self, account: Scratch, *, debit_side: bool, amount: int) -> None:
         self._remember(account)

@@ -34,7 +34,7 @@ from ledger.money import Asset
 from ledger.reading import business_date_of, head_of, lock_and_read, state_of, subject_keys_of
 from ledger.state import AccountState, Decision, Head, ItemResult, Request, Result
 from ledger.storage import bulk, tables
-from ledger.storage.changes import Change, Inserts, Replacement, Upserts, Wanted
+from ledger.storage.changes import Change, Inserts, Replacement, Updates, Wanted
 from ledger.storage.keys import KeyRing
 
 _BALANCE = (
@@ -120,7 +120,8 @@ def write_decision(connection: sa.Connection, book_id: str, decision: Decision) 
         Inserts(tables.period, PeriodRow._fields, decision.periods),
         Inserts(tables.finding, FindingRow._fields, decision.findings),
         Inserts(tables.request, RequestRow._fields, decision.requests),
-        Upserts(tables.balance, _BALANCE, [_values(a) for a in decision.opened + decision.changed]),
+        Inserts(tables.balance, _BALANCE, [_values(a) for a in decision.opened]),
+        Updates(tables.balance, _BALANCE, [_values(a) for a in decision.changed]),
     ]
     seal: list[Change] = [
         Inserts(tables.block, BlockRow._fields, [decision.block]),

@@ -173,6 +173,9 @@ def _read_legs(connection: sa.Connection, book_id: str, numbers: Sequence[int]) 
         sa.select(posting.c.n, posting.c.debit, posting.c.credit, account.c.code, account.c.owner, account.c.asset)
         .join(account, sa.and_(account.c.book_id == posting.c.book_id, account.c.account_id == posting.c.account_id))
         .where(posting.c.book_id == book_id, bulk.among(connection, posting.c.n, numbers))
+        .order_by(
+            posting.c.n, posting.c.line
+        )  # the order of an index, by which SQLite else doesn't look the numbers up
     )
     legs: dict[int, Legs] = {n: Counter() for n in numbers}
     for row in connection.execute(statement):

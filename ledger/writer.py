@@ -46,7 +46,7 @@ class GroupWriter:
         self._waiting: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
         self._closed = False
         self._connection: sa.Connection | None = None  # kept between groups: fetching one costs as much as a statement
-        self._door = threading.Lock()
+        self._door = threading.Lock()  # nobody comes in behind the end
         self._thread = threading.Thread(target=self._run, name=f"writer-{book.book_id}", daemon=True)
         self._thread.start()
 
@@ -56,7 +56,7 @@ class GroupWriter:
         Refuses `book-is-busy` where 20,000 requests wait already, and `book-is-closing` after `close`.
         """
         answer: Future[Result] = Future()
-        with self._door:  # nothing may come in behind the end
+        with self._door:
             if self._closed:
                 raise Refusal("book-is-closing", book=self._book.book_id)
             try:
@@ -80,7 +80,9 @@ class GroupWriter:
     def _run(self) -> None:
         group = self._collect(1)
         while group:
-            self._post_group(group)
+            wanted = [job for job in group if job[1].set_running_or_notify_cancel()]  # else its caller has gone
+            if wanted:
+                self._post_group(wanted)
             group = self._collect(len(group))
         self._disconnect()
 

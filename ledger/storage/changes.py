@@ -41,8 +41,8 @@ class Inserts(NamedTuple):
     rows: Sequence[tuple[Any, ...]]
 
 
-class Upserts(NamedTuple):
-    """Rows of one table by their key: new ones are inserted, those that stand get all other values.
+class Updates(NamedTuple):
+    """Rows of one table that stand, with their key among the `columns`: they get all other values.
 
     Every row is found through the key's own index, whatever the planner thinks of the table's size.
     """
@@ -60,13 +60,6 @@ class Replacement(NamedTuple):
     values: Sequence[Any]
 
 
-Change = Inserts | Upserts | Replacement
+Change = Inserts | Updates | Replacement
 Changes = Sequence[Change]
 """Statements to run, in order."""
-
-
-def on_conflict_update(table: sa.Table, columns: Sequence[str]) -> str:
-    """The clause that turns an insert into an upsert by the table's key; both dialects write it alike."""
-    key = [column.name for column in table.primary_key.columns]
-    sets = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
-    return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}"

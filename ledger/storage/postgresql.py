@@ -16,7 +16,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as dialect
 
-from ledger.storage.changes import Changes, Inserts, Replacement, Upserts, Wanted, on_conflict_update
+from ledger.storage.changes import Changes, Inserts, Replacement, Updates, Wanted
 
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects untyped
 Rows = Sequence[tuple[Any, ...]]
@@ -74,11 +74,11 @@ def write(driver: Any, book_id: str, changes: Changes) -> None:  # noqa: ANN401 
             if isinstance(change, Replacement):
                 replace(cursor, book_id, change)
             else:
-                conflict = on_conflict_update(change.table, change.columns) if isinstance(change, Upserts) else ""
+                conflict = _on_conflict(change.table, tuple(change.columns)) if isinstance(change, Updates) else ""
                 insert(cursor, book_id, change, conflict)
 
 
-def insert(cursor: "psycopg.Cursor[Any]", book_id: str, change: Inserts | Upserts, conflict: str) -> None:
+def insert(cursor: "psycopg.Cursor[Any]", book_id: str, change: Inserts | Updates, conflict: str) -> None:
     """Insert the rows of one table."""
     statement = _insert_statement(change.table, tuple(change.columns), conflict)
     cursor.execute(statement, (book_id, *_arrays(change.table, change.columns, change.rows)))
@@ -97,6 +97,14 @@ def _insert_statement(table: sa.Table, columns: tuple[str, ...], conflict: str) 
     names = ", ".join(["book_id", *columns])
     arrays = ", ".join(f"%s::{_type(table, column)}[]" for column in columns)
     return f"INSERT INTO {table.name} ({names}) SELECT %s, u.* FROM unnest({arrays}) u{conflict}"
+
+
+@cache
+def _on_conflict(table: sa.Table, columns: tuple[str, ...]) -> str:
+    """What makes an insert update the row that stands: a joined UPDATE would be planned by the size of the table."""
+    key = [column.name for column in table.primary_key.columns]
+    sets = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
+    return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}"
 
 
 def _bound(table: sa.Table, column: str, value: Any) -> Any:  # noqa: ANN401 -- whatever the column holds

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite as dialect
 
 from ledger.storage.base import json_text
-from ledger.storage.changes import Changes, Inserts, Replacement, Upserts, Wanted, on_conflict_update
+from ledger.storage.changes import Changes, Inserts, Replacement, Updates, Wanted
 
 _DIALECT = dialect.dialect()
 Rows = Sequence[tuple[Any, ...]]
@@ -59,15 +59,26 @@ def write(driver: sqlite3.Connection, book_id: str, changes: Changes) -> None:
     for change in changes:
         if isinstance(change, Replacement):
             replace(cursor, book_id, change)
+        elif isinstance(change, Updates):
+            update(cursor, book_id, change)
         else:
-            conflict = on_conflict_update(change.table, change.columns) if isinstance(change, Upserts) else ""
-            insert(cursor, book_id, change, conflict)
+            insert(cursor, book_id, change, "")
 
 
-def insert(cursor: sqlite3.Cursor, book_id: str, change: Inserts | Upserts, conflict: str) -> None:
+def insert(cursor: sqlite3.Cursor, book_id: str, change: Inserts, conflict: str) -> None:
     """Insert the rows of one table."""
     statement = _insert_statement(change.table, tuple(change.columns), conflict)
     cursor.executemany(statement, _bound(book_id, change.table, change.columns, change.rows))
+
+
+def update(cursor: sqlite3.Cursor, book_id: str, change: Updates) -> None:
+    """Update rows by their key."""
+    key = [column.name for column in change.table.primary_key.columns if column.name in change.columns]
+    rest = [column for column in change.columns if column not in key]
+    sets, where = ", ".join(f"{column} = ?" for column in rest), " AND ".join(f"{column} = ?" for column in key)
+    place = [list(change.columns).index(column) for column in (*rest, *key)]
+    rows = [(*(row[i] for i in place), book_id) for row in _converted(change.table, change.columns, change.rows)]
+    cursor.executemany(f"UPDATE {change.table.name} SET {sets} WHERE {where} AND book_id = ?", rows)
 
 
 def replace(cursor: sqlite3.Cursor, book_id: str, change: Replacement) -> None:

@@ -12,6 +12,7 @@ from ledger.accounts import AccountRef
 from ledger.book import Book, create_book, open_book
 from ledger.clock import FixedClock
 from ledger.errors import InvariantError, Refusal
+from ledger.facts import rule_change
 from ledger.money import Asset
 from ledger.posting import post_entries, post_requests
 from ledger.state import Request
@@ -267,3 +268,19 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(
     statements = count_statements(book.engine)
     post(book, *(paid(f"k{i}", 1, citizen=f"c{i}") for i in range(batch)))
     assert len([s for s in statements if not s.startswith("PRAGMA")]) <= 10
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_new_limits_and_the_entry_they_make_room_for_are_one_commit(book: Book, turned: bool) -> None:  # noqa: FBT001 -- a parameter of the case
+    """Between two statements neither the old limits with the new balance nor the other way round would be allowed."""
+    post(book, paid("k1", 100))
+    bank = AccountRef(BANK)
+    wider = rule_change("wider", bank, floor=-50, ceiling=None), back("k2", 120)
+    narrower = paid("k3", 80, citizen="c18"), rule_change("narrower", bank, floor=60, ceiling=60)
+    post(book, rule_change("owed", AccountRef.parse(PLEDGES), floor=-50, ceiling=None))
+    post(book, *(wider if not turned else (*wider, *narrower)))
+    with book.read() as connection:
+        assert balances.balance(connection, "main", bank) == (60 if turned else -20)
+    if turned:
+        with pytest.raises(Refusal, match="ceiling-breached"):
+            post(book, paid("k4", 1))

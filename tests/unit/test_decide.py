@@ -7,6 +7,7 @@ import pytest
 from ledger.accounts import AccountRef
 from ledger.decide import decide
 from ledger.errors import InvariantError, Refusal
+from ledger.facts import Hold
 from ledger.lines import ZERO_HASH
 from ledger.state import AccountState, Given, Head, Request, State
 from tests.conftest import NOON
@@ -110,3 +111,20 @@ def test_personal_lines_are_chained_and_others_are_not() -> None:
         {"prev"},
         {"account", "asset", "debit"},
     )
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_balance_with_what_is_held_stays_within_64_bits(held: bool) -> None:  # noqa: FBT001 -- a parameter of the case
+    most = 2**63 - 1
+    pair = [account(BANK, most - 5), account(PLEDGES, 5 - most)]
+    fits, over = (Hold(paid(key, cents)) if held else paid(key, cents) for key, cents in (("t", 5), ("k", 6)))
+    assert decide(state(*pair), [Request([fits])], now=NOON, today=NOON.date(), keys=KEYS).block is not None
+    assert refusal_of(state(*pair), over) == Refusal("balance-too-large", key="k", account=BANK)
+    low = state(account(BANK, 5 - most), account(PLEDGES, 0))
+    assert refusal_of(low, back("k", 6)) == Refusal("balance-too-large", key="k", account=BANK)
+    fits = decide(low, [Request([back("k", 5)])], now=NOON, today=NOON.date(), keys=KEYS)
+    assert fits.block is not None
+
+
+def test_new_accounts_have_the_limits_of_the_chart_where_nothing_else_is_said() -> None:
+    assert refusal_of(state(account(BANK, 50)), back("k", 1)).facts["rule"] == "489100:c17/EUR v1"

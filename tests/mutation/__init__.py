@@ -1,0 +1,1 @@
+"""Mutation testing of the pure decision: every small change of it must make its tests fail."""
