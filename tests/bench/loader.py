@@ -9,6 +9,7 @@ at the end. Then the guards are back, and the next posting is held against all o
         loader.enter(items)       # one block
 """
 
+import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -105,6 +106,7 @@ def loading(book: Book, *, today: date) -> Iterator[Loader]:
     with engine.connect() as connection:
         guards = _lull(connection)
         loader = Loader(book, connection, today=today)
+        gc.freeze()  # the accounts stay; looking through them again and again takes a tenth of the time
         yield loader
         loader.finish()
         _wake(connection, guards)

@@ -103,4 +103,4 @@ def _versions() -> list[str]:
     return [line.split(" ")[0].replace("==", " ") for line in lines if line.startswith(wanted)]
 
 
-SECTION = Section("Beside django-hordak", 4, __doc__ or "", run)
+SECTION = Section("Beside django-hordak", 3, __doc__ or "", run)

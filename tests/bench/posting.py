@@ -36,4 +36,4 @@ def run(databases: Databases, scale: Scale, findings: Findings) -> None:
         )
 
 
-SECTION = Section("Posting", 4, __doc__ or "", run)
+SECTION = Section("Posting", 3, __doc__ or "", run)
