@@ -1,7 +1,7 @@
 """`make bench`: measure every bar on SQLite and PostgreSQL, print it, store it in `docs/benchmarks.md`.
 
-`--quick` measures a hundredth, to see that everything runs, and stores it in `var/benchmarks-quick.md`; names of parts
-measure these alone. The file is written again after each part, so a run that breaks off leaves what it has.
+`--quick` measures a hundredth, to see that everything runs; names of parts measure these alone. Both are stored in
+`var`. The file is written again after each part, so a run that breaks off leaves what it has.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main() -> int:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     scale = QUICK if options.quick else FULL
     is_whole = not options.quick and not options.parts
-    file = ROOT / ("docs/benchmarks.md" if is_whole else "var/benchmarks-quick.md")
+    file = ROOT / ("docs/benchmarks.md" if is_whole else f"var/benchmarks-{scale.name}.md")
     file.parent.mkdir(exist_ok=True)
     report, complete = Report(scale, SystemClock().today(), os.getloadavg()), True
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, databases(Path(folder)) as made, _quiet():

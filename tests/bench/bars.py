@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A promise: the figure called `name` is at least, or at most, `target`."""
+    """A promise: the figure called `name` is at least, or at most, `target`; `what` may name numbers of the scale."""
 
     name: str
     what: str
@@ -14,15 +14,20 @@ class Bar:
     unit: str
     at_most: bool = False
 
-    def row(self, measured: Mapping[str, float]) -> str:
+    def row(self, measured: Mapping[str, float], counts: Mapping[str, int]) -> str:
         """A row of the report: promise, target, figure, and in words whether it was met."""
+        what = self.stated(counts)
         sign = "≤" if self.at_most else "≥"
         target = f"{sign} {number(self.target)} {self.unit}".rstrip()
         if self.name not in measured:
-            return f"| {self.what} | {target} | - | not measured |"
+            return f"| {what} | {target} | - | not measured |"
         found = measured[self.name]
         met = found <= self.target if self.at_most else found >= self.target
-        return f"| {self.what} | {target} | {number(found)} | {'met' if met else '**not met**'} |"
+        return f"| {what} | {target} | {number(found)} | {'met' if met else '**not met**'} |"
+
+    def stated(self, counts: Mapping[str, int]) -> str:
+        """The promise in words."""
+        return self.what.format_map({name: f"{count:,}" for name, count in counts.items()})
 
     def is_missed(self, measured: Mapping[str, float]) -> bool:
         """Whether the figure was measured and falls short."""
@@ -52,11 +57,29 @@ BARS = (
         bar
         for key, name in _DATABASES
         for bar in (
-            Bar(f"backdated.{key}", f"back-dated entry, many later rows, {name}", 3, "ms", at_most=True),
-            Bar(f"known50.{key}", f"balance on D as known at K, median, {name}", 5, "ms", at_most=True),
-            Bar(f"known95.{key}", f"balance on D as known at K, 95 of 100, {name}", 50, "ms", at_most=True),
-            Bar(f"page.{key}", f"statement page of 50 lines, any page, median, {name}", 5, "ms", at_most=True),
-            Bar(f"grown.{key}", f"rate in the grown book against that in the small one, {name}", 0.85, ""),
+            Bar(f"backdated.{key}", "back-dated entry with {later} later rows, " + name, 3, "ms", at_most=True),
+            Bar(
+                f"known50.{key}",
+                "balance on D as known at K, {history} entries of one account, median, " + name,
+                5,
+                "ms",
+                at_most=True,
+            ),
+            Bar(
+                f"known95.{key}",
+                "balance on D as known at K, {history} entries of one account, 95 of 100, " + name,
+                50,
+                "ms",
+                at_most=True,
+            ),
+            Bar(
+                f"page.{key}",
+                "statement page of 50 lines, any of {history} lines, median, " + name,
+                5,
+                "ms",
+                at_most=True,
+            ),
+            Bar(f"grown.{key}", "rate at {entries_" + key + "} entries against at {small}, " + name, 0.85, ""),
         )
     ),
     Bar("audit", "audit of rows, hashes and sums, of one core", 100_000, "entries/s"),

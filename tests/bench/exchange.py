@@ -1,4 +1,4 @@
-"""In and out: `bxl import` of a file of two-posting entries, every export of that book, and the foreign referees.
+"""`bxl import` of a file of two-posting entries, every export of that book, and the foreign referees.
 
 The import is the command itself, on SQLite, its memory the most that its process held. Exports are written to files.
 A referee's time is that of its program reading its export and answering every balance.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from api.bootstrap import open_book
 from api.cli.options import settings_for
+from api.cli.referees import search_path
 from ledger.audit.exports import FORMATS, write_export
 from ledger.audit.programs import REFEREES
 from ledger.audit.referees import judge, write_exports
@@ -44,9 +45,9 @@ def run(databases: Databases, scale: Scale, findings: Findings) -> None:
     exports = write_exports(book, folder)
     for name in REFEREES:
         started = time.perf_counter()
-        verdict = judge(name, exports, search_path=os.environ["PATH"], seconds=120)
+        verdict = judge(name, exports, search_path=search_path(), seconds=120)
         spent = time.perf_counter() - started
-        findings.row(f"referee {name} {verdict.version}".rstrip(), f"{verdict.outcome}, {spent:.1f} s")
+        findings.row(f"referee {verdict.version or name}", f"{verdict.outcome}, {spent:.1f} s")
     book.engine.dispose()
 
 

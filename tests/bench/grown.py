@@ -25,7 +25,7 @@ from ledger.storage.base import metadata
 from ledger.storage.engine import open_engine
 from tests.bench.bars import number
 from tests.bench.databases import KINDS, NAMES, Databases
-from tests.bench.loader import loading
+from tests.bench.loader import loading, settle
 from tests.bench.scale import Scale
 from tests.bench.sections import Findings, Section
 from tests.conftest import make_book, make_keys
@@ -51,6 +51,7 @@ def run(databases: Databases, scale: Scale, findings: Findings) -> None:
         _warm(grown.engine, databases)
         rates = _compare(small, grown, scale)
         findings.measured[f"grown.{kind}"] = round(rates[1] / rates[0], 3)
+        findings.measured[f"entries.{kind}"] = entries[kind]
         counts = f"{scale.small:,} and {entries[kind]:,}"
         findings.row(NAMES[kind], counts, *(number(rate) for rate in rates), f"{rates[1] / rates[0]:.3f}")
         for book in (small, grown):
@@ -75,6 +76,7 @@ def _start(url: str, scale: Scale) -> None:
     book = make_clocked_book(url)
     for batch in _batches(scale, scale.small, seed=0, in_turn=True):
         post_batch(book, batch)
+    settle(book.engine)
     book.engine.dispose()
 
 

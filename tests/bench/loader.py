@@ -111,11 +111,16 @@ def loading(book: Book, *, today: date) -> Iterator[Loader]:
         loader.finish()
         _wake(connection, guards)
         connection.invalidate()  # what was set on it goes with it
+    settle(engine)
+
+
+def settle(engine: sa.Engine) -> None:
+    """What a database in use does by itself sooner or later; nothing of this project runs ANALYZE on SQLite."""
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM (ANALYZE)")
             connection.exec_driver_sql("CHECKPOINT")
-    else:  # nothing of this project runs ANALYZE on SQLite, so it is not measured with it
+    else:
         with engine.connect() as connection:
             _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -3,12 +3,12 @@
 import os
 import platform
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib.metadata import version
 
 from tests.bench.bars import BARS
-from tests.bench.databases import server_version
+from tests.bench.databases import KINDS, server_version
 from tests.bench.scale import Scale
 from tests.bench.sections import Findings
 
@@ -47,7 +47,14 @@ class Report:
     def bars(self) -> list[str]:
         """Every bar with its target and figure."""
         head = ["## Bars", "", "| bar | target | measured | |", "|---|---|---|---|"]
-        return head + [bar.row(self.measured) for bar in BARS]
+        return head + [bar.row(self.measured, self._counts()) for bar in BARS]
+
+    def _counts(self) -> dict[str, int]:
+        """How much was measured: the scale, and how far each grown book came."""
+        counts = {name: count for name, count in asdict(self.scale).items() if isinstance(count, int)}
+        return counts | {
+            f"entries_{kind}": int(self.measured.get(f"entries.{kind}", self.scale.grown)) for kind in KINDS
+        }
 
     def _title(self) -> list[str]:
         size = {"full": "", "quick": " A hundredth of the full size, to see that everything runs: no figure counts."}
@@ -66,7 +73,7 @@ class Report:
 
     def _losses(self) -> list[str]:
         """Bars that were missed, loads in which the peer was faster, and what is known to be faster anyway."""
-        missed = [bar.what for bar in BARS if bar.is_missed(self.measured)]
+        missed = [bar.stated(self._counts()) for bar in BARS if bar.is_missed(self.measured)]
         slower = [name for load, name in _LOADS.items() if self.measured.get(f"peer.{load}", 1) < 1]
         lines = ["## What we lose", ""]
         lines += [f"- Not met: {what}." for what in missed]
