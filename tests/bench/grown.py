@@ -64,7 +64,7 @@ def run(databases: Databases, scale: Scale, findings: Findings) -> None:
 
 def make_clocked_book(url: str) -> Book:
     """A new book at the machine's time on the schema at `url`."""
-    return make_book(open_engine(url), SystemClock())  # type: ignore[arg-type]
+    return make_book(open_engine(url), SystemClock())
 
 
 def _open(url: str) -> Book:
