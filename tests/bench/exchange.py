@@ -47,7 +47,7 @@ def run(databases: Databases, scale: Scale, findings: Findings) -> None:
         started = time.perf_counter()
         verdict = judge(name, exports, search_path=search_path(), seconds=120)
         spent = time.perf_counter() - started
-        findings.row(f"referee {verdict.version or name}", f"{verdict.outcome}, {spent:.1f} s")
+        findings.row(f"referee {name} ({verdict.version or 'not installed'})", f"{verdict.outcome}, {spent:.1f} s")
     book.engine.dispose()
 
 
