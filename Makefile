@@ -26,8 +26,8 @@ test: $(V)/.development ## install what the tests need (PostgreSQL, Chromium, hl
 	@.ci/provision
 	@$(V)/pytest -n 2 --dist loadfile
 
-bench: $(V)/.development ## measure, print and store docs/benchmarks.md
-	@$(V)/python -m tests.bench
+bench: $(V)/.development .venv-peers/.ready ## measure, print and store docs/benchmarks.md (QUICK=1: a hundredth, stored in var)
+	@$(V)/python -m tests.bench $(if $(QUICK),--quick)
 
 simulate: $(V)/.development ## let every statement of posting fail in turn, in LIVES stories (default 20) on both databases
 	@$(V)/python -m tests.simulator --lives $(LIVES) $(if $(SEED),--seed $(SEED))
@@ -45,17 +45,23 @@ docs: $(V)/.development ## render the worked books into docs/books, and docs/ref
 	@$(V)/python -m tests.worked
 	@$(V)/python -m tests.refusals_page
 
-lock: $(V)/uv ## write both lock files again from pyproject.toml
+lock: $(V)/uv ## write the lock files again
 	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock
 	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements-dev.lock
+	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 tests/bench/peers.in -o tests/bench/peers.lock
 
 clean: ## remove the environment and every cache, not the books
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(V)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON=python3.11")'
 	@$(PYTHON) -m venv .venv || { echo "The venv module is missing: apt-get install python3-venv"; exit 1; }
 	@$(V)/pip install --quiet --disable-pip-version-check uv
+
+.venv-peers/.ready: tests/bench/peers.lock | $(V)/uv
+	@$(V)/uv venv -q --clear -p $(V)/python .venv-peers
+	@$(V)/uv pip sync -q -p .venv-peers/bin/python --require-hashes tests/bench/peers.lock
+	@touch $@
 
 $(V)/.runtime: requirements.lock pyproject.toml | $(V)/uv
 	@test -e $(V)/.development || $(V)/uv pip sync -q -p $(V)/python --require-hashes requirements.lock

@@ -34,7 +34,6 @@ from ledger.errors import InvariantError, Refusal
 from ledger.journal import JournalEntry, Posting
 from ledger.state import Replayed, Request
 from ledger.storage import tables
-from ledger.storage.engine import write_transaction
 from ledger.storage.keys import KEY_SIZE, KeyRing
 from ledger.writer import GroupWriter
 
@@ -237,14 +236,12 @@ class RawTables:
 def _raw_tables(engine: sa.Engine) -> Iterator[RawTables]:
     metadata = sa.MetaData()
     copies = [_bare_copy(table, metadata) for table in WRITTEN]
-    with write_transaction(engine) as connection:
-        metadata.drop_all(connection)
-        metadata.create_all(connection)
+    metadata.drop_all(engine)
+    metadata.create_all(engine)
     try:
         yield RawTables(engine, copies)
     finally:
-        with write_transaction(engine) as connection:
-            metadata.drop_all(connection)
+        metadata.drop_all(engine)
 
 
 def _bare_copy(table: sa.Table, metadata: sa.MetaData) -> sa.Table:
@@ -280,10 +277,7 @@ def insert_bare(book: Book, raw: RawTables, first_n: int, last_n: int) -> int:
             cursor.execute("BEGIN IMMEDIATE")
         for statement, rows in zip(statements, rows_by_table, strict=True):
             cursor.executemany(statement, rows)
-        if raw.engine.dialect.name == "sqlite":
-            cursor.execute("COMMIT")
-        else:
-            connection.commit()
+        cursor.execute("COMMIT")
     spent = time.perf_counter_ns() - started
     connection.close()
     return (last_n - first_n + 1) * 10**9 // spent

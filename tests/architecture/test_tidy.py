@@ -76,6 +76,7 @@ def test_nothing_commits_but_the_unit_of_work() -> None:
         f"{name}:{node.lineno} {node.func.attr}"
         for name, tree in parsed(*FLOORS)
         if name not in TRANSACTIONS
+        and name != "ledger/decide.py"  # it commits to lines, and import rule 5 keeps it pure
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

@@ -1,1 +1,1 @@
-"""Benchmarks: measured beside a raw driver in one run, printed, and stored in `docs/benchmarks.md`."""
+"""Benchmarks: every bar measured in one run, printed, and stored in `docs/benchmarks.md`. No test collects them."""

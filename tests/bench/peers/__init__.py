@@ -1,0 +1,1 @@
+"""Programs that post the same load to other ledgers; each runs by itself, in an environment without this project."""

@@ -1,0 +1,40 @@
+"""How much is measured: in full, or a hundredth of it to see that everything runs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Numbers of entries, accounts and repetitions.
+
+    rounds, seconds   repetitions of a rate, and how long each takes
+    small, grown      entries of the two books whose rates are compared; `accounts` of them, all open in both
+    batches           units of work of 500 entries in a round on either
+    history, later    entries of the one long account; how many of them are dated after a back-dated one
+    samples           single readings and postings, of which medians are taken
+    audited           entries of the book that is audited and published
+    imported          lines of the file that is imported
+    """
+
+    name: str
+    rounds: int
+    seconds: int
+    small: int
+    grown: int
+    accounts: int
+    batches: int
+    history: int
+    later: int
+    samples: int
+    audited: int
+    imported: int
+
+
+FULL = Scale(
+    "full", rounds=3, seconds=2, small=100_000, grown=10_000_000, accounts=100_000, batches=30,
+    history=1_000_000, later=100_000, samples=50, audited=100_000, imported=100_000,
+)  # fmt: skip
+QUICK = Scale(
+    "quick", rounds=1, seconds=1, small=1_000, grown=100_000, accounts=1_000, batches=4,
+    history=10_000, later=1_000, samples=20, audited=2_000, imported=2_000,
+)  # fmt: skip
