@@ -1,6 +1,6 @@
 """The seal in the database itself: what SQL alone, without this program, may not do to the record.
 
-    every record table       no UPDATE, no DELETE, no TRUNCATE; no INSERT OR REPLACE either, by a key or by a row's place
+    every record table       no UPDATE, no DELETE, no TRUNCATE; no INSERT OR REPLACE either, by a key or a row's place
     balance                  no DELETE; never goes back; it is what the posting of its `seq` left; limits are those of
                              the newest rule; what is held changes only where a hold or its end is being booked
     head                     no DELETE; never goes back; it stands at the last block, account and closed period

@@ -1,8 +1,9 @@
 """The seal on PostgreSQL: statement triggers on what is added, row triggers on the head and on the block.
 
-The settings of the functions pin their plans: they are made once for a connection, perhaps while the tables are empty.
+The settings and the inner ORDER BY pin the plans, which are made once for a connection, perhaps while the tables are
+empty and every index looks as good: with scans and sorts switched off, only the index that begins with the range's own
+column gives that order. For the same reason a row is looked up as the first of a range (`n >= … ORDER BY n LIMIT 1`).
 """
-# ruff: noqa: S608 -- the names come from the metadata, never from a caller
 
 from collections.abc import Iterable
 
@@ -92,7 +93,10 @@ CREATE FUNCTION bxl_as_posted() RETURNS trigger LANGUAGE plpgsql
 BEGIN
     IF EXISTS (
         SELECT 1 FROM moved m
-        LEFT JOIN posting p ON p.book_id = m.book_id AND p.account_id = m.account_id AND p.seq = m.seq
+        LEFT JOIN LATERAL (
+            SELECT * FROM posting WHERE book_id = m.book_id AND account_id = m.account_id AND seq >= m.seq
+            ORDER BY seq LIMIT 1
+        ) p ON p.seq = m.seq
         WHERE (m.posted, m.last_commitment) IS DISTINCT FROM (coalesce(p.balance_after, 0), p.commitment)
         OR (m.seq > 0 AND p.seq IS NULL)
     ) THEN
@@ -110,15 +114,17 @@ CREATE FUNCTION bxl_as_opened() RETURNS trigger LANGUAGE plpgsql
 BEGIN
     IF EXISTS (
         SELECT 1 FROM moved m
-        LEFT JOIN posting p ON p.book_id = m.book_id AND p.account_id = m.account_id AND p.seq = m.seq
-        LEFT JOIN account_rule r ON r.book_id = m.book_id AND r.account_id = m.account_id AND r.version = m.version
+        LEFT JOIN LATERAL (
+            SELECT * FROM posting WHERE book_id = m.book_id AND account_id = m.account_id AND seq >= m.seq
+            ORDER BY seq LIMIT 1
+        ) p ON p.seq = m.seq
+        LEFT JOIN LATERAL (
+            SELECT * FROM account_rule WHERE book_id = m.book_id AND account_id = m.account_id
+            ORDER BY version DESC LIMIT 1
+        ) r ON true
         WHERE (m.posted, m.last_commitment) IS DISTINCT FROM (coalesce(p.balance_after, 0), p.commitment)
-        OR (m.seq > 0 AND p.seq IS NULL) OR r.version IS NULL
-        OR (m.minimum, m.maximum, m.closed) IS DISTINCT FROM (r.minimum, r.maximum, r.closed)
-        OR EXISTS (
-            SELECT 1 FROM account_rule r
-            WHERE r.book_id = m.book_id AND r.account_id = m.account_id AND r.version = m.version + 1
-        )
+        OR (m.seq > 0 AND p.seq IS NULL)
+        OR (m.minimum, m.maximum, m.closed, m.version) IS DISTINCT FROM (r.minimum, r.maximum, r.closed, r.version)
     ) THEN
         RAISE EXCEPTION 'seal: balance differs from its posting or its limits'
             USING ERRCODE = 'integrity_constraint_violation';
@@ -238,10 +244,10 @@ BEGIN
         SELECT 1 FROM (SELECT book_id, min({number}) AS low FROM added GROUP BY book_id) a
         WHERE a.low <= (SELECT b.last_n FROM block b WHERE b.book_id = a.book_id ORDER BY b.block DESC LIMIT 1)
     ) OR EXISTS (
-        SELECT 1 FROM added a WHERE NOT EXISTS (
-            SELECT 1 FROM entry e WHERE e.book_id = a.book_id AND e.n = a.{number}
-            AND {kind}
-        )
+        SELECT 1 FROM added a LEFT JOIN LATERAL (
+            SELECT * FROM entry WHERE book_id = a.book_id AND n >= a.{number} ORDER BY n LIMIT 1
+        ) e ON true
+        WHERE (e.n = a.{number} AND {kind}) IS NOT TRUE
     ) THEN
         RAISE EXCEPTION 'seal: sealed already, or no such line of an entry'
             USING ERRCODE = 'integrity_constraint_violation';
@@ -258,8 +264,9 @@ CREATE FUNCTION bxl_open_attestation() RETURNS trigger LANGUAGE plpgsql
 BEGIN
     PERFORM 1 FROM head WHERE book_id IN (SELECT book_id FROM added) FOR UPDATE;
     IF EXISTS (
-        SELECT 1 FROM (SELECT DISTINCT book_id, state_key FROM added) a
-        JOIN entry e ON e.book_id = a.book_id AND e.fact_key = a.state_key
+        SELECT 1 FROM (SELECT DISTINCT book_id, state_key FROM added) a, LATERAL (
+            SELECT fact_key FROM entry WHERE book_id = a.book_id AND fact_key >= a.state_key ORDER BY fact_key LIMIT 1
+        ) e WHERE e.fact_key = a.state_key
     ) THEN
         RAISE EXCEPTION 'seal: that state is entered' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
@@ -267,8 +274,6 @@ BEGIN
 END $$
 """
 
-# The settings and the inner ORDER BY pin the plan: with scans and sorts switched off, only the index that begins with
-# the range's own column gives that order, so each query reads the block's own range, whenever it was planned.
 _SEAL = """
 CREATE FUNCTION bxl_seal() RETURNS trigger LANGUAGE plpgsql
     SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
@@ -366,16 +371,23 @@ BEGIN
     IF NEW.postings <> found.postings THEN
         RAISE EXCEPTION 'seal: postings do not agree' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    SELECT coalesce(sum(part.lines), 0) AS postings, coalesce(bool_or(part.difference <> 0), false) AS unbalanced
+    SELECT coalesce(sum(part.lines), 0) AS postings, coalesce(bool_or(part.difference <> 0), false) AS unbalanced,
+        coalesce(bool_or(part.asset IS NULL), false) AS astray
     INTO found FROM (
-        SELECT count(*) AS lines, sum(p.debit) - sum(p.credit) AS difference
+        SELECT a.asset, count(*) AS lines, sum(p.debit) - sum(p.credit) AS difference
         FROM (
             SELECT * FROM posting WHERE book_id = NEW.book_id AND n BETWEEN NEW.first_n AND NEW.last_n ORDER BY n, line
-        ) p JOIN account a ON a.book_id = p.book_id AND a.account_id = p.account_id
+        ) p LEFT JOIN LATERAL (
+            SELECT account_id, asset FROM account WHERE book_id = p.book_id AND account_id >= p.account_id
+            ORDER BY account_id LIMIT 1
+        ) a ON a.account_id = p.account_id
         GROUP BY p.n, a.asset
     ) part;
     IF NEW.postings <> found.postings THEN
         RAISE EXCEPTION 'seal: postings do not agree' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF found.astray THEN
+        RAISE EXCEPTION 'seal: a posting to no account' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     IF found.unbalanced THEN
         RAISE EXCEPTION 'seal: an entry does not balance' USING ERRCODE = 'integrity_constraint_violation';

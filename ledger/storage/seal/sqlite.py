@@ -34,13 +34,15 @@ def _guard(table: str) -> str:
         number, kind = BELONGINGS[table]
         kind = kind.format(row="NEW", hold="json_extract(e.details, '$.hold')")
         refused.append(f"NEW.{number} <= {_last('last_n')}")
-        refused.append(f"NOT EXISTS (SELECT 1 FROM entry e WHERE e.book_id = NEW.book_id AND e.n = NEW.{number} AND {kind})")
+        entry = f"SELECT 1 FROM entry e WHERE e.book_id = NEW.book_id AND e.n = NEW.{number} AND {kind}"
+        refused.append(f"NOT EXISTS ({entry})")
         message += ", and belong to an entry of the next block"
     elif table in _OPEN:
         refused += _OPEN[table]
         message += ", and belong to the next block"
     if table in _KEPT_ONCE:
-        return f"CREATE TRIGGER {table}_new BEFORE INSERT ON {table} WHEN {_any(*refused)} BEGIN SELECT RAISE(IGNORE); END"
+        when = _any(*refused)
+        return f"CREATE TRIGGER {table}_new BEFORE INSERT ON {table} WHEN {when} BEGIN SELECT RAISE(IGNORE); END"
     return _trigger(table, "new", "BEFORE INSERT", message, when=_any(*refused))
 
 
@@ -81,11 +83,7 @@ def _row(row: str, names: Iterable[str]) -> str:
 _UNCHECKED = "(SELECT foreign_keys FROM pragma_foreign_keys) = 0"
 _OPEN = {
     "entry": [f"NEW.n <= {_last('last_n')}", f"NEW.block <> coalesce({_last('block')}, -1) + 1", _UNCHECKED],
-    "request": [
-        f"NEW.block IS NOT coalesce({_last('block')}, -1) + 1",
-        "NEW.position IS NULL",
-        _UNCHECKED,
-    ],
+    "request": [f"NEW.block IS NOT coalesce({_last('block')}, -1) + 1", "NEW.position IS NULL", _UNCHECKED],
     "attestation": ["EXISTS (SELECT 1 FROM entry WHERE book_id = NEW.book_id AND fact_key = NEW.state_key)"],
 }
 """What else a new row may not be, where it belongs to a block or to an entry that is still to come."""
@@ -143,53 +141,45 @@ _POSTING_LINES = _lines("= 'posting/1'")
 _OPENING_LINES = _lines("= 'accounts/1'")
 _OTHER_LINES = _lines("NOT IN ('posting/1', 'accounts/1')")
 _HEADED = "(type IN ('hold/1', 'period/1') OR json_extract(details, '$.hold') IS NOT NULL)"
+_ENTRIES_DIFFER = (
+    "(NEW.entries, NEW.last_n, 1) IS NOT (SELECT count(*), coalesce(max(n), NEW.first_n - 1),"
+    f" coalesce(min(block = NEW.block), 1) {_ENTRIES}) OR NEW.entries <> NEW.last_n - NEW.first_n + 1"
+)
+_REQUESTS_DIFFER = (
+    "(NEW.requests, NEW.requests - 1, 0) IS NOT (SELECT count(*), coalesce(max(position), -1),"
+    " coalesce(min(position), 0) FROM request WHERE book_id = NEW.book_id AND block = NEW.block)"
+    " OR NEW.requests + NEW.entries = 0"
+)
+_POSTINGS_DIFFER = (
+    "NEW.postings <> (SELECT count(*) FROM posting INDEXED BY posting_line"
+    " WHERE book_id = NEW.book_id AND n BETWEEN NEW.first_n AND NEW.last_n)"
+    f" OR NEW.postings <> {_POSTING_LINES}"
+)
+_ACCOUNTS_DIFFER = (
+    f"{_OPENING_LINES} <> {_rows('account')} + {_rows('asset', what='line')}"
+    f" OR {_rows('account')} <> {_rows('account_rule', more=' AND version = 1')}"
+)
+_OTHERS_DIFFER = (
+    f"{_OTHER_LINES} <> {_rows('hold_line')} + {_rows('account_rule', more=' AND version > 1')} + {_rows('finding')}"
+)
+_HOLDS_DIFFER = (
+    f"(SELECT count(*) {_ENTRIES} AND {_HEADED}) <> {_rows('hold')} + {_rows('period')} + {_rows('hold_step')}"
+)
+_UNBALANCED = (
+    "EXISTS (SELECT 1 FROM posting p INDEXED BY posting_line"
+    " LEFT JOIN account a ON a.book_id = p.book_id AND a.account_id = p.account_id"
+    " WHERE p.book_id = NEW.book_id AND p.n BETWEEN NEW.first_n AND NEW.last_n"
+    " GROUP BY p.n, a.asset HAVING sum(p.debit) <> sum(p.credit) OR a.asset IS NULL)"
+)
 _BLOCK = (
     ("number", "block out of order", f"NEW.block <> coalesce({_last('block')}, -1) + 1"),
     ("first", "a gap before the block", f"NEW.first_n <> coalesce({_last('last_n')}, -1) + 1"),
     ("prev", "not after that block", f"NEW.prev_hash <> coalesce({_last('hash')}, zeroblob(32))"),
-    (
-        "entries",
-        "entries do not agree",
-        "(NEW.entries, NEW.last_n, 1) IS NOT (SELECT count(*), coalesce(max(n), NEW.first_n - 1),"
-        f" coalesce(min(block = NEW.block), 1) {_ENTRIES}) OR NEW.entries <> NEW.last_n - NEW.first_n + 1",
-    ),
-    (
-        "requests",
-        "requests do not agree",
-        "(NEW.requests, NEW.requests - 1, 0) IS NOT (SELECT count(*), coalesce(max(position), -1),"
-        " coalesce(min(position), 0) FROM request WHERE book_id = NEW.book_id AND block = NEW.block)"
-        " OR NEW.requests + NEW.entries = 0",
-    ),
-    (
-        "postings",
-        "postings do not agree",
-        "NEW.postings <> (SELECT count(*) FROM posting INDEXED BY posting_line"
-        " WHERE book_id = NEW.book_id AND n BETWEEN NEW.first_n AND NEW.last_n)"
-        f" OR NEW.postings <> {_POSTING_LINES}",
-    ),
-    (
-        "opened",
-        "accounts do not agree",
-        f"{_OPENING_LINES} <> {_rows('account')} + {_rows('asset', what='line')}"
-        f" OR {_rows('account')} <> {_rows('account_rule', more=' AND version = 1')}",
-    ),
-    (
-        "other",
-        "holds, limits or findings do not agree",
-        f"{_OTHER_LINES} <>"
-        f" {_rows('hold_line')} + {_rows('account_rule', more=' AND version > 1')} + {_rows('finding')}",
-    ),
-    (
-        "headed",
-        "holds, their ends or periods do not agree",
-        f"(SELECT count(*) {_ENTRIES} AND {_HEADED}) <> {_rows('hold')} + {_rows('period')} + {_rows('hold_step')}",
-    ),
-    (
-        "balanced",
-        "an entry does not balance, or posts to no account",
-        "EXISTS (SELECT 1 FROM posting p INDEXED BY posting_line"
-        " LEFT JOIN account a ON a.book_id = p.book_id AND a.account_id = p.account_id"
-        " WHERE p.book_id = NEW.book_id AND p.n BETWEEN NEW.first_n AND NEW.last_n"
-        " GROUP BY p.n, a.asset HAVING sum(p.debit) <> sum(p.credit) OR a.asset IS NULL)",
-    ),
+    ("entries", "entries do not agree", _ENTRIES_DIFFER),
+    ("requests", "requests do not agree", _REQUESTS_DIFFER),
+    ("postings", "postings do not agree", _POSTINGS_DIFFER),
+    ("opened", "accounts do not agree", _ACCOUNTS_DIFFER),
+    ("other", "holds, limits or findings do not agree", _OTHERS_DIFFER),
+    ("headed", "holds, their ends or periods do not agree", _HOLDS_DIFFER),
+    ("balanced", "an entry does not balance, or posts to no account", _UNBALANCED),
 )
