@@ -161,12 +161,14 @@ def _read_targets(connection: sa.Connection, book_id: str, fact_keys: set[str]) 
 
 def _read_legs(connection: sa.Connection, book_id: str, numbers: Sequence[int]) -> dict[int, Legs]:
     posting, account = tables.posting, tables.account
-    # outer and hinted, though every account is there: SQLite would read the whole of an index that holds all it needs
+    # outer and ordered: else SQLite begins with the accounts, or reads all of an index that has these columns in it
     statement = (
         sa.select(posting.c.n, posting.c.debit, posting.c.credit, account.c.code, account.c.owner, account.c.asset)
-        .outerjoin(account, sa.and_(account.c.book_id == posting.c.book_id, account.c.account_id == posting.c.account_id))
+        .outerjoin(
+            account, sa.and_(account.c.book_id == posting.c.book_id, account.c.account_id == posting.c.account_id)
+        )
         .where(posting.c.book_id == book_id, bulk.among(connection, posting.c.n, numbers))
-        .with_hint(posting, "INDEXED BY posting_line", "sqlite")
+        .order_by(posting.c.n, posting.c.line)
     )
     legs: dict[int, Legs] = {n: Counter() for n in numbers}
     for row in connection.execute(statement):
