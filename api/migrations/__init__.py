@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from ledger.errors import Refusal
 from ledger.storage.base import metadata
-from ledger.storage.engine import read_transaction, write_transaction
+from ledger.storage.engine import read_transaction, schema_transaction
 
-NEWEST = "0001"
+NEWEST = "0002"
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text))
 
 TABLE_MODULES = (
@@ -46,7 +46,7 @@ def upgrade(engine: sa.Engine) -> None:
     with our names stand that no revision of ours made.
     """
     try:
-        with write_transaction(engine) as connection:
+        with schema_transaction(engine) as connection:
             version = _version(connection)
             if version == NEWEST:
                 return

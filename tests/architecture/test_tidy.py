@@ -91,8 +91,13 @@ def test_write_transactions_are_opened_by_the_book_and_the_batch_edges_only() ->
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and node.id == "write_transaction" and isinstance(node.ctx, ast.Load)
     }
-    assert users <= {"ledger/book.py", "ledger/integrator.py",
-    "ledger/writer.py", "ledger/audit/imports.py", "api/migrations/__init__.py"}
+    assert users <= {
+        "ledger/book.py",
+        "ledger/integrator.py",
+        "ledger/writer.py",
+        "ledger/audit/imports.py",
+        "api/migrations/__init__.py",
+    }
 
 
 def test_every_module_says_what_it_is_for() -> None:
