@@ -9,6 +9,7 @@ import importlib.util
 import sqlalchemy as sa
 
 from ledger.errors import Refusal
+from ledger.storage import grants
 from ledger.storage.base import metadata
 from ledger.storage.engine import read_transaction, schema_transaction
 
@@ -56,6 +57,13 @@ def upgrade(engine: sa.Engine) -> None:
     except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
         if not is_migrated(engine):  # else another process was first, which PostgreSQL tells by a name taken twice
             raise
+
+
+def grant(engine: sa.Engine, role: str) -> None:
+    """Give `role` the rights of the program on a schema that stands; refuses what `grants.grant` refuses."""
+    load_metadata()
+    with schema_transaction(engine) as connection:
+        grants.grant(connection, role)
 
 
 def _run(connection: sa.Connection, version: str | None) -> None:

@@ -92,15 +92,15 @@ class Json(sa.TypeDecorator[JSON]):
         return None if value is None else _loaded(value)
 
 
-def record_table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
-    """An insert-only table."""
+def record_table(name: str, *columns: sa.schema.SchemaItem, locked: bool = False) -> sa.Table:
+    """An insert-only table. Rows that are `locked` by a use case need the right to do so (`ledger.storage.grants`)."""
     RECORD_TABLES.add(name)
-    return _table(name, *columns)
+    return _table(name, *columns, info={"locked": locked})
 
 
-def operational_table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
-    """A table whose rows may change and go."""
-    return _table(name, *columns)
+def operational_table(name: str, *columns: sa.schema.SchemaItem, swept: bool = False) -> sa.Table:
+    """A table whose rows may change, and go where it is `swept`."""
+    return _table(name, *columns, info={"swept": swept})
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -125,8 +125,8 @@ def _loaded(text: str) -> JSON:
     return value
 
 
-def _table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
-    table = sa.Table(name, metadata, *columns, sqlite_strict=True)
+def _table(name: str, *columns: sa.schema.SchemaItem, info: dict[str, bool]) -> sa.Table:
+    table = sa.Table(name, metadata, *columns, sqlite_strict=True, info=info)
     if next(iter(table.primary_key.columns)).name != "book_id":
         raise InvariantError(f"the key of table {name} does not begin with book_id")
     return table

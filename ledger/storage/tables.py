@@ -342,6 +342,7 @@ approval_request = record_table(
     sa.Column("requested_by", Text, nullable=False),
     sa.Column("requested_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
+    locked=True,
 )
 
 approval_given = record_table(
