@@ -169,13 +169,14 @@ def _read_targets(connection: sa.Connection, book_id: str, fact_keys: set[str]) 
 
 def _read_legs(connection: sa.Connection, book_id: str, numbers: Sequence[int]) -> dict[int, Legs]:
     posting, account = tables.posting, tables.account
+    # outer and ordered: else SQLite begins with the accounts, or reads all of an index that has these columns in it
     statement = (
         sa.select(posting.c.n, posting.c.debit, posting.c.credit, account.c.code, account.c.owner, account.c.asset)
-        .join(account, sa.and_(account.c.book_id == posting.c.book_id, account.c.account_id == posting.c.account_id))
+        .outerjoin(
+            account, sa.and_(account.c.book_id == posting.c.book_id, account.c.account_id == posting.c.account_id)
+        )
         .where(posting.c.book_id == book_id, bulk.among(connection, posting.c.n, numbers))
-        .order_by(
-            posting.c.n, posting.c.line
-        )  # the order of an index, by which SQLite else doesn't look the numbers up
+        .order_by(posting.c.n, posting.c.line)
     )
     legs: dict[int, Legs] = {n: Counter() for n in numbers}
     for row in connection.execute(statement):
@@ -217,7 +218,7 @@ def _read_reserved(
     line, a = tables.hold_line.c, tables.account.c
     query = (
         sa.select(line.hold_n, line.debit, line.credit, a.code, a.owner, a.asset)
-        .join_from(
+        .outerjoin_from(
             tables.hold_line, tables.account, sa.and_(a.book_id == line.book_id, a.account_id == line.account_id)
         )
         .where(line.book_id == book_id, bulk.among(connection, line.hold_n, numbers))

@@ -148,7 +148,8 @@ def _check_blocks(book_id, rows):
     for p in rows["posting"]:
         per_entry[p.n] += 1
     kept = defaultdict(list)
-    for r in sorted(rows["request"], key=lambda r: (r.block, r.position)):
+    sealed = [r for r in rows["request"] if r.block is not None]  # the others were kept before blocks sealed answers
+    for r in sorted(sealed, key=lambda r: (r.block, r.position)):
         kept[r.block].append(r)
     for number, b in enumerate(rows["block"]):
         entries = [e for e in rows["entry"] if b.first_n <= e.n <= b.last_n]

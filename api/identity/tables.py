@@ -19,6 +19,7 @@ login_request = operational_table(
     sa.Column("book_id", sa.Text, primary_key=True),
     sa.Column("address_hash", sa.Text, primary_key=True),
     sa.Column("requested_at", Instant, primary_key=True),
+    swept=True,
 )
 
 session = operational_table(

@@ -9,10 +9,11 @@ import importlib.util
 import sqlalchemy as sa
 
 from ledger.errors import Refusal
+from ledger.storage import grants
 from ledger.storage.base import metadata
-from ledger.storage.engine import read_transaction, write_transaction
+from ledger.storage.engine import read_transaction, schema_transaction
 
-NEWEST = "0001"
+NEWEST = "0002"
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text))
 
 TABLE_MODULES = (
@@ -46,7 +47,7 @@ def upgrade(engine: sa.Engine) -> None:
     with our names stand that no revision of ours made.
     """
     try:
-        with write_transaction(engine) as connection:
+        with schema_transaction(engine) as connection:
             version = _version(connection)
             if version == NEWEST:
                 return
@@ -56,6 +57,13 @@ def upgrade(engine: sa.Engine) -> None:
     except (sa.exc.IntegrityError, sa.exc.ProgrammingError):
         if not is_migrated(engine):  # else another process was first, which PostgreSQL tells by a name taken twice
             raise
+
+
+def grant(engine: sa.Engine, role: str) -> None:
+    """Give `role` the rights of the program on a schema that stands; refuses what `grants.grant` refuses."""
+    load_metadata()
+    with schema_transaction(engine) as connection:
+        grants.grant(connection, role)
 
 
 def _run(connection: sa.Connection, version: str | None) -> None:

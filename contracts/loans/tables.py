@@ -21,6 +21,7 @@ loan = record_table(
     sa.UniqueConstraint("book_id", "offer_id", name="loan_offer_once"),
     sa.ForeignKeyConstraint(["book_id", "offer_id"], ["offer.book_id", "offer.offer_id"], name="loan_offer"),
     sa.Index("loan_borrower", "book_id", "borrower"),
+    locked=True,
 )
 
 loan_claim = record_table(

@@ -17,6 +17,7 @@ offer = record_table(
     sa.Column("borrower", Text, nullable=False),
     sa.Column("drafted_on", Day, nullable=False),
     sa.Index("offer_borrower", "book_id", "borrower"),
+    locked=True,
 )
 
 offer_version = record_table(

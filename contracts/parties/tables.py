@@ -11,6 +11,7 @@ party = record_table(
     sa.Column("kind", Text, nullable=False),
     sa.Column("registered_at", Instant, nullable=False),
     sa.Column("actor", Text, nullable=False),
+    locked=True,
 )
 
 

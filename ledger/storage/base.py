@@ -92,17 +92,20 @@ class Json(sa.TypeDecorator[JSON]):
         return None if value is None else _loaded(value)
 
 
-def record_table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
-    """An insert-only table."""
+def record_table(name: str, *columns: sa.schema.SchemaItem, locked: bool = False) -> sa.Table:
+    """An insert-only table. Rows that are `locked` by a use case need the right to do so (`ledger.storage.grants`)."""
     RECORD_TABLES.add(name)
-    return _table(name, *columns)
+    return _table(name, *columns, info={"locked": locked})
 
 
 def operational_table(
-    name: str, *columns: sa.schema.SchemaItem, postgresql_with: Mapping[str, int] | None = None
+    name: str,
+    *columns: sa.schema.SchemaItem,
+    swept: bool = False,
+    postgresql_with: Mapping[str, int] | None = None,
 ) -> sa.Table:
-    """A table whose rows may change and go; `postgresql_with` are its storage parameters there."""
-    return _table(name, *columns, postgresql_with=postgresql_with or {})
+    """A table whose rows may change, and go where it is `swept`; `postgresql_with` are its storage parameters there."""
+    return _table(name, *columns, info={"swept": swept}, postgresql_with=postgresql_with)
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -127,8 +130,14 @@ def _loaded(text: str) -> JSON:
     return value
 
 
-def _table(name: str, *columns: sa.schema.SchemaItem, postgresql_with: Mapping[str, int] | None = None) -> sa.Table:
-    table = sa.Table(name, metadata, *columns, sqlite_strict=True, postgresql_with=postgresql_with or {})
+def _table(
+    name: str,
+    *columns: sa.schema.SchemaItem,
+    info: dict[str, bool],
+    postgresql_with: Mapping[str, int] | None = None,
+) -> sa.Table:
+    storage = postgresql_with or {}
+    table = sa.Table(name, metadata, *columns, sqlite_strict=True, info=info, postgresql_with=storage)
     if next(iter(table.primary_key.columns)).name != "book_id":
         raise InvariantError(f"the key of table {name} does not begin with book_id")
     return table

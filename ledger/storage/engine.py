@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ledger.errors import Refusal
+from ledger.errors import InvariantError, Refusal
 
 _BUSY_MILLISECONDS = 30_000
 _SQLITE_PRAGMAS = (
@@ -59,6 +59,27 @@ def write_on(connection: sa.Connection) -> Iterator[None]:
     """One database transaction on a connection that its caller keeps from one to the next."""
     with _writer_lock(connection.engine), connection.begin():
         yield
+
+
+@contextmanager
+def schema_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A database transaction that may make tables anew: SQLite then checks foreign keys at its end, not as it goes."""
+    if engine.dialect.name != "sqlite":
+        with write_transaction(engine) as connection:
+            yield connection
+        return
+    with _writer_lock(engine), engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA foreign_keys = OFF")  # has no effect once a transaction has begun
+        try:
+            with connection.begin():
+                yield connection
+                astray = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                if astray is not None:
+                    raise InvariantError(f"a row of {astray[0]} names a row that is not there")
+        finally:
+            driver.execute("PRAGMA foreign_keys = ON")
 
 
 @contextmanager

@@ -71,6 +71,7 @@ account_rule = record_table(
     sa.ForeignKeyConstraint(
         ["book_id", "account_id"], ["account.book_id", "account.account_id"], name="account_rule_account"
     ),
+    sa.CheckConstraint("version >= 1 AND (version = 1) = (commitment IS NULL)", name="account_rule_committed"),
 )
 
 balance = operational_table(
@@ -204,6 +205,14 @@ request = record_table(
     sa.Column("block", Count),
     sa.Column("position", Count),
     sa.Index("request_sealed", "book_id", "block", "position", unique=True),
+    # checked at commit, like that of entries
+    sa.ForeignKeyConstraint(
+        ["book_id", "block"],
+        ["block.book_id", "block.block"],
+        name="request_block",
+        deferrable=True,
+        initially="DEFERRED",
+    ),
 )
 
 hold = record_table(
@@ -259,6 +268,7 @@ period = record_table(
     sa.Column("until_on", Day, primary_key=True),
     sa.Column("since_on", Day),  # absent for the first: it has no beginning
     sa.Column("n", Count, nullable=False),  # the entry that closed it
+    sa.UniqueConstraint("book_id", "until_on", "n", name="period_closing"),
     sa.Index("period_entry", "book_id", "n", unique=True),
 )
 
@@ -270,7 +280,7 @@ period_balance = record_table(
     sa.Column("n", Count, nullable=False),  # the entry that closed the period
     sa.Column("posted", Cents, nullable=False),  # signed, by date of effect, of the entries before `n`
     sa.ForeignKeyConstraint(
-        ["book_id", "until_on"], ["period.book_id", "period.until_on"], name="period_balance_period"
+        ["book_id", "until_on", "n"], ["period.book_id", "period.until_on", "period.n"], name="period_balance_period"
     ),
     sa.ForeignKeyConstraint(
         ["book_id", "account_id"], ["account.book_id", "account.account_id"], name="period_balance_account"
@@ -334,6 +344,7 @@ approval_request = record_table(
     sa.Column("requested_by", Text, nullable=False),
     sa.Column("requested_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
+    locked=True,
 )
 
 approval_given = record_table(

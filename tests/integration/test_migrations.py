@@ -103,7 +103,12 @@ def schema_of(engine: sa.Engine) -> dict[str, dict[str, Any]]:
 
 
 def by_text(items: list[Any]) -> list[str]:
-    return sorted(repr(sorted((k, v) for k, v in item.items() if v is not None)) for item in items)
+    return sorted(repr(sorted((k, plain(v)) for k, v in item.items() if v is not None)) for item in items)
+
+
+def plain(value: Any) -> Any:
+    """The value, with the text of SQL conditions in place of their objects."""
+    return {k: str(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def triggers_of(engine: sa.Engine) -> dict[str, str]:
