@@ -2,14 +2,12 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-import sqlalchemy as sa
-
 from ledger import approvals
 from ledger.accounts import AccountRef
+from ledger.attest import attest
 from ledger.book import Book
 from ledger.facts import Finding, Hold, Note, PeriodClose, Release, ReleaseKind, rule_change
-from ledger.log.leaf import STATE, VERDICT
-from ledger.storage import tables
+from ledger.log.leaf import VERDICT
 from tests.entries import back, entry, paid, post
 
 JANUARY = date(2026, 1, 31)
@@ -45,9 +43,7 @@ def fill_holds(book: Book) -> None:
 
 
 def fill_findings(book: Book) -> None:
-    """A state with a row that it covers, and a verdict."""
+    """A state over the rows that no entry tells of, and a verdict."""
     with book.unit_of_work(actor="s1") as unit:
-        row = {"relation": "outbox", "row_key": '["a","b"]', "digest": bytes(32), "state_key": "state"}
-        unit.connection.execute(sa.insert(tables.attestation).values(book_id=book.book_id, **row))
-        unit.post(Finding("state", STATE, [{"relation": "outbox", "root": "x", "rows": 1}]))
+        attest(unit, key="state")
         unit.post(Finding("verdict", VERDICT, [{"program": "hledger", "agrees": True}, {"program": "ledger"}]))

@@ -73,15 +73,22 @@ def write(driver: Any, book_id: str, changes: Changes) -> None:  # noqa: ANN401 
             cursor = driver.cursor()
             if isinstance(change, Replacement):
                 replace(cursor, book_id, change)
+            elif isinstance(change, Updates):
+                update(cursor, book_id, change)
             else:
-                conflict = _on_conflict(change.table, tuple(change.columns)) if isinstance(change, Updates) else ""
-                insert(cursor, book_id, change, conflict)
+                insert(cursor, book_id, change, "")
 
 
-def insert(cursor: "psycopg.Cursor[Any]", book_id: str, change: Inserts | Updates, conflict: str) -> None:
+def insert(cursor: "psycopg.Cursor[Any]", book_id: str, change: Inserts, conflict: str) -> None:
     """Insert the rows of one table."""
     statement = _insert_statement(change.table, tuple(change.columns), conflict)
     cursor.execute(statement, (book_id, *_arrays(change.table, change.columns, change.rows)))
+
+
+def update(cursor: "psycopg.Cursor[Any]", book_id: str, change: Updates) -> None:
+    """Update rows by their key."""
+    statement = _update_statement(change.table, tuple(change.columns))
+    cursor.execute(statement, (book_id, *_arrays(change.table, change.columns, change.rows), book_id))
 
 
 def replace(cursor: "psycopg.Cursor[Any]", book_id: str, change: Replacement) -> None:
@@ -100,11 +107,17 @@ def _insert_statement(table: sa.Table, columns: tuple[str, ...], conflict: str) 
 
 
 @cache
-def _on_conflict(table: sa.Table, columns: tuple[str, ...]) -> str:
-    """What makes an insert update the row that stands: a joined UPDATE would be planned by the size of the table."""
-    key = [column.name for column in table.primary_key.columns]
-    sets = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
-    return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}"
+def _update_statement(table: sa.Table, columns: tuple[str, ...]) -> str:
+    """Each row is found by its key, in a subquery that nothing can be pulled out of, and updated where it was found: a
+    plain join would be planned by the size that the table had when the plan was made.
+    """
+    key = [column.name for column in table.primary_key.columns if column.name in columns]
+    sets = ", ".join(f"{column} = w.{column}" for column in columns if column not in key)
+    same = " AND ".join(f"k.{column} = u.{column}" for column in key)
+    place = f"(SELECT k.ctid FROM {table.name} k WHERE k.book_id = %s AND {same}) AS place"
+    arrays = ", ".join(f"%s::{_type(table, column)}[]" for column in columns)
+    found = f"SELECT u.*, {place} FROM unnest({arrays}) u ({', '.join(columns)}) OFFSET 0"
+    return f"UPDATE {table.name} t SET {sets} FROM ({found}) w WHERE t.ctid = w.place AND t.book_id = %s"
 
 
 def _bound(table: sa.Table, column: str, value: Any) -> Any:  # noqa: ANN401 -- whatever the column holds

@@ -95,6 +95,7 @@ def test_write_transactions_are_opened_by_the_book_and_the_batch_edges_only() ->
     assert users <= {
         "ledger/book.py",
         "ledger/integrator.py",
+        "ledger/storage/engine.py",
         "ledger/writer.py",
         "ledger/audit/imports.py",
         "ledger/audit/log_import.py",

@@ -150,4 +150,4 @@ HASHES = {
 
 @pytest.mark.parametrize("event", ENTRIES)
 def test_an_event_makes_the_entry_that_was_always_made_of_it(event):
-    assert ENTRIES[event].body_hash() == HASHES[event]
+    assert ENTRIES[event].body_hash().hex() == HASHES[event]

@@ -45,6 +45,8 @@ def unsealing(dialect: str) -> Iterable[str]:
 def alter_tables() -> None:
     """PostgreSQL: new columns stand at the end; what is there already has no holds, is open, at its first limits."""
     for statement in (
+        "ALTER TABLE balance SET (fillfactor = 50)",
+        "ALTER TABLE head SET (fillfactor = 10)",
         "ALTER TABLE account_rule ADD COLUMN closed BOOLEAN NOT NULL DEFAULT false, ADD COLUMN commitment BYTEA",
         "ALTER TABLE account_rule ALTER COLUMN closed DROP DEFAULT",
         (
@@ -459,7 +461,7 @@ SEAL: Mapping[str, tuple[str, ...]] = {
         """CREATE TRIGGER posting_new BEFORE INSERT ON posting WHEN NEW.rowid <> -1 OR EXISTS (SELECT 1 FROM posting t WHERE t.book_id = NEW.book_id AND t.account_id = NEW.account_id AND t.seq = NEW.seq) OR NEW.n <= (SELECT last_n FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1) OR NOT EXISTS (SELECT 1 FROM entry e WHERE e.book_id = NEW.book_id AND e.n = NEW.n AND e.type = 'posting/1' AND NEW.line BETWEEN 1 AND e.lines - 1) BEGIN SELECT RAISE(ABORT, 'seal: posting rows are final, and belong to an entry of the next block'); END""",
         """CREATE TRIGGER request_final_update BEFORE UPDATE ON request BEGIN SELECT RAISE(ABORT, 'seal: request rows are final'); END""",
         """CREATE TRIGGER request_final_delete BEFORE DELETE ON request BEGIN SELECT RAISE(ABORT, 'seal: request rows are final'); END""",
-        """CREATE TRIGGER request_new BEFORE INSERT ON request WHEN NEW.rowid <> -1 OR EXISTS (SELECT 1 FROM request t WHERE t.book_id = NEW.book_id AND t.key = NEW.key) OR EXISTS (SELECT 1 FROM request t WHERE t.book_id = NEW.book_id AND t.block = NEW.block AND t.position = NEW.position) OR NEW.block IS NOT coalesce((SELECT block FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1), -1) + 1 OR NEW.position IS NULL OR (SELECT foreign_keys FROM pragma_foreign_keys) = 0 BEGIN SELECT RAISE(ABORT, 'seal: request rows are final, and belong to the next block'); END""",
+        """CREATE TRIGGER request_new BEFORE INSERT ON request WHEN NEW.rowid <> -1 OR EXISTS (SELECT 1 FROM request t WHERE t.book_id = NEW.book_id AND t.key = NEW.key) OR EXISTS (SELECT 1 FROM request t WHERE t.book_id = NEW.book_id AND t.block = NEW.block AND t.position = NEW.position) OR (NEW.block IS NOT coalesce((SELECT block FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1), -1) + 1 OR NEW.position IS NULL) AND NOT (NEW.block IS NULL AND NEW.position IS NULL AND (SELECT block FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1) IS NULL) OR (SELECT foreign_keys FROM pragma_foreign_keys) = 0 BEGIN SELECT RAISE(ABORT, 'seal: request rows are final, and belong to the next block'); END""",
         """CREATE TRIGGER balance_kept BEFORE DELETE ON balance BEGIN SELECT RAISE(ABORT, 'seal: balance rows are kept'); END""",
         """CREATE TRIGGER head_kept BEFORE DELETE ON head BEGIN SELECT RAISE(ABORT, 'seal: head rows are kept'); END""",
         """CREATE TRIGGER balance_new BEFORE INSERT ON balance WHEN NEW.rowid <> -1 OR EXISTS (SELECT 1 FROM balance t WHERE t.book_id = NEW.book_id AND t.account_id = NEW.account_id) OR ((NEW.seq, NEW.posted, NEW.last_commitment) IS NOT (0, 0, NULL) AND (NEW.posted, NEW.last_commitment) IS NOT (SELECT balance_after, commitment FROM posting WHERE book_id = NEW.book_id AND account_id = NEW.account_id AND seq = NEW.seq)) OR (NEW.minimum, NEW.maximum, NEW.closed, NEW.version) IS NOT (SELECT minimum, maximum, closed, version FROM account_rule WHERE book_id = NEW.book_id AND account_id = NEW.account_id ORDER BY version DESC LIMIT 1) OR ((NEW.held_debit, NEW.held_credit) IS NOT (0, 0) AND NOT EXISTS (SELECT 1 FROM hold_line WHERE book_id = NEW.book_id AND hold_n > (SELECT last_n FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1)) AND NOT EXISTS (SELECT 1 FROM hold_step WHERE book_id = NEW.book_id AND n > (SELECT last_n FROM block WHERE book_id = NEW.book_id ORDER BY block DESC LIMIT 1))) BEGIN SELECT RAISE(ABORT, 'seal: balance follows from its posting, its limits and its holds, and moves forward only'); END""",
@@ -892,9 +894,12 @@ CREATE FUNCTION bxl_open_request() RETURNS trigger LANGUAGE plpgsql
 BEGIN
     PERFORM 1 FROM head WHERE book_id IN (SELECT book_id FROM added) FOR UPDATE;
     IF EXISTS (
-        SELECT 1 FROM added a WHERE a.position IS NULL OR a.block IS DISTINCT FROM coalesce((
+        SELECT 1 FROM added a LEFT JOIN LATERAL (
             SELECT b.block FROM block b WHERE b.book_id = a.book_id ORDER BY b.block DESC LIMIT 1
-        ), -1) + 1
+        ) sealed ON true
+        WHERE (a.position IS NULL OR a.block IS DISTINCT FROM coalesce(sealed.block, -1) + 1)
+        -- a book that is brought in begins with the answers that no block ever sealed
+        AND NOT (a.block IS NULL AND a.position IS NULL AND sealed.block IS NULL)
     ) THEN
         RAISE EXCEPTION 'seal: a request belongs to the next block' USING ERRCODE = 'integrity_constraint_violation';
     END IF;

@@ -85,8 +85,10 @@ _OPEN = {
     "entry": [f"NEW.n <= {_last('last_n')}", f"NEW.block <> coalesce({_last('block')}, -1) + 1", _UNCHECKED],
     # a book that is brought in begins with the answers that no block ever sealed
     "request": [
-        f"(NEW.block IS NOT coalesce({_last('block')}, -1) + 1 OR NEW.position IS NULL)"
-        f" AND NOT (NEW.block IS NULL AND NEW.position IS NULL AND {_last('block')} IS NULL)",
+        (
+            f"(NEW.block IS NOT coalesce({_last('block')}, -1) + 1 OR NEW.position IS NULL)"
+            f" AND NOT (NEW.block IS NULL AND NEW.position IS NULL AND {_last('block')} IS NULL)"
+        ),
         _UNCHECKED,
     ],
     "attestation": ["EXISTS (SELECT 1 FROM entry WHERE book_id = NEW.book_id AND fact_key = NEW.state_key)"],
