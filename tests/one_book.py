@@ -99,21 +99,20 @@ def _read(tokens: list[str], at: int, outer: _Scope | None, scopes: list[_Scope]
 
 def _read_tables(scope: _Scope) -> None:
     """Names after FROM, JOIN and UPDATE, and after the commas between them."""
-    tokens, listing, expected = scope.tokens, False, False
+    tokens, listing, expected, depth = scope.tokens, -1, False, 0
     for at, token in enumerate(tokens):
         word = token.upper()
+        depth += {"(": 1, ")": -1}.get(token, 0)
         if word in {"FROM", "JOIN"} or (word == "UPDATE" and at == 0):
-            listing = expected = True
+            listing, expected = depth, True
         elif word in _AFTER_TABLES:
-            listing = expected = False
-        elif listing and token in {",", "("}:
-            expected = expected or token == ","
-        elif expected and word not in {"ONLY", "LATERAL"}:
+            listing, expected = -1, False
+        elif token == "," and depth == listing:
+            expected = True
+        elif expected and word not in {"ONLY", "LATERAL", "("}:
             expected = False
             if _bare(token) in metadata.tables and tokens[at + 1 : at + 2] != ["("]:
                 scope.tables[_alias(tokens, at)] = _bare(token)
-        elif word == "ON":
-            listing = True
 
 
 def _alias(tokens: list[str], at: int) -> str:

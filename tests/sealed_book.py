@@ -1,6 +1,6 @@
 """A book with rows in every record table of the ledger: holds in each state, limits, a closed period, findings."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from ledger import approvals
 from ledger.accounts import AccountRef
@@ -34,7 +34,7 @@ def fill(book: Book) -> None:
 
 def fill_holds(book: Book) -> None:
     """One hold open, one settled in part, one with its rest set free, one void, one expired."""
-    expires_at = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    expires_at = book.clock.now() + timedelta(hours=1)
     post(book, *(Hold(back(f"h{i}", 10), expires_at if i == 5 else None) for i in range(1, 6)))
     post(book, back("p2", 4, settles="h2"), back("p3", 4, settles="h3", releases_rest=True))
     post(book, Release("v4", "h4", ReleaseKind.VOID))

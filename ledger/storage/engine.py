@@ -64,11 +64,11 @@ def write_on(connection: sa.Connection) -> Iterator[None]:
 @contextmanager
 def schema_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A database transaction that may make tables anew: SQLite then checks foreign keys at its end, not as it goes."""
-    if engine.dialect.name != "sqlite":
-        with write_transaction(engine) as connection:
-            yield connection
-        return
     with _writer_lock(engine), engine.connect() as connection:
+        if engine.dialect.name != "sqlite":
+            with connection.begin():
+                yield connection
+            return
         driver = connection.connection.driver_connection
         assert driver is not None
         driver.execute("PRAGMA foreign_keys = OFF")  # has no effect once a transaction has begun

@@ -13,7 +13,7 @@ from ledger.facts import Hold
 from ledger.state import Request
 from ledger.storage.keys import KeyRing
 from ledger.writer import GroupWriter
-from tests.conftest import make_book
+from tests.conftest import NOON, make_book
 from tests.entries import back, paid, post
 from tests.functional.conftest import quiet_rail
 from tests.one_book import unfiltered, watching
@@ -34,6 +34,7 @@ IN_ONE_BOOK = [
     "INSERT INTO entry (book_id, n) VALUES (?, ?)",
     "INSERT INTO entry (book_id, n) SELECT %s, u.* FROM unnest(%s::BIGINT[]) u",
     "DELETE FROM session WHERE session.book_id = ? AND used = 1",
+    "SELECT a.n FROM unnest(%s::text[]) w (code, asset) JOIN account a ON a.book_id = %s AND a.asset = w.asset",
     "SELECT 1",
     "BEGIN IMMEDIATE",
 ]
@@ -48,6 +49,7 @@ IN_ANY_BOOK = [
     "SELECT n FROM entry WHERE book_id = ? UNION SELECT n FROM posting",
     "SELECT n FROM entry WHERE book_id <> ?",
     "SELECT n FROM entry WHERE book_id > ?",
+    "SELECT a.n FROM (account a JOIN posting p ON a.book_id = p.book_id) WHERE a.n = ?",
     "UPDATE balance SET posted = 0",
     "DELETE FROM session WHERE used = 1",
     "INSERT INTO entry (n) VALUES (?)",
@@ -62,13 +64,13 @@ def test_a_statement_in_one_book_is_seen_as_one(sql: str) -> None:
 
 @pytest.mark.parametrize("sql", IN_ANY_BOOK)
 def test_a_statement_that_may_meet_other_books_is_seen(sql: str) -> None:
-    assert len(unfiltered(sql)) == 1
+    assert unfiltered(sql)
 
 
 @pytest.fixture
-def other_book(book: Book, clock: FixedClock) -> Book:
-    """A second book in the same database."""
-    return make_book(book.engine, clock, "other")
+def other_book(book: Book) -> Book:
+    """A second book in the same database, with a clock of its own."""
+    return make_book(book.engine, FixedClock(NOON), "other")
 
 
 def test_a_statement_without_its_book_is_caught_on_either_driver(book: Book) -> None:
@@ -114,11 +116,10 @@ def test_a_new_wrapping_of_the_keys_stays_in_its_book(book: Book, other_book: Bo
     assert strays == []
 
 
-def test_all_that_the_products_do_stays_in_their_book(book: Book, other_book: Book, clock: FixedClock) -> None:
+def test_all_that_the_products_do_stays_in_their_book(book: Book, other_book: Book) -> None:
     with watching(book.engine) as strays:
         for each in (book, other_book):
-            clock.business_date = DAY
-            town = make_town(each, clock, quiet_rail())
+            town = make_town(each, each.clock, quiet_rail())
             ada, borrower = town.citizen("Ada"), town.enterprise()
             offer_id = town.open_offer(borrower, maximum_cents=100_000)
             town.pay_pledge(offer_id, ada, 100_000)
