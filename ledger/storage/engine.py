@@ -64,6 +64,8 @@ def write_on(connection: sa.Connection) -> Iterator[None]:
 @contextmanager
 def schema_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A database transaction that may make tables anew: SQLite then checks foreign keys at its end, not as it goes."""
+    if engine.dialect.name == "sqlite":
+        Path(str(engine.url.database)).touch(mode=0o600)  # a new book is its owner's to read
     with _writer_lock(engine), engine.connect() as connection:
         if engine.dialect.name != "sqlite":
             with connection.begin():

@@ -160,3 +160,17 @@ def test_an_upgrade_that_leaves_a_row_without_the_one_it_names_is_undone(tmp_pat
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0001"
     engine.dispose()
+
+
+def test_the_file_of_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+    """The files beside it too, which SQLite gives the same rights."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'new.sqlite3'}")
+    migrations.upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM entry")
+        modes = {
+            file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("new.sqlite3*") if ".lock" not in file.name
+        }
+    engine.dispose()
+    assert len(modes) == 3
+    assert set(modes.values()) == {0o600}
