@@ -39,6 +39,8 @@ class _Scope:
 
     outer: "_Scope | None"
     tables: dict[str, str] = field(default_factory=dict)
+    inner: dict[int, "_Scope"] = field(default_factory=dict)
+    derived: dict[str, "_Scope"] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
     joined: list[tuple[tuple[int, str], tuple[int, str]]] = field(default_factory=list)
     held: set[tuple[int, str]] = field(default_factory=set)
@@ -48,8 +50,10 @@ class _Scope:
         if name is None:
             return [(id(self), alias) for alias in self.tables]
         scope: _Scope | None = self
-        while scope is not None and name not in scope.tables:
+        while scope is not None and name not in scope.tables and name not in scope.derived:
             scope = scope.outer
+        if scope is not None and name in scope.derived:  # the rows of a SELECT in brackets, by the name given to them
+            return scope.derived[name].find(None)
         return [] if scope is None else [(id(scope), name)]
 
 
@@ -82,8 +86,10 @@ def _read(tokens: list[str], at: int, outer: _Scope | None, scopes: list[_Scope]
     while at < len(tokens):
         token = tokens[at]
         if token == "(" and tokens[at + 1 : at + 2] and tokens[at + 1].upper() in {"SELECT", "WITH"}:
+            place = len(scopes)
             at = _read(tokens, at + 1, scope, scopes)
             scope.tokens += ["(", ")"]
+            scope.inner[len(scope.tokens) - 1] = scopes[place]
         elif token == ")" and depth == 0:
             return at + 1
         elif token.upper() in {"UNION", "EXCEPT", "INTERSECT"}:
@@ -103,6 +109,8 @@ def _read_tables(scope: _Scope) -> None:
     for at, token in enumerate(tokens):
         word = token.upper()
         depth += {"(": 1, ")": -1}.get(token, 0)
+        if at in scope.inner:
+            scope.derived[_alias(tokens, at)] = scope.inner[at]
         if word in {"FROM", "JOIN"} or (word == "UPDATE" and at == 0):
             listing, expected = depth, True
         elif word in _AFTER_TABLES:

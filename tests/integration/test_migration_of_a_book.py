@@ -19,6 +19,7 @@ from alembic import command, config
 from api import migrations
 from ledger import requests
 from ledger.accounts import AccountRef
+from ledger.attest import attest
 from ledger.book import Book, open_book
 from ledger.clock import FixedClock
 from ledger.errors import InvariantError
@@ -114,6 +115,17 @@ def test_holds_limits_and_periods_work_after_an_upgrade(old_book: Book) -> None:
     post(old_book, Release("free", "h1", ReleaseKind.VOID))
     post(old_book, rule_change("rule", AccountRef.parse("550100"), floor=-5, ceiling=None))
     check_everything(old_book)
+
+
+def test_answers_from_before_are_attested_once_there_is_a_state(old_book: Book) -> None:
+    """They lie under no block's seal: the first state covers them, and no other may come after it."""
+    migrations.upgrade(old_book.engine)
+    with old_book.unit_of_work(actor="s1") as unit:
+        attest(unit, key="state")
+    check_everything(old_book)
+    with old_book.read() as connection:
+        where = tables.attestation.c.relation == "request"
+        assert connection.scalar(sa.select(sa.func.count()).select_from(tables.attestation).where(where)) >= 2
 
 
 def test_an_upgrade_that_breaks_off_changes_nothing(old_book: Book, monkeypatch: pytest.MonkeyPatch) -> None:

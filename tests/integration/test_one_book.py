@@ -35,6 +35,10 @@ IN_ONE_BOOK = [
     "INSERT INTO entry (book_id, n) SELECT %s, u.* FROM unnest(%s::BIGINT[]) u",
     "DELETE FROM session WHERE session.book_id = ? AND used = 1",
     "SELECT a.n FROM unnest(%s::text[]) w (code, asset) JOIN account a ON a.book_id = %s AND a.asset = w.asset",
+    (
+        "SELECT b.n FROM unnest(%s) w CROSS JOIN LATERAL (SELECT * FROM entry e WHERE e.book_id = %s LIMIT 1) a"
+        " CROSS JOIN LATERAL (SELECT * FROM posting b WHERE b.book_id = a.book_id LIMIT 1) b"
+    ),
     "SELECT 1",
     "BEGIN IMMEDIATE",
 ]
@@ -49,6 +53,7 @@ IN_ANY_BOOK = [
     "SELECT n FROM entry WHERE book_id = ? UNION SELECT n FROM posting",
     "SELECT n FROM entry WHERE book_id <> ?",
     "SELECT n FROM entry WHERE book_id > ?",
+    "SELECT a.n FROM (SELECT * FROM entry) a JOIN posting p ON p.book_id = a.book_id",
     "SELECT a.n FROM (account a JOIN posting p ON a.book_id = p.book_id) WHERE a.n = ?",
     "UPDATE balance SET posted = 0",
     "DELETE FROM session WHERE used = 1",
