@@ -30,6 +30,7 @@ from contracts.documents.authority import make_receipt_identity
 from contracts.loans.model import DocumentDesk
 from contracts.templates import NEVER_LATE
 from ledger import book as ledger_book
+from ledger.attest import attest_old_answers
 from ledger.book import Book
 from ledger.clock import SystemClock
 from ledger.errors import Refusal
@@ -177,7 +178,9 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
     except Refusal as refusal:
         if refusal.code != "book-exists":
             raise
-        return ledger_book.open_book(engine, settings.book_id, clock=clock, keys=keys, late_refused=NEVER_LATE)
+        book = ledger_book.open_book(engine, settings.book_id, clock=clock, keys=keys, late_refused=NEVER_LATE)
+        attest_old_answers(book)
+        return book
 
 
 def prepare_import(settings: Settings) -> tuple[sa.Engine, KeyRing]:

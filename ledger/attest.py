@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ledger.book import UnitOfWork
+from ledger.book import Book, UnitOfWork
 from ledger.facts import Finding
 from ledger.log.encoding import b64
 from ledger.log.leaf import JSON, STATE
@@ -30,6 +30,7 @@ from ledger.storage.base import RECORD_TABLES, json_text, metadata
 from ledger.storage.scan import Row, fetch, scan
 
 PAGE = 1_000
+OLD_ANSWERS = "state:answers-kept-before-blocks-sealed-them"
 HASHED = frozenset({
     "account", "account_rule", "asset", "attestation", "block", "entry", "finding", "hold", "hold_line", "hold_step",
     "period", "period_balance", "posting",
@@ -37,6 +38,7 @@ HASHED = frozenset({
 """Record tables that the hashes of entries and blocks cover; an attestation is covered by the root it is under."""
 _PARTS = {"request": "block IS NULL"}
 """Of a table that blocks seal, the rows that none does."""
+_UNSEALED = "SELECT 1 FROM request WHERE book_id = ? AND block IS NULL LIMIT 1"
 _LAST_BLOCK = "SELECT block, hash FROM block WHERE book_id = ? ORDER BY block DESC LIMIT 1"
 _STANDS = "SELECT n FROM entry WHERE book_id = ? AND fact_key = ?"
 _COUNT = "SELECT count(*) FROM attestation WHERE book_id = ? AND relation = ?"
@@ -74,6 +76,16 @@ def attest(unit: UnitOfWork, *, key: str) -> int:
     lines.append({"block": block, "hash": b64(block_hash)})
     unit.post(Finding(key, STATE, lines, actor=unit.actor))
     return new
+
+
+def attest_old_answers(book: Book) -> int:
+    """Attest what was answered before blocks sealed answers, once, after an upgrade; gives how many rows were new."""
+    with book.read() as connection:
+        old = fetch(connection, _UNSEALED, (book.book_id,))
+        if not old or fetch(connection, _STANDS, (book.book_id, OLD_ANSWERS)):
+            return 0
+    with book.unit_of_work(actor="system:upgrade") as unit:
+        return attest(unit, key=OLD_ANSWERS)
 
 
 def relations() -> list[str]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from ledger import approvals, balances, outbox
+from ledger import approvals, balances, bridges, outbox
 from ledger.audit.rows import audit_rows
 from ledger.book import Book
 from ledger.clock import FixedClock
@@ -14,7 +14,7 @@ from ledger.state import Request
 from ledger.storage.keys import KeyRing
 from ledger.writer import GroupWriter
 from tests.conftest import NOON, make_book
-from tests.entries import back, paid, post
+from tests.entries import back, lines, paid, post
 from tests.functional.conftest import quiet_rail
 from tests.one_book import unfiltered, watching
 from tests.oracle import check_everything
@@ -109,6 +109,19 @@ def use(book: Book) -> None:
         outbox.take_due(unit.connection, book.book_id, now=unit.now(), limit=5)
         approvals.request(unit, action="act", body={}, reason="because")
     audit_rows(book)
+
+
+def test_a_transfer_between_two_books_touches_one_at_a_time(book: Book, other_book: Book) -> None:
+    post(book, paid("k1", 100))
+    with watching(book.engine) as strays:
+        [out] = lines(("550100", 0, 40))
+        transfer = bridges.Transfer("t1", out, out.account, NOON.date())
+        bridges.send(book, other_book, transfer, actor="s1")
+        bridges.sweep(book, other_book)
+        for each in (book, other_book):
+            bridges.record_check(each, NOON.date())
+    assert strays == []
+    check_everything(other_book)
 
 
 def test_a_new_wrapping_of_the_keys_stays_in_its_book(book: Book, other_book: Book) -> None:
