@@ -17,6 +17,7 @@ from ledger.accounts import AccountRef
 from ledger.dated import account_id_of, balance_as_known, last_seq, sums_as_known
 from ledger.dated import known_at_instant as known_at_instant
 from ledger.errors import InvariantError, Refusal
+from ledger.log.leaf import HOLD
 from ledger.storage import bulk, tables
 from ledger.storage.base import Day
 
@@ -65,7 +66,7 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True)
 class PostedLine:
-    """One posting of an entry."""
+    """One line of an entry: a posting, or an amount that a hold reserves."""
 
     line: int
     account: AccountRef
@@ -308,6 +309,7 @@ def first_posting_dates(connection: sa.Connection, book_id: str) -> dict[Account
 def _entries(connection: sa.Connection, book_id: str, query: sa.Select[Any]) -> list[PostedEntry]:
     rows = connection.execute(query).all()
     lines = _lines(connection, book_id, [row.n for row in rows])
+    lines |= _reserved_lines(connection, book_id, [row.n for row in rows if row.type == HOLD])
     return [
         PostedEntry(
             n=row.n,
@@ -338,6 +340,22 @@ def _lines(connection: sa.Connection, book_id: str, numbers: Sequence[int]) -> d
     lines: dict[int, list[PostedLine]] = defaultdict(list)
     for n, line, code, owner, asset, debit, credit in connection.execute(query) if numbers else ():
         lines[n].append(PostedLine(line, AccountRef(code, owner, asset), debit, credit))
+    return lines
+
+
+def _reserved_lines(connection: sa.Connection, book_id: str, numbers: Sequence[int]) -> dict[int, list[PostedLine]]:
+    a, held = tables.account.c, tables.hold_line.c
+    query = (
+        sa.select(held.hold_n, held.line, a.code, a.owner, a.asset, held.debit, held.credit)
+        .join_from(
+            tables.hold_line, tables.account, sa.and_(a.book_id == held.book_id, a.account_id == held.account_id)
+        )
+        .where(held.book_id == book_id, bulk.among(connection, held.hold_n, numbers))
+        .order_by(held.hold_n, held.line)
+    )
+    lines: dict[int, list[PostedLine]] = defaultdict(list)
+    for n, line, code, owner, asset, debit, credit in connection.execute(query) if numbers else ():
+        lines[n].append(PostedLine(line, AccountRef.known(code, owner, asset), debit, credit))
     return lines
 
 

@@ -38,5 +38,10 @@ def newest_finding(connection: sa.Connection, book_id: str, entry_type: str, key
         return None
     named = sa.select(entry.c.fact_key, entry.c.booked_at).where(entry.c.book_id == book_id, entry.c.n == n)
     key, booked_at = connection.execute(named).one()
+    return Found(n, key, booked_at, finding_lines(connection, book_id, n))
+
+
+def finding_lines(connection: sa.Connection, book_id: str, n: int) -> list[Mapping[str, JSON]]:
+    """The lines of entry `n`, in order; none where it found nothing."""
     lines = sa.select(finding.c.body).where(finding.c.book_id == book_id, finding.c.n == n).order_by(finding.c.line)
-    return Found(n, key, booked_at, list(connection.scalars(lines)))
+    return list(connection.scalars(lines))

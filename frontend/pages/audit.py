@@ -17,7 +17,9 @@ from ledger.audit.referees import doubtful_verdicts
 from ledger.balances import AccountBalance, PostedEntry
 from ledger.counts import record_counts
 from ledger.errors import Refusal
+from ledger.findings import finding_lines
 from ledger.integrator import read_checkpoint
+from ledger.log.leaf import canonical_json
 from ledger.payments.queries import open_cases
 
 ENTRIES_A_PAGE = 40
@@ -98,10 +100,12 @@ def entry(request: Request, book: BookDep, staff: Staff, language: Language, n: 
     with book.read() as connection:
         found = balances.entries(connection, book.book_id, first_n=n, limit=1)
         scales = balances.asset_scales(connection, book.book_id)
+        findings = [canonical_json(dict(line)).decode() for line in finding_lines(connection, book.book_id, n)]
     if not found or found[0].n != n:
         raise Refusal("not-found")
     facts = _facts(found[0], language)
-    return render(request, "audit_entry.html", tab="entries", entry=found[0], facts=facts, scales=scales)
+    shown = {"entry": found[0], "facts": facts, "scales": scales, "findings": findings}
+    return render(request, "audit_entry.html", tab="entries", **shown)
 
 
 @router.get("/log")
@@ -161,4 +165,5 @@ def _facts(shown: PostedEntry, language: str) -> list[tuple[str, str | None]]:
         ("actor", shown.actor),
         ("approvals", ", ".join(shown.approvals) or None),
         ("reverses", None if shown.reverses is None else str(shown.reverses)),
+        *((f"detail-{name}", str(value)) for name, value in sorted(shown.details.items())),
     ]

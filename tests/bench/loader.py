@@ -26,7 +26,7 @@ from ledger.posting import _BALANCE, _values, _write_period_balances
 from ledger.reading import _account, head_of, subject_keys_of
 from ledger.state import AccountState, Head, Request, State
 from ledger.storage import bulk, tables
-from ledger.storage.changes import Change, Inserts, Replacement, Upserts, Wanted
+from ledger.storage.changes import Change, Inserts, Replacement, Updates, Wanted
 
 _BLOCKS_A_COMMIT = 40
 _QUICK = ("query_only = OFF", "synchronous = OFF", "foreign_keys = OFF", "cache_size = -1000000")
@@ -63,7 +63,7 @@ class Loader:
         self._write()
         moved = [_values(account) for account in self._accounts.values()]
         head: list[Change] = [
-            Upserts(tables.balance, _BALANCE, moved),
+            Updates(tables.balance, _BALANCE, moved),
             Replacement(tables.head, Head._fields, self._head),
         ]
         with self._connection.begin():

@@ -27,7 +27,7 @@ from tests.entries import BANK, back, paid, post
 YOUNG, GROWN = 150, 3_000
 BATCH = 10
 TURNS = 14  # prepared after five, planned for any values after five more
-SMALL = {"head", "h", "book", "business_date", "period", "asset"}
+SMALL = {"head", "h", "book", "business_date", "d", "period", "asset"}
 """Tables of which a book has few rows, however long it lives."""
 FEW_ROWS = 400
 """What a batch of ten requests or a page of a statement may read, of all tables together."""

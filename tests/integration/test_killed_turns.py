@@ -39,7 +39,7 @@ ITEMS: dict[str, Item] = {
     "period": PeriodClose("t", date(2026, 2, 28)),
     "late entry": paid("t", 5, on=date(2026, 1, 31)),
     "note": Note("t", "k1", "seen"),
-    "finding": Finding("t", "state/1", [{"rows": 3}]),
+    "finding": Finding("t", "verdict/1", [{"rows": 3}]),
     "metadata": paid("t", 5, metadata={"invoice": "F1"}),
     "new owner": paid("t", 5, citizen="c99"),
 }

@@ -110,7 +110,7 @@ def test_a_remark_is_a_readable_text(sqlite_book: Book, text: str) -> None:
 
 
 def test_a_finding_has_a_known_type_and_some_lines(book: Book) -> None:
-    post(book, Finding("f1", STATE, [{"accounts": 3}]), Finding("f2", VERDICT, [{"referee": "x", "outcome": "agrees"}]))
+    post(book, Finding("f1", VERDICT, [{"accounts": 3}]), Finding("f2", VERDICT, [{"referee": "x"}]))
     before = digest_of(book)
     for kind, lines in (("note/1", [{"a": 1}]), (STATE, []), (VERDICT, [{"a": 1}] * 1_001)):
         found = refusal_made(lambda kind=kind, lines=lines: Finding("f3", kind, lines))

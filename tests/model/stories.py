@@ -122,7 +122,7 @@ class Stories:
         if self.chance.random() < 0.15:
             stated["metadata"] = {"invoice": f"F{self.chance.randrange(9)}", "note_2": 'Zoë "a\\b"'}
         if self.chance.random() < 0.15:
-            stated |= {"evidence": "ab" * 32, "approvals": ("a1", "a2"), "actor": self.actor()}
+            stated |= {"evidence": "ab" * 32, "actor": self.actor()}
         day, purpose = self.day(), self.chance.choice(PURPOSES)
         return JournalEntry(self.key(), day, purpose, tuple(lines), **stated)
 
@@ -181,7 +181,7 @@ class Stories:
         last = self.naive.periods[-1] if self.naive.periods else date(2025, 12, 31)
         until_on = last + timedelta(days=1 + self.chance.choice([32, 32, 32, 75, -20]))
         until_on = until_on.replace(day=1) - timedelta(days=1)
-        return PeriodClose(self.key(), until_on, actor=self.actor(), approvals=("a7",))
+        return PeriodClose(self.key(), until_on, actor=self.actor())
 
     def note(self):
         """A remark on anything that stands."""
@@ -189,8 +189,7 @@ class Stories:
 
     def finding(self):
         """What a look at everything found."""
-        kind = self.chance.choice(["state/1", "verdict/1"])
-        return Finding(self.key(), kind, [{"rows": self.chance.randrange(100)}, {"agrees": True}])
+        return Finding(self.key(), "verdict/1", [{"rows": self.chance.randrange(100)}, {"agrees": True}])
 
     def exchange(self):
         """Euros for claims through the trading account; sometimes only one side of it."""

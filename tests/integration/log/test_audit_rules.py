@@ -69,12 +69,12 @@ def holds_never_expire(patch: Patch, _book: Book) -> None:
 
 
 def holds_never_end(patch: Patch, _book: Book) -> None:
-    read = reading._read_holds
+    read = reading.read_holds
 
     def reopened(*arguments: Any) -> Any:
         return {key: replace(hold, is_open=True) for key, hold in read(*arguments).items()}
 
-    patch.setattr(reading, "_read_holds", reopened)
+    patch.setattr(reading, "read_holds", reopened)
 
 
 def holds_reserve_more(patch: Patch, _book: Book) -> None:
