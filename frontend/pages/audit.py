@@ -104,8 +104,15 @@ def entry(request: Request, book: BookDep, staff: Staff, language: Language, n: 
     if not found or found[0].n != n:
         raise Refusal("not-found")
     facts = _facts(found[0], language)
-    shown = {"entry": found[0], "facts": facts, "scales": scales, "findings": findings}
-    return render(request, "audit_entry.html", tab="entries", **shown)
+    return render(
+        request,
+        "audit_entry.html",
+        tab="entries",
+        entry=found[0],
+        facts=facts,
+        scales=scales,
+        findings=findings,
+    )
 
 
 @router.get("/log")

@@ -110,6 +110,15 @@ CASES: dict[str, Case] = {
     "approval-expired": one(paid("m", 5, approvals=[APPROVAL]), approve(CITIZEN, UP_TO_10), a_week),
     "approval-not-given": one(paid("m", 5, approvals=[APPROVAL]), ask(CITIZEN, UP_TO_10)),
     "approval-unknown": one(paid("m", 5, approvals=["a000000000"])),
+    "asset-code-malformed": one(
+        move("m")
+        | {
+            "postings": [
+                {"account": BANK, "asset": "eur", "debit": 5},
+                {"account": CITIZEN, "asset": "eur", "credit": 5},
+            ]
+        }
+    ),
     "balance-too-large": Case(
         (ENTRIES, entries(LARGE | {"key": "3"})),
         ((ENTRIES, entries(LARGE | {"key": "1"})), (ENTRIES, entries(LARGE | {"key": "2"}))),
