@@ -28,7 +28,7 @@ from ledger.balances import PostedEntry, asset_scales, balances, entry_by_key
 from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
 from ledger.facts import Finding, Hold, Item, Release, ReleaseKind
-from ledger.holds import OpenHold, open_hold, open_keys, steps_of
+from ledger.held import HoldInFull, find_hold, open_keys
 from ledger.journal import JournalEntry, Posting
 from ledger.log.leaf import JSON, POSTING, VERDICT
 from ledger.storage import tables
@@ -121,10 +121,10 @@ def complete(source: Book, destination: Book, transfer_id: str) -> Outcome:
     """Go on with a transfer from wherever it stands; refuses `hold-unknown` where there is none."""
     key = f"{_PREFIX}{transfer_id}"
     with source.read() as connection:
-        hold, entry = open_hold(connection, source.book_id, key), entry_by_key(connection, source.book_id, key)
-        if hold is None or entry is None:
-            last = steps_of(connection, source.book_id, key)[-1]
-            return Outcome.SENT if last.key == f"{key}:out" else Outcome.RETURNED
+        hold, entry = find_hold(connection, source.book_id, key), entry_by_key(connection, source.book_id, key)
+    assert entry is not None
+    if hold.state != "open":
+        return Outcome.SENT if hold.steps[-1].key == f"{key}:out" else Outcome.RETURNED
     if entry.details.get("meta", {}).get("bridge") != destination.book_id:
         raise Refusal("hold-unknown", hold=key)
     has_arrived = _has_arrived(source.book_id, destination, hold, entry)
@@ -187,7 +187,7 @@ def record_check(book: Book, on: date) -> list[Difference]:
     return found
 
 
-def _has_arrived(source: str, destination: Book, hold: OpenHold, entry: PostedEntry) -> bool:
+def _has_arrived(source: str, destination: Book, hold: HoldInFull, entry: PostedEntry) -> bool:
     """Post the arrival, or take its key for good; whether the arrival is what stands there now."""
     arrival = _arrival(source, hold, entry)
     try:
@@ -212,7 +212,7 @@ def _is_posted(standing: PostedEntry, arrival: JournalEntry) -> bool:
     )
 
 
-def _give_up(source: str, destination: Book, hold: OpenHold, code: str) -> None:
+def _give_up(source: str, destination: Book, hold: HoldInFull, code: str) -> None:
     """Take the arrival's key, unless the arrival was posted in between."""
     line = {"bridge": source, "outcome": Outcome.RETURNED.value, "refusal": code}
     try:
@@ -222,14 +222,14 @@ def _give_up(source: str, destination: Book, hold: OpenHold, code: str) -> None:
             raise
 
 
-def _arrival(source: str, hold: OpenHold, entry: PostedEntry) -> JournalEntry:
+def _arrival(source: str, hold: HoldInFull, entry: PostedEntry) -> JournalEntry:
     out, _ = _legs(hold)
     into = AccountRef.parse(str(entry.details["meta"]["into"]), out.account.asset)
     bridge = AccountRef(BRIDGE, source, out.account.asset)
     postings = (_on_other_side(out, into), Posting(bridge, out.debit, out.credit))
     return JournalEntry(
         f"{hold.key}:in",
-        _dated(hold),
+        hold.effective_on,
         TRANSFERRED,
         postings,
         actor=hold.actor,
@@ -238,16 +238,16 @@ def _arrival(source: str, hold: OpenHold, entry: PostedEntry) -> JournalEntry:
     )
 
 
-def _departure(hold: OpenHold, entry: PostedEntry) -> JournalEntry:
+def _departure(hold: HoldInFull, entry: PostedEntry) -> JournalEntry:
     key, evidence = f"{hold.key}:out", entry.evidence
     return JournalEntry(
-        key, _dated(hold), TRANSFERRED, _legs(hold), actor=hold.actor, evidence=evidence, settles=hold.key
+        key, hold.effective_on, TRANSFERRED, _legs(hold), actor=hold.actor, evidence=evidence, settles=hold.key
     )
 
 
-def _legs(hold: OpenHold) -> tuple[Posting, Posting]:
+def _legs(hold: HoldInFull) -> tuple[Posting, Posting]:
     """The line that leaves, and the bridge's."""
-    postings = [Posting(r.account, r.debit, r.credit) for r in hold.remaining]
+    postings = hold.remaining
     [bridge] = [posting for posting in postings if posting.account.code == BRIDGE]
     [out] = [posting for posting in postings if posting.account.code != BRIDGE]
     return out, bridge
@@ -255,11 +255,6 @@ def _legs(hold: OpenHold) -> tuple[Posting, Posting]:
 
 def _on_other_side(posting: Posting, account: AccountRef) -> Posting:
     return Posting(account, posting.credit, posting.debit)
-
-
-def _dated(hold: OpenHold) -> date:
-    assert hold.effective_on is not None  # a transfer's hold has a date
-    return hold.effective_on
 
 
 def _transfers(connection: sa.Connection, source: str, destination: str) -> list[str]:
@@ -276,9 +271,9 @@ def _arrived_and_open(connection: sa.Connection, source: str, destination: str) 
     """The bridge's lines of transfers that have arrived and are not settled in the source yet."""
     legs = []
     for key in _transfers(connection, source, destination):
-        hold, entry = open_hold(connection, source, key), entry_by_key(connection, source, key)
+        hold, entry = find_hold(connection, source, key), entry_by_key(connection, source, key)
         standing = entry_by_key(connection, destination, f"{key}:in")
-        if hold and entry and standing and _is_posted(standing, _arrival(source, hold, entry)):
+        if entry and standing and _is_posted(standing, _arrival(source, hold, entry)):
             legs.append(_legs(hold)[1])
     return legs
 

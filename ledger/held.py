@@ -19,11 +19,13 @@ from ledger.storage import bulk, tables
 
 @dataclass(frozen=True, slots=True)
 class HoldStep:
-    """What became of a hold: `kind` is part, rest, void or expired; `n` is the entry that did it."""
+    """What became of a hold: `kind` is part, rest, void or expired; entry `n` with fact key `key` did it."""
 
     step: int
     kind: str
     n: int
+    key: str
+    booked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,56 @@ class HoldInFull:
         return {"part": "open", "rest": "posted"}.get(last, last)
 
 
-def open_holds(connection: sa.Connection, book_id: str, *, after_n: int = 0, limit: int = 100) -> list[HoldInFull]:
-    """Holds that have not ended, in the order of their numbers from the one after `after_n`."""
+@dataclass(frozen=True, slots=True)
+class Available:
+    """An account's signed balance, and what open holds reserve on each side of it."""
+
+    posted: int
+    held_debit: int
+    held_credit: int
+
+    @property
+    def lowest(self) -> int:
+        """The signed balance if all that is reserved on the credit side were posted: what floors look at."""
+        return self.posted - self.held_credit
+
+    @property
+    def highest(self) -> int:
+        """The signed balance if all that is reserved on the debit side were posted."""
+        return self.posted + self.held_debit
+
+
+def available(connection: sa.Connection, book_id: str, account: AccountRef) -> Available:
+    """The account as it stands; all zero where it is not open."""
+    a, b = tables.account.c, tables.balance.c
+    query = (
+        sa.select(b.posted, b.held_debit, b.held_credit)
+        .join_from(tables.account, tables.balance, sa.and_(a.book_id == b.book_id, a.account_id == b.account_id))
+        .where(a.book_id == book_id, a.code == account.code, a.owner == account.owner, a.asset == account.asset)
+    )
+    row = connection.execute(query).one_or_none()
+    return Available(0, 0, 0) if row is None else Available(*row)
+
+
+def open_holds(
+    connection: sa.Connection, book_id: str, *, after_n: int = 0, limit: int = 100, account: AccountRef | None = None
+) -> list[HoldInFull]:
+    """Holds that have not ended, oldest first, from the one after entry `after_n`; of one `account`, if it is given."""
+    query = open_named(book_id).where(tables.hold.c.hold_n > after_n).limit(limit)
+    return _read(connection, book_id, query if account is None else query.where(_reserves(book_id, account)))
+
+
+def open_keys(connection: sa.Connection, book_id: str, prefix: str) -> Sequence[str]:
+    """Fact keys of open holds that begin with `prefix`, oldest first."""
+    named = tables.entry.c.fact_key.startswith(prefix, autoescape=True)
+    return [row.fact_key for row in connection.execute(open_named(book_id).where(named))]
+
+
+def open_named(book_id: str) -> sa.Select[Any]:
+    """Number and header of every hold that has not ended, oldest first."""
     h, s = tables.hold.c, tables.hold_step.c
     final = sa.select(s.n).where(s.book_id == h.book_id, s.hold_n == h.hold_n, s.kind != "part").exists()
-    return _read(connection, book_id, _query().where(h.book_id == book_id, h.hold_n > after_n, ~final).limit(limit))
+    return _query().where(h.book_id == book_id, ~final)
 
 
 def find_hold(connection: sa.Connection, book_id: str, key: str) -> HoldInFull:
@@ -138,9 +185,10 @@ def _lines(
 
 
 def _steps(connection: sa.Connection, book_id: str, numbers: Sequence[int]) -> dict[int, list[HoldStep]]:
-    s = tables.hold_step.c
+    e, s = tables.entry.c, tables.hold_step.c
     query = (
-        sa.select(s.hold_n, s.step, s.kind, s.n)
+        sa.select(s.hold_n, s.step, s.kind, s.n, e.fact_key, e.booked_at)
+        .join_from(tables.hold_step, tables.entry, sa.and_(e.book_id == s.book_id, e.n == s.n))
         .where(s.book_id == book_id, bulk.among(connection, s.hold_n, numbers))
         .order_by(s.hold_n, s.step)
     )
@@ -148,3 +196,11 @@ def _steps(connection: sa.Connection, book_id: str, numbers: Sequence[int]) -> d
     for hold_n, *step in connection.execute(query) if numbers else ():
         steps[hold_n].append(HoldStep(*step))
     return steps
+
+
+def _reserves(book_id: str, account: AccountRef) -> sa.ColumnElement[bool]:
+    a, line, h = tables.account.c, tables.hold_line.c, tables.hold.c
+    return sa.exists().where(
+        line.book_id == book_id, line.hold_n == h.hold_n, a.book_id == book_id, a.account_id == line.account_id,
+        a.code == account.code, a.owner == account.owner, a.asset == account.asset,
+    )  # fmt: skip

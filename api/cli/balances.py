@@ -12,7 +12,7 @@ from ledger.accounts import AccountRef
 from ledger.audit.balance_proof import balance_proof
 from ledger.balances import balance
 from ledger.book import Book
-from ledger.holds import available
+from ledger.held import available
 from ledger.money import EUR
 
 _DATE = click.DateTime(formats=["%Y-%m-%d"])

@@ -17,7 +17,7 @@ from ledger.accounts import AccountRef
 from ledger.bridges import Transfer, start_transfer
 from ledger.clock import FixedClock
 from ledger.facts import Hold
-from ledger.holds import steps_of
+from ledger.held import find_hold
 from ledger.journal import JournalEntry, Posting
 
 BANK, CITIZEN = AccountRef("550100"), AccountRef("489100", "c17")
@@ -203,7 +203,7 @@ def test_the_worker_sweeps_bridges_and_ends_expired_holds(bxl: Bxl, environment:
     clock.instant += timedelta(days=3)
     assert (timer(), timer()) == (1, 0)
     with moved.book.read() as connection:
-        assert [step.kind for step in steps_of(connection, "main", "h1")] == ["expired"]
+        assert [step.kind for step in find_hold(connection, "main", "h1").steps] == ["expired"]
     wiring.book.engine.dispose()
 
 

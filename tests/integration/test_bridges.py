@@ -36,7 +36,7 @@ from ledger.clock import FixedClock
 from ledger.crash import CRASH_POINTS
 from ledger.errors import Refusal
 from ledger.facts import Release, ReleaseKind, rule_change
-from ledger.holds import open_holds
+from ledger.held import open_holds
 from ledger.journal import Posting
 from ledger.money import Asset
 from tests.bridges_kit import DESTINATION, SOURCE, bridges, signed, transfer
@@ -219,10 +219,10 @@ def test_a_bridge_that_does_not_come_to_zero_is_found_kept_and_raised(books) -> 
     with source.unit_of_work(actor="s1") as unit:  # reserved, arrived, and then freed by hand
         start_transfer(unit, transfer("t2", 40), destination=DESTINATION)
     from ledger.bridges import _has_arrived
-    from ledger.holds import open_hold
+    from ledger.held import find_hold
 
     with source.read() as connection:
-        hold = open_hold(connection, SOURCE, "bridge:t2")
+        hold = find_hold(connection, SOURCE, "bridge:t2")
         stated = balances.entry_by_key(connection, SOURCE, "bridge:t2")
     assert _has_arrived(SOURCE, destination, hold, stated)
     assert differences(source) == []

@@ -16,7 +16,8 @@ from ledger.clock import FixedClock
 from ledger.crash import CRASH_POINTS
 from ledger.errors import Refusal
 from ledger.facts import Hold, PeriodClose, Release, ReleaseKind
-from ledger.holds import Available, available, due_holds, expire_due, open_hold, open_holds, steps_of
+from ledger.held import Available, available, find_hold, open_holds
+from ledger.holds import due_holds, expire_due
 from tests.conftest import NOON
 from tests.entries import BANK, ON, PLEDGES, back, entry, paid, post
 from tests.oracle import digest_of
@@ -39,7 +40,7 @@ def standing(book: Book, ref: AccountRef = BANK_REF) -> Available:
 
 def kinds(book: Book, key: str) -> list[tuple[int, str]]:
     with book.read() as connection:
-        return [(step.step, step.kind) for step in steps_of(connection, book.book_id, key)]
+        return [(step.step, step.kind) for step in find_hold(connection, book.book_id, key).steps]
 
 
 def open_keys(book: Book) -> list[str]:
@@ -63,7 +64,7 @@ def test_a_hold_is_posted_in_parts_and_the_last_part_ends_it(book: Book) -> None
     post(book, back("p1", 200, settles="h1"))
     with book.read() as connection:
         [found] = open_holds(connection, book.book_id)
-        assert open_hold(connection, book.book_id, "h1") == found
+        assert find_hold(connection, book.book_id, "h1") == found
         of_bank = open_holds(connection, book.book_id, account=BANK_REF)
         of_other = open_holds(connection, book.book_id, account=AccountRef("704000"))
     assert {(str(r.account), r.debit, r.credit) for r in found.remaining} == {(BANK, 0, 500), (PLEDGES, 500, 0)}
@@ -101,7 +102,7 @@ def test_the_timer_ends_what_is_due_in_batches_and_nothing_twice(book: Book, clo
     assert [expire_due(book, since=NOON + 2 * HOUR) for _ in range(2)] == [2, 0]
     assert standing(book) == Available(1_000, 0, 10)
     with book.read() as connection:
-        [step] = steps_of(connection, book.book_id, "h1")
+        [step] = find_hold(connection, book.book_id, "h1").steps
         ended = balances.entry_by_key(connection, book.book_id, step.key)
     assert ended is not None
     assert (ended.key, ended.actor, ended.type) == (f"hold:{ended.details['hold']}:expired", "timer", "release/1")
@@ -151,7 +152,7 @@ def test_a_hold_that_nobody_made_is_unknown(book: Book, named) -> None:
     post(book, paid("h8", 10))
     assert refusal_of(book, named).code == "hold-unknown"
     with book.read() as connection, pytest.raises(Refusal, match="hold-unknown"):
-        steps_of(connection, book.book_id, "h8")
+        find_hold(connection, book.book_id, "h8")
 
 
 def test_more_than_is_reserved_is_not_settled(book: Book) -> None:
