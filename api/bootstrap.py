@@ -191,6 +191,7 @@ def prepare_import(settings: Settings) -> tuple[sa.Engine, KeyRing]:
     engine = _engine(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
     migrations.upgrade(engine)
+    migrations.load_metadata()  # the record is more than the ledger's own tables
     return engine, KeyRing(settings.book_id, _wrapping_key(settings.keys_folder))
 
 

@@ -36,7 +36,7 @@ HASHED = frozenset({
     "period", "period_balance", "posting",
 })  # fmt: skip
 """Record tables that the hashes of entries and blocks cover; an attestation is covered by the root it is under."""
-_PARTS = {"request": "block IS NULL"}
+PARTS = {"request": "block IS NULL"}
 """Of a table that blocks seal, the rows that none does."""
 _UNSEALED = "SELECT 1 FROM request WHERE book_id = ? AND block IS NULL LIMIT 1"
 _LAST_BLOCK = "SELECT block, hash FROM block WHERE book_id = ? ORDER BY block DESC LIMIT 1"
@@ -100,7 +100,7 @@ def digested(connection: sa.Connection, book_id: str, relation: str) -> Iterator
     keys = [columns.index(name) for name in key_columns(table)]
     order = [columns[i] for i in keys]
     page: list[Digested] = []
-    for row in scan(connection, table, book_id, columns, order=order, where=_PARTS.get(relation, "")):
+    for row in scan(connection, table, book_id, columns, order=order, where=PARTS.get(relation, "")):
         page.append(Digested(json_text([_plain(row[i]) for i in keys]), digest_of(columns, row)))
         if len(page) == PAGE:
             yield page

@@ -26,7 +26,8 @@ LOAN = Asset("LOAN-7", 2)
 MARCH = date(2026, 3, 31)
 REFERENCE = "a1" * 32
 VERDICT_LINE = {
-    "balances": 4, "differences": [], "export": "b2" * 32, "outcome": "agrees", "referee": "hledger", "version": "1.25",
+    "compared": 4, "differences": [], "differing": 0, "export_sha256": "b2" * 32, "outcome": "agrees",
+    "referee": "hledger", "remark": "", "version": "1.25",
 }  # fmt: skip
 
 

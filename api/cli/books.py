@@ -14,6 +14,7 @@ import click
 from api.bootstrap import create_book, open_book, prepare_import
 from api.cli.options import book_options, known_at_of, known_at_option, settings_for
 from api.cli.progress import progress
+from api.migrations import load_metadata
 from api.refusals import sentence
 from api.settings import Settings
 from ledger.accounts import AccountRef
@@ -218,6 +219,7 @@ def export_command(
     opened = open_book(settings_for(database, book))
     write: Callable[[BinaryIO], int] = partial(_export, opened, export_format)
     if export_format == _LOG:
+        load_metadata()  # the record is more than the ledger's own tables
         write = partial(write_log, opened, transport_key=_transport_key(keys_file, make=True))
     if str(out) == "-":
         write(sys.stdout.buffer)

@@ -2,33 +2,32 @@
 
     {"log": …}        the book: name, origin, policy hash, instants; how many blocks and entries, the last block's hash
     {"key": …}        the live subject keys, encrypted under the file's own key
-    {"approval": …}, {"approved": …}   who asked and who gave, since entries name them
-    {"answer": …}     answers to requests from before blocks sealed them
+    {"row": …}        each row of the record that no entry tells of, and the digests under which states attest them
     {"block": …}      its instant and hash, followed by
     {"entry": …}      each entry: what was asked for, its commitments, its public bytes
     {"answer": …}     each answer that the block seals
     {"end": …}        a code over all lines, under the file's own key
 
-Whoever has the file and its key has the whole book: both are made readable by their owner only. What no block seals
-(products' rows, effects, attested digests) and the keys that sign the log are not in it.
+Whoever has the file and its key has the whole record: both are made readable by their owner only. What is no record
+(sessions, deliveries, calls and payments under way) and the keys that sign the log are not in it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
 from ledger.audit.lines import CHUNK, StatedEntry, stated_entries
-from ledger.audit.log_fields import ANSWER, APPROVAL, APPROVED, BLOCK, END, ENTRY, FORMAT, KEY, LOG, Mac, record_line
+from ledger.audit.log_fields import ANSWER, BLOCK, END, ENTRY, FORMAT, KEY, LOG, ROW, Mac, record_line
 from ledger.audit.log_items import stated_item
+from ledger.audit.log_rows import row_records
 from ledger.book import Book
 from ledger.errors import Refusal
 from ledger.lines import GENESIS, instant_text, outcome_text
 from ledger.log.encoding import b64
 from ledger.log.leaf import JSON, parse_canonical
 from ledger.storage import tables
-from ledger.storage.base import json_text
 from ledger.storage.dates import read_business_date
 from ledger.storage.keys import KeyRing
 
@@ -54,12 +53,8 @@ def _records(connection: sa.Connection, book: Book, transport: KeyRing) -> Itera
     yield LOG, _header(connection, book_id)
     for key in _keys(connection, book, transport):
         yield KEY, key
-    for row in _rows(connection, tables.approval_request, book_id):
-        yield APPROVAL, _approval(row)
-    for row in _rows(connection, tables.approval_given, book_id):
-        yield APPROVED, {"approval": row.approval_id, "approver": row.approver, "at": instant_text(row.given_at)}
-    for row in _answers(connection, book_id, None, None):
-        yield ANSWER, _answer(row) | {"at": instant_text(row.at)}
+    for stated in row_records(connection, book_id):
+        yield ROW, stated
     entries = groupby(stated_entries(connection, book_id), key=lambda entry: entry.row.block)
     following = next(entries, None)
     for block, answers in _blocks(connection, book_id):
@@ -92,28 +87,11 @@ def _header(connection: sa.Connection, book_id: str) -> Mapping[str, JSON]:
 
 def _keys(connection: sa.Connection, book: Book, transport: KeyRing) -> Iterator[Mapping[str, JSON]]:
     """The book's own key first; the order of text differs from database to database, so it is made here."""
-    rows = _rows(connection, tables.subject_key, book.book_id)
+    table = tables.subject_key
+    rows = connection.execute(sa.select(table).where(table.c.book_id == book.book_id)).all()
     for row in sorted(rows, key=lambda row: str(row.owner)):
         sealed = transport.wrap(row.owner, book.keys.unwrap(row.owner, row.wrapped))
         yield {"created_at": instant_text(row.created_at), "owner": row.owner, "sealed": b64(sealed)}
-
-
-def _rows(connection: sa.Connection, table: sa.Table, book_id: str) -> list[sa.Row[Any]]:
-    rows = connection.execute(sa.select(table).where(table.c.book_id == book_id)).all()
-    return sorted(rows, key=lambda row: [str(getattr(row, c.name)) for c in table.primary_key.columns])
-
-
-def _approval(row: sa.Row[Any]) -> Mapping[str, JSON]:
-    return {
-        "action": row.action,
-        "approval": row.approval_id,
-        "at": instant_text(row.requested_at),
-        "body": json_text(row.body),
-        "expires": instant_text(row.expires_at),
-        "hash": b64(row.body_hash),
-        "reason": row.reason,
-        "requester": row.requested_by,
-    }
 
 
 def _blocks(connection: sa.Connection, book_id: str) -> Iterator[tuple[sa.Row[Any], list[sa.Row[Any]]]]:
@@ -130,14 +108,11 @@ def _blocks(connection: sa.Connection, book_id: str) -> Iterator[tuple[sa.Row[An
         following = page[-1].block + 1
 
 
-def _answers(connection: sa.Connection, book_id: str, first: int | None, last: int | None) -> list[sa.Row[Any]]:
-    """The answers that these blocks seal, in order; without numbers, those that no block seals."""
+def _answers(connection: sa.Connection, book_id: str, first: int, last: int) -> Sequence[sa.Row[Any]]:
+    """The answers that these blocks seal, in order."""
     table = tables.request
-    query = sa.select(table).where(table.c.book_id == book_id)
-    if first is None:
-        return sorted(connection.execute(query.where(table.c.block.is_(None))), key=lambda row: str(row.key))
-    ordered = query.where(table.c.block.between(first, last)).order_by(table.c.block, table.c.position)
-    return list(connection.execute(ordered))
+    where = (table.c.book_id == book_id, table.c.block.between(first, last))
+    return connection.execute(sa.select(table).where(*where).order_by(table.c.block, table.c.position)).all()
 
 
 def _block(row: sa.Row[Any]) -> Mapping[str, JSON]:
@@ -150,7 +125,7 @@ def _block(row: sa.Row[Any]) -> Mapping[str, JSON]:
     }
 
 
-def _answer(row: sa.Row[Any]) -> dict[str, JSON]:
+def _answer(row: sa.Row[Any]) -> Mapping[str, JSON]:
     """The outcome is text, since it may hold what canonical JSON has no form for."""
     outcome = outcome_text(row.outcome)
     return {"actor": row.actor, "body": b64(row.body_hash), "key": row.key, "outcome": outcome}

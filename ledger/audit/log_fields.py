@@ -16,9 +16,7 @@ from ledger.log.encoding import b64, from_b64
 from ledger.log.leaf import JSON, canonical_json, parse_canonical
 
 FORMAT = "bxl-log/1"
-LOG, KEY, APPROVAL, APPROVED, ANSWER, BLOCK, ENTRY, END = (
-    "log", "key", "approval", "approved", "answer", "block", "entry", "end",
-)  # fmt: skip
+LOG, KEY, ROW, BLOCK, ENTRY, ANSWER, END = "log", "key", "row", "block", "entry", "answer", "end"
 MAX_LINE_BYTES = 16_000_000
 _MAC = b"log export, version 1"
 

@@ -1,6 +1,6 @@
 """A book rebuilt from a log export: each block decided again from what was asked for, and the same to the byte.
 
-    keys, then blocks in order ─> decide (clock at the block's instant) ─> compare ─> write
+    keys, rows, then blocks in order ─> decide (clock at the block's instant) ─> compare ─> write
 
 Commitments, public bytes, body hashes and block hashes must come out as the file states them; the first difference is
 refused with its line and field. All of it is one database transaction, so a refusal leaves nothing behind.
@@ -19,8 +19,9 @@ from typing import BinaryIO
 import sqlalchemy as sa
 
 from ledger.accounts import AccountRef
-from ledger.audit.log_fields import ANSWER, APPROVAL, APPROVED, BLOCK, ENTRY, FORMAT, KEY, LOG, Fields, Records
+from ledger.audit.log_fields import ANSWER, BLOCK, ENTRY, FORMAT, KEY, LOG, ROW, Fields, Records
 from ledger.audit.log_items import read_account, read_item
+from ledger.audit.log_rows import insert_rows
 from ledger.book import add_book, write_genesis
 from ledger.decide import decide, owners_named
 from ledger.errors import InvariantError, Refusal
@@ -36,10 +37,6 @@ from ledger.storage import bulk, tables
 from ledger.storage.engine import write_transaction
 from ledger.storage.keys import KeyRing
 
-_ASKED = (
-    "approval_id", "action", "body", "body_hash", "reason", "requested_by", "requested_at", "expires_at",
-)  # fmt: skip
-_GIVEN = ("approval_id", "approver", "given_at")
 _NO_DAY_IS_TOO_LATE = date.max
 """The business date of the past is not kept: that a period was over when it was closed was judged then."""
 
@@ -120,9 +117,7 @@ class _Import:
         header = self._records.next_of(LOG)
         policy_hash, created_at = self._add_book(header)
         self._restore_keys(transport)
-        self._restore_approvals()
-        for record in self._records.while_of(ANSWER):
-            self._restore_answer(record)
+        insert_rows(self._connection, self._book_id, self._records.while_of(ROW))
         rebuilt = self._rebuild(header, policy_hash, created_at)
         header.end()
         self._records.finish()
@@ -153,20 +148,6 @@ class _Import:
             raise Refusal("subject-key-destroyed", owner=BOOK_KEY, line=self._records.number, field=KEY)
         columns = ("owner", "wrapped", "created_at")
         bulk.insert_rows(self._connection, tables.subject_key, self._book_id, columns, rows)
-
-    def _restore_approvals(self) -> None:
-        asked = [_approval(record) for record in self._records.while_of(APPROVAL)]
-        bulk.insert_rows(self._connection, tables.approval_request, self._book_id, _ASKED, asked)
-        given = [_approved(record) for record in self._records.while_of(APPROVED)]
-        bulk.insert_rows(self._connection, tables.approval_given, self._book_id, _GIVEN, given)
-
-    def _restore_answer(self, record: Fields) -> None:
-        """An answer that no block seals; it comes before the first block."""
-        answered_at = record.instant("at")
-        answer = _answer(record)
-        row = (answer.key, answer.actor, answer.body_hash, answer.answer, answered_at)
-        columns = ("key", "actor", "body_hash", "outcome", "at")
-        bulk.insert_rows(self._connection, tables.request, self._book_id, columns, [row])
 
     # blocks
 
@@ -285,24 +266,6 @@ def _answer(record: Fields) -> Request:
     request = Request([], record.text("key"), record.text("actor"), record.octets("body"), answer)
     record.end()
     return request
-
-
-def _approval(record: Fields) -> tuple[object, ...]:
-    body = record.text("body")
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        record.refuse("field-has-wrong-type", "body", expected="JSON")
-    names = (record.text("approval"), record.text("action"), value, record.octets("hash"), record.text("reason"))
-    row = (*names, record.text("requester"), record.instant("at"), record.instant("expires"))
-    record.end()
-    return row
-
-
-def _approved(record: Fields) -> tuple[object, ...]:
-    row = (record.text("approval"), record.text("approver"), record.instant("at"))
-    record.end()
-    return row
 
 
 def _given(block: _Block, *, erased: bool) -> Given:

@@ -179,4 +179,6 @@ def _blobs(values: Sequence[bytes | None]) -> str:
     return "{" + ",".join(["NULL" if value is None else f'"\\\\x{value.hex()}"' for value in values]) + "}"
 
 
-_WRITERS: dict[str, Writer] = {"BIGINT": _plain, "BOOLEAN": _plain, "DATE": _plain, "TEXT": _texts, "BYTEA": _blobs}
+_WRITERS: dict[str, Writer] = {
+    "BIGINT": _plain, "BOOLEAN": _plain, "BYTEA": _blobs, "DATE": _plain, "INTEGER": _plain, "TEXT": _texts,
+}  # fmt: skip

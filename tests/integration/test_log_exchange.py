@@ -8,20 +8,24 @@ import pytest
 import sqlalchemy as sa
 
 from ledger import approvals
+from ledger.attest import attest
 from ledger.audit.log_export import write_log
 from ledger.audit.log_fields import Mac
 from ledger.audit.log_import import Rebuilt, read_log
+from ledger.audit.rows import audit_rows
 from ledger.book import Book, open_book
 from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.log.leaf import canonical_json
 from ledger.storage import tables
+from ledger.storage.base import to_microseconds
 from ledger.storage.engine import write_transaction
 from ledger.storage.keys import KeyRing
 from tests.conftest import MakeEngine, make_book, make_keys
 from tests.entries import paid, post
 from tests.every_item import enter, fill, fill_at_random
-from tests.oracle import digest_of
+from tests.one_book import watching
+from tests.oracle import check_everything, digest_of
 
 TRANSPORT = bytes(range(32))
 OTHER_WRAPPING = bytes(range(100, 132))
@@ -96,22 +100,64 @@ def test_random_books_are_rebuilt_on_the_other_database(make_engine: MakeEngine,
     assert (blocks(there), digest_of(there)) == (blocks(book), digest_of(book))
 
 
-def test_what_was_asked_and_approved_and_the_business_date_come_along(
-    make_engine: MakeEngine, clock: FixedClock
-) -> None:
-    book = make_book(make_engine("sqlite"), clock)
+def attested(book: Book) -> None:
+    """Rows that no entry tells of, and the states that attest them; one row is newer."""
     with book.unit_of_work(actor="s1") as unit:
-        approval = approvals.request(unit, action="payout", body={"to": None, "cents": 5}, reason="Month end")
+        approval = approvals.request(unit, action="payout", body={"to": None, "cents": 5}, reason="e\u0301te\u0301")
+        unit.emit("mail", "k1", {"to": "c17"})
+    with book.unit_of_work(actor="s1") as unit:
+        attest(unit, key="state:1")
     with book.unit_of_work(actor="s2") as unit:
         approvals.approve(unit, approval)
+    with book.unit_of_work(actor="s1") as unit:
+        attest(unit, key="state:2")
+        unit.emit("mail", "k2", {"to": "c17"})
+
+
+def rows_of(book: Book, table: sa.Table) -> list[tuple]:
+    with book.read() as connection:
+        order = list(table.primary_key.columns)
+        rows = connection.execute(sa.select(table).where(table.c.book_id == "main"))
+        return sorted((tuple(row) for row in rows), key=lambda row: str(row[: len(order)]))
+
+
+@pytest.mark.parametrize("way", [("sqlite", "postgresql"), ("postgresql", "sqlite")])
+@pytest.mark.postgresql
+def test_rows_that_states_attest_come_along_and_the_audit_finds_them(
+    make_engine: MakeEngine, clock: FixedClock, way: tuple[str, str]
+) -> None:
+    book = make_book(make_engine(way[0]), clock)
+    attested(book)
+    post(book, paid("k1", 500))
     with write_transaction(book.engine) as connection:
         connection.execute(sa.insert(tables.business_date).values(book_id="main", current_on=date(2026, 3, 9)))
-    there, _ = imported(make_engine("sqlite"), exported(book), clock)
+    there, _ = imported(make_engine(way[1]), exported(book), clock)
     assert there.today() == date(2026, 3, 9)
-    with book.read() as ours, there.read() as theirs:
-        for table in (tables.approval_request, tables.approval_given):
-            rows = sa.select(table).where(table.c.book_id == "main")
-            assert ours.execute(rows).all() == theirs.execute(rows).all() != []
+    for table in (tables.approval_request, tables.approval_given, tables.outbox, tables.attestation, tables.book):
+        assert rows_of(there, table) == rows_of(book, table) != []
+    assert rows_of(there, tables.outbox_delivery) == []  # what waits is delivered where it was asked for
+    check_everything(there)
+    report = audit_rows(there)
+    assert report.failure is None, report.to_text()
+    assert "attested rows" in {check.name for check in report.checks}
+
+
+@pytest.mark.parametrize("way", [("sqlite", "postgresql"), ("postgresql", "sqlite")])
+@pytest.mark.postgresql
+def test_a_book_leaves_and_enters_without_a_look_at_the_books_beside_it(
+    make_engine: MakeEngine, clock: FixedClock, way: tuple[str, str]
+) -> None:
+    first, second = (make_engine(database) for database in way)
+    book, other = make_book(first, clock), make_book(first, FixedClock(clock.instant), "other")
+    neighbour = make_book(second, FixedClock(clock.instant), "other")
+    post(other, paid("k1", 7))
+    before = digest_of(neighbour)
+    fill(book, clock)
+    attested(book)
+    with watching(first) as strays, watching(second) as more:
+        there, _ = imported(second, exported(book), clock)
+    assert strays + more == []
+    assert (blocks(there), digest_of(neighbour)) == (blocks(book), before)
 
 
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -122,9 +168,10 @@ def test_answers_from_before_blocks_sealed_them_come_along(
     post(book, paid("k1", 5))
     lines = exported(book).splitlines()[:-1]
     at = next(number for number, line in enumerate(lines) if line.startswith(b'{"block"'))
-    answer = {"actor": "c17", "body": "AAAA", "key": "old", "outcome": '{"status":200,"x":null}'}
-    older = canonical_json({"answer": answer | {"at": "2026-03-01T10:00:00.000000Z"}})
-    file = signed(*lines[:at], older, *lines[at:])
+    instant = to_microseconds(datetime(2026, 3, 1, 10, tzinfo=UTC))
+    answer = {"actor": "c17", "at": instant, "body_hash": "AAAA", "key": "old", "outcome": '{"status":200,"x":null}'}
+    told = json.dumps(answer, sort_keys=True, separators=(",", ":"))
+    file = signed(*lines[:at], canonical_json({"row": {"of": "request", "told": told}}), *lines[at:])
     there, rebuilt = imported(make_engine(database), file, clock)
     assert (rebuilt.answers, blocks(there)) == (0, blocks(book))
     with there.read() as connection:
@@ -132,6 +179,29 @@ def test_answers_from_before_blocks_sealed_them_come_along(
     assert (row.key, row.outcome, row.at) == ("old", {"status": 200, "x": None}, datetime(2026, 3, 1, 10, tzinfo=UTC))
     assert (row.block, row.position) == (None, None)
     assert plain(exported(there)) == plain(file)
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ({"of": "balance", "told": "{}"}, "log-table-unknown"),
+        ({"of": "outbox", "told": "[]"}, "field-has-wrong-type"),
+        ({"of": "outbox", "told": '{"topic": "a"}'}, "field-has-wrong-type"),
+        ({"of": "outbox", "told": '{"stranger":1}'}, "field-has-wrong-type"),
+        ({"of": "outbox", "told": '{"at":"1"}'}, "field-has-wrong-type"),
+        ({"of": "outbox", "told": '{"body":1}'}, "field-has-wrong-type"),
+        ({"of": "approval_request", "told": '{"body_hash":"A"}'}, "field-has-wrong-type"),
+        ({"of": "outbox", "told": '{"topic":"a"}'}, "log-line-not-storable"),
+        ({"of": "outbox"}, "field-missing"),
+    ],
+)
+def test_a_row_of_no_table_or_of_another_form_is_refused(
+    make_engine: MakeEngine, clock: FixedClock, row: dict, code: str
+) -> None:
+    lines = exported(make_book(make_engine("sqlite"), clock)).splitlines()[:-1]
+    at = next(number for number, line in enumerate(lines) if line.startswith(b'{"block"'))
+    refusal = refused(make_engine("sqlite"), signed(*lines[:at], canonical_json({"row": row}), *lines[at:]))
+    assert (refusal.code, refusal.facts["line"] >= at + 1) == (code, True)
 
 
 def erase(book: Book, owner: str) -> None:
@@ -235,6 +305,7 @@ def test_every_member_of_every_record_matters(make_engine: MakeEngine, clock: Fi
     """
     book = make_book(make_engine("sqlite"), clock)
     fill(book, clock)
+    attested(book)
     lines, engine = exported(book).splitlines()[:-1], make_engine("sqlite")
     tried = {(None, path) for path in ("log.name", "log.origin", "key.created_at")}
     for number, raw in enumerate(lines):
