@@ -142,6 +142,7 @@ def test_a_server_killed_in_the_middle_of_a_batch_posts_the_rest_when_the_reques
 
 def test_a_book_with_too_much_waiting_says_when_to_come_again(record: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     posting, go_on, whole = threading.Event(), threading.Event(), ledger_writer.post_requests
+    record.token("nadia")  # logging in writes, and on SQLite would wait for the writer
 
     def slow(*stated: Any, **more: Any) -> Any:
         posting.set()
