@@ -8,7 +8,7 @@ committed to the public log line by line:
     RuleChange    rules/1     a new version of an account's limits; the old one explains old refusals
     PeriodClose   period/1    after it, an entry dated in the period is late, and says so
     Note          note/1      what is said about an entry afterwards, in place of an edit
-    Finding       state/1, verdict/1   what was found when the record was looked at as a whole
+    Finding       types of FINDINGS    what is said of the record as a whole, or of its log
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from ledger.journal import (
     check_key,
     is_plain_text,
 )
-from ledger.log.leaf import JSON, STATE, VERDICT, canonical_json
+from ledger.log.leaf import APPROVED_FINDINGS, FINDINGS, JSON, canonical_json
 
 MAX_LIMIT = 2**53 - 1
 MAX_FINDING_LINES = 1_000
@@ -182,17 +182,20 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found at one look at the whole record: an attested state, or the verdict of foreign programs."""
+    """What is said of the record as a whole or of its log: an attested state, a verdict, totals, a key, an erasure."""
 
     key: str
     type: str
     lines: Sequence[Mapping[str, JSON]]
     actor: str = "system"
     evidence: str | None = None
+    approvals: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.key, self.actor, self.evidence)
-        if self.type not in {STATE, VERDICT} or not 1 <= len(self.lines) <= MAX_FINDING_LINES:
+        if self.type not in FINDINGS or not 1 <= len(self.lines) <= MAX_FINDING_LINES:
+            raise Refusal("finding-malformed", key=self.key, type=self.type)
+        if self.approvals and self.type not in APPROVED_FINDINGS:
             raise Refusal("finding-malformed", key=self.key, type=self.type)
         for line in self.lines:
             canonical_json(dict(line))
@@ -200,7 +203,8 @@ class Finding:
     def body_hash(self) -> bytes:
         """SHA-256 of all that was stated."""
         stated = [canonical_json(dict(line)).decode() for line in self.lines]
-        return body_digest(["finding", self.key, self.type, stated, self.actor, self.evidence])
+        said = ["finding", self.key, self.type, stated, self.actor, self.evidence]
+        return body_digest([*said, self.approvals] if self.approvals else said)
 
 
 Item = JournalEntry | Hold | Release | RuleChange | PeriodClose | Note | Finding

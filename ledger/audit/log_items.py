@@ -5,6 +5,7 @@ the same. Entries that an item refers to are named by their fact keys.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from ledger.audit.lines import StatedEntry
 from ledger.audit.log_fields import Fields
 from ledger.facts import Finding, Hold, Item, Note, PeriodClose, Release, ReleaseKind, RuleChange
 from ledger.journal import JournalEntry, Posting
-from ledger.log.leaf import ACCOUNTS, HOLD, JSON, NOTE, PERIOD, POSTING, RELEASE, RULES, STATE, VERDICT
+from ledger.log.leaf import ACCOUNTS, FINDINGS, HOLD, JSON, NOTE, PERIOD, POSTING, RELEASE, RULES
 
 KeyOf = Callable[[int], str]
 """The fact key of an entry, by its number."""
@@ -48,7 +49,7 @@ def _below(entry_type: str, entry: StatedEntry) -> Mapping[str, JSON]:
     lines = entry.lines[1:]
     if entry_type in {POSTING, HOLD}:
         return {"postings": [_posting(line.row) for line in lines]}
-    if entry_type in {STATE, VERDICT}:
+    if entry_type in FINDINGS:
         return {"lines": [dict(line.line) for line in lines]}
     if entry_type == RULES:
         return {name: value for name, value in lines[0].line.items() if name != "version"}
@@ -69,8 +70,7 @@ def read_item(entry_type: str, stated: Fields) -> Item:
         RULES: _read_rule,
         PERIOD: _read_period,
         NOTE: _read_note,
-        STATE: lambda fields: _read_finding(STATE, fields),
-        VERDICT: lambda fields: _read_finding(VERDICT, fields),
+        **{kind: partial(_read_finding, kind) for kind in FINDINGS},
     }
     if entry_type not in readers:
         stated.refuse("entry-type-unknown", "", n=0, type=entry_type[:40])
@@ -145,7 +145,8 @@ def _read_note(stated: Fields) -> Note:
 
 def _read_finding(entry_type: str, stated: Fields) -> Finding:
     key, lines = stated.text("key"), stated.objects("lines")
-    return Finding(key, entry_type, lines, stated.text("actor"), stated.text_or_none("evidence"))
+    said = (stated.text("actor"), stated.text_or_none("evidence"), _approvals(stated))
+    return Finding(key, entry_type, lines, *said)
 
 
 def _approvals(stated: Fields) -> tuple[str, ...]:

@@ -27,7 +27,12 @@ NONCE_SIZE = 32
 GENESIS, ACCOUNTS, POSTING = "genesis/1", "accounts/1", "posting/1"
 HOLD, RELEASE, RULES, PERIOD = "hold/1", "release/1", "rules/1", "period/1"
 NOTE, STATE, VERDICT = "note/1", "state/1", "verdict/1"
-TYPES = frozenset({GENESIS, ACCOUNTS, POSTING, HOLD, RELEASE, RULES, PERIOD, NOTE, STATE, VERDICT})
+TOTALS, ANCHOR, ERASURE, KEY, POLICY = "totals/1", "anchor/1", "erasure/1", "key/1", "policy/1"
+APPROVED_FINDINGS = frozenset({ERASURE, KEY, POLICY})
+"""Findings that may name the approvals they rest on."""
+FINDINGS = frozenset({STATE, VERDICT, TOTALS, ANCHOR}) | APPROVED_FINDINGS
+"""Types whose lines are findings: objects that say something of the record and move nothing."""
+TYPES = frozenset({GENESIS, ACCOUNTS, POSTING, HOLD, RELEASE, RULES, PERIOD, NOTE}) | FINDINGS
 _INTEGER_LIMIT = 2**53
 _BLOCK_SIZE = hashlib.sha256().block_size
 _INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))

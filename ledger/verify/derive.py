@@ -19,6 +19,7 @@ from ledger.errors import Refusal
 from ledger.log.encoding import b64
 from ledger.log.leaf import (
     ACCOUNTS,
+    FINDINGS,
     GENESIS,
     HOLD,
     JSON,
@@ -27,8 +28,6 @@ from ledger.log.leaf import (
     POSTING,
     RELEASE,
     RULES,
-    STATE,
-    VERDICT,
     lines_root,
 )
 from ledger.verify.entry import ACCOUNT, Line, check_line, commitment, lines_of
@@ -103,7 +102,7 @@ class Replay:
         self.step = "lines"
         kinds = [check_line(entry, index, line) for index, (_, line) in enumerate(opened)]
         header, lines = opened[0][1], [line for _, line in opened[1:]]
-        if not lines and entry_type in {ACCOUNTS, RULES, STATE, VERDICT}:
+        if not lines and entry_type in {ACCOUNTS, RULES} | FINDINGS:
             raise Refusal("line-malformed", n=n, line=1)
         self._check_instant(n, str(header["at"]))
         if entry_type == POSTING:
@@ -143,8 +142,7 @@ class Replay:
             RULES: self._change_rule,
             PERIOD: self._close_period,
             NOTE: self._note,
-            STATE: self._find,
-            VERDICT: self._find,
+            **dict.fromkeys(FINDINGS, self._find),
         }
         others[entry_type](n, header, lines)
 

@@ -10,6 +10,8 @@ from ledger.errors import Refusal
 from ledger.log.encoding import from_b64
 from ledger.log.leaf import (
     ACCOUNTS,
+    APPROVED_FINDINGS,
+    FINDINGS,
     GENESIS,
     HOLD,
     JSON,
@@ -18,9 +20,7 @@ from ledger.log.leaf import (
     POSTING,
     RELEASE,
     RULES,
-    STATE,
     TYPES,
-    VERDICT,
     canonical_json,
     parse_canonical,
 )
@@ -50,8 +50,8 @@ _HEADERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     RULES: (_KEYED, frozenset({"approvals", "evidence"})),
     PERIOD: (_KEYED | {"until"}, frozenset({"approvals", "evidence", "since"})),
     NOTE: (_KEYED | {"about", "text"}, frozenset({"evidence"})),
-    STATE: (_KEYED, frozenset({"evidence"})),
-    VERDICT: (_KEYED, frozenset({"evidence"})),
+    **dict.fromkeys(FINDINGS, (_KEYED, frozenset({"evidence"}))),
+    **dict.fromkeys(APPROVED_FINDINGS, (_KEYED, frozenset({"approvals", "evidence"}))),
 }
 """What line 0 of each type must say, and what it may say besides."""
 
@@ -130,7 +130,7 @@ def _kind_of(entry_type: str, index: int, line: Line) -> str | None:
         return LINE if not line.keys() & {"v", "prev"} and _is_posting(line) else None
     if entry_type == RULES:
         return RULE if index == 1 and _is_rule(line) else None
-    if entry_type in {STATE, VERDICT}:
+    if entry_type in FINDINGS:
         return FINDING  # an object; what it says is for whoever compares it with the record
     if entry_type == ACCOUNTS and "account" in line:
         return ACCOUNT if _is_account(line, set()) else None

@@ -248,6 +248,11 @@ HEADERS = {
     "note/1": ("key about text", "evidence"),
     "state/1": ("key", "evidence"),
     "verdict/1": ("key", "evidence"),
+    "totals/1": ("key", "evidence"),
+    "anchor/1": ("key", "evidence"),
+    "erasure/1": ("key", "approvals evidence"),
+    "key/1": ("key", "approvals evidence"),
+    "policy/1": ("key", "approvals evidence"),
 }
 LINES = {
     "accounts/1": (1, None),
@@ -259,6 +264,11 @@ LINES = {
     "note/1": (0, 0),
     "state/1": (1, None),
     "verdict/1": (1, None),
+    "totals/1": (1, None),
+    "anchor/1": (1, None),
+    "erasure/1": (1, None),
+    "key/1": (1, None),
+    "policy/1": (1, None),
 }
 
 

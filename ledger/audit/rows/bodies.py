@@ -10,7 +10,7 @@ from ledger.audit.rows.accounts import Accounts
 from ledger.errors import Refusal
 from ledger.facts import Finding, Hold, Item, Note, PeriodClose, Release, ReleaseKind, RuleChange
 from ledger.journal import JournalEntry, Posting
-from ledger.log.leaf import HOLD, NOTE, PERIOD, POSTING, RELEASE, RULES, STATE, VERDICT
+from ledger.log.leaf import APPROVED_FINDINGS, FINDINGS, HOLD, NOTE, PERIOD, POSTING, RELEASE, RULES
 from ledger.storage.base import from_microseconds
 from ledger.storage.scan import Row
 
@@ -65,8 +65,8 @@ def item_of(told: Told, lines: Sequence[Row], accounts: Accounts) -> Item:
             return PeriodClose(**common, until_on=day(told.details["until"]), approvals=told.approvals)
         case "note/1":
             return Note(**common, about=told.names or "", text=told.details["text"])
-        case _ if told.type in {STATE, VERDICT}:
-            return Finding(**common, type=told.type, lines=[line[1] for line in lines])
+        case _ if told.type in FINDINGS:
+            return Finding(**common, type=told.type, lines=[line[1] for line in lines], approvals=told.approvals)
         case _:
             raise Refusal("row-differs", table="entry", column="type", n=told.n)
 
@@ -79,7 +79,7 @@ def day(text: str) -> date:
 
 def takes_approvals(entry_type: str) -> bool:
     """Whether entries of this type may name the approvals that they rest on."""
-    return entry_type in {POSTING, HOLD, RULES, PERIOD}
+    return entry_type in {POSTING, HOLD, RULES, PERIOD} | APPROVED_FINDINGS
 
 
 def _journal(told: Told, postings: tuple[Posting, ...], common: Mapping[str, Any]) -> JournalEntry:

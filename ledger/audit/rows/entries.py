@@ -18,12 +18,12 @@ from ledger.audit.rows.stated import Line
 from ledger.audit.rows.streams import Beside, Streams
 from ledger.clock import brussels_date
 from ledger.lines import BOOK_KEY, account_line, asset_line, hold_line, instant_text, rule_line
-from ledger.log.leaf import ACCOUNTS, HOLD, RULES, STATE, VERDICT
+from ledger.log.leaf import ACCOUNTS, FINDINGS, HOLD, RULES
 from ledger.storage.base import from_microseconds, json_text
 from ledger.storage.scan import Row
 
 Details = Mapping[str, Any]
-TABLES = {ACCOUNTS: "account or asset", HOLD: "hold_line", RULES: "account_rule", STATE: "finding", VERDICT: "finding"}
+TABLES = {ACCOUNTS: "account or asset", HOLD: "hold_line", RULES: "account_rule"} | dict.fromkeys(FINDINGS, "finding")
 """Where the lines of each type are kept; the other types have none."""
 
 
@@ -82,7 +82,7 @@ class Entries:
                 return self._period(row, details)
             case "note/1":
                 return ()
-            case "state/1" | "verdict/1":
+            case kind if kind in FINDINGS:
                 return self._find(row)
             case _:
                 self._failures.differs("entry", "type", n=row[0])

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ledger.log.leaf import FINDINGS
+
 
 class Belonging(NamedTuple):
     """How the rows of a table belong to an entry `e`.
@@ -17,6 +19,7 @@ class Belonging(NamedTuple):
     kind: str
 
 
+_FINDINGS = ", ".join(f"'{kind}'" for kind in sorted(FINDINGS))
 _AT_A_LINE = "{row}.line BETWEEN 1 AND e.lines - 1"
 BELONGINGS = {
     "posting": Belonging("n", f"e.type = 'posting/1' AND {_AT_A_LINE}"),
@@ -30,7 +33,7 @@ BELONGINGS = {
     "hold_step": Belonging("n", "e.type IN ('posting/1', 'release/1') AND {hold} = {row}.hold_n"),
     "period": Belonging("n", "e.type = 'period/1'"),
     "period_balance": Belonging("n", "e.type = 'period/1'"),
-    "finding": Belonging("n", f"e.type IN ('state/1', 'verdict/1') AND {_AT_A_LINE}"),
+    "finding": Belonging("n", f"e.type IN ({_FINDINGS}) AND {_AT_A_LINE}"),
 }
 """The tables whose rows are part of an entry."""
 
