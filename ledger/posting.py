@@ -76,10 +76,12 @@ def post_requests(
     floors: bool = True,
     assets: Sequence[Asset] = (),
     late_refused: frozenset[str] = frozenset(),
+    commit: bool = False,
 ) -> list[Result]:
     """Post each request whole or refuse it alone; one result per request, in order, and one block for all.
 
-    `late_refused` are the purposes whose entries may not be dated in a closed period.
+    `late_refused` are the purposes whose entries may not be dated in a closed period. With `commit`, the caller does
+    nothing more but to commit, and that may come along with what is written.
     """
     if keys.book_id != book_id:
         raise InvariantError("the keys of another book")
@@ -95,7 +97,7 @@ def post_requests(
         floors=floors,
         new_assets=assets,
     )
-    write_decision(connection, book_id, decision)
+    write_decision(connection, book_id, decision, commit=commit)
     return decision.results
 
 
@@ -104,7 +106,7 @@ def lock_head(connection: sa.Connection, book_id: str) -> Head:
     return head_of(bulk.lock_and_read(connection, book_id, Wanted((), (), ())), book_id)
 
 
-def write_decision(connection: sa.Connection, book_id: str, decision: Decision) -> None:
+def write_decision(connection: sa.Connection, book_id: str, decision: Decision, *, commit: bool = False) -> None:
     """Write what was decided: entries, accounts, postings, balances, then the seal, then the head."""
     if decision.block is None:
         return
@@ -133,7 +135,7 @@ def write_decision(connection: sa.Connection, book_id: str, decision: Decision) 
             _write_period_balances(connection, book_id, period)
         crash.reach("posting.before-seal")
         changes = []
-    bulk.write(connection, book_id, changes + seal)
+    bulk.write(connection, book_id, changes + seal, commit=commit and not crash.is_armed("posting.after-seal"))
     crash.reach("posting.after-seal")
 
 

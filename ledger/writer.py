@@ -140,6 +140,7 @@ class GroupWriter:
                     clock=book.clock,
                     keys=book.keys,
                     late_refused=book.late_refused,
+                    commit=True,
                 )
         except BaseException:
             self._disconnect()

@@ -26,12 +26,11 @@ def lock_and_read(connection: sa.Connection, book_id: str, wanted: Wanted) -> Fo
         return Found(*_dialect(connection).lock_and_read(_driver(connection), book_id, wanted))
 
 
-def write(connection: sa.Connection, book_id: str, changes: Changes) -> None:
-    """Run the statements in order: on PostgreSQL in one network turn."""
+def write(connection: sa.Connection, book_id: str, changes: Changes, *, commit: bool = False) -> None:
+    """Run the statements in order: on PostgreSQL in one network turn, into which `commit` takes the commit as well."""
     with _driver_errors(connection):
-        _dialect(connection).write(
-            _driver(connection), book_id, [c for c in changes if isinstance(c, Replacement) or c.rows]
-        )
+        filled = [c for c in changes if isinstance(c, Replacement) or c.rows]
+        _dialect(connection).write(_driver(connection), book_id, filled, commit=commit)
 
 
 def insert_rows(

@@ -66,8 +66,11 @@ def lock_and_read(driver: Any, book_id: str, wanted: Wanted) -> tuple[Rows, Rows
     return head, accounts, known, requests
 
 
-def write(driver: Any, book_id: str, changes: Changes) -> None:  # noqa: ANN401 -- the driver's
-    """All statements in one network turn; the server works on the first while the next ones are being written."""
+def write(driver: Any, book_id: str, changes: Changes, *, commit: bool) -> None:  # noqa: ANN401 -- the driver's
+    """All statements in one network turn; the server works on the first while the next ones are being written.
+
+    A statement that fails takes those behind it along, the commit with them.
+    """
     with driver.pipeline():
         for change in changes:
             cursor = driver.cursor()
@@ -77,6 +80,8 @@ def write(driver: Any, book_id: str, changes: Changes) -> None:  # noqa: ANN401 
                 update(cursor, book_id, change)
             else:
                 insert(cursor, book_id, change, "")
+        if commit:
+            driver.commit()
 
 
 def insert(cursor: "psycopg.Cursor[Any]", book_id: str, change: Inserts, conflict: str) -> None:

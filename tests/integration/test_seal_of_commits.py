@@ -173,8 +173,8 @@ def test_everything_unforged_is_sealed(full_book: Book) -> None:
 def test_no_commit_goes_without_its_block(full_book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     write = bulk.write
 
-    def without_block(connection, book_id, changes):
-        write(connection, book_id, [change for change in changes if change.table is not tables.block])
+    def without_block(connection, book_id, changes, *, commit):
+        write(connection, book_id, [change for change in changes if change.table is not tables.block], commit=commit)
 
     monkeypatch.setattr(bulk, "write", without_block)
     with pytest.raises(REFUSED):
@@ -255,7 +255,8 @@ def count_by_statement(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
         return
     write = bulk.write
 
-    def counting(connection, book_id, changes):
+    def counting(connection, book_id, changes, *, commit):
+        assert not commit, "what is read is counted before the commit"
         for change in changes:
             before = rows_read(connection)
             write(connection, book_id, [change])
