@@ -76,19 +76,43 @@ def post_requests(
     floors: bool = True,
     assets: Sequence[Asset] = (),
     late_refused: frozenset[str] = frozenset(),
-    commit: bool = False,
 ) -> list[Result]:
     """Post each request whole or refuse it alone; one result per request, in order, and one block for all.
 
-    `late_refused` are the purposes whose entries may not be dated in a closed period. With `commit`, the caller does
-    nothing more but to commit, and that may come along with what is written.
+    `late_refused` are the purposes whose entries may not be dated in a closed period.
     """
+    decision = decide_requests(
+        connection,
+        book_id,
+        requests,
+        clock=clock,
+        keys=keys,
+        floors=floors,
+        assets=assets,
+        late_refused=late_refused,
+    )
+    write_decision(connection, book_id, decision)
+    return decision.results
+
+
+def decide_requests(
+    connection: sa.Connection,
+    book_id: str,
+    requests: Sequence[Request],
+    *,
+    clock: Clock,
+    keys: KeyRing,
+    floors: bool = True,
+    assets: Sequence[Asset] = (),
+    late_refused: frozenset[str] = frozenset(),
+) -> Decision:
+    """What `post_requests` would write and answer; the book's head stays locked until the transaction ends."""
     if keys.book_id != book_id:
         raise InvariantError("the keys of another book")
     found = lock_and_read(connection, book_id, requests)
     state = state_of(connection, book_id, found, requests, assets, late_refused)
     now = clock.now()
-    decision = decide(
+    return decide(
         state,
         requests,
         now=now,
@@ -97,8 +121,6 @@ def post_requests(
         floors=floors,
         new_assets=assets,
     )
-    write_decision(connection, book_id, decision, commit=commit)
-    return decision.results
 
 
 def lock_head(connection: sa.Connection, book_id: str) -> Head:
@@ -107,7 +129,10 @@ def lock_head(connection: sa.Connection, book_id: str) -> Head:
 
 
 def write_decision(connection: sa.Connection, book_id: str, decision: Decision, *, commit: bool = False) -> None:
-    """Write what was decided: entries, accounts, postings, balances, then the seal, then the head."""
+    """Write what was decided: entries, accounts, postings, balances, then the seal, then the head.
+
+    With `commit`, the caller does nothing more but to commit, and that may come along with what is written.
+    """
     if decision.block is None:
         return
     changes: list[Change] = [

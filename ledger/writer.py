@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from ledger import crash
 from ledger.book import Book
 from ledger.errors import Refusal
-from ledger.posting import post_requests
+from ledger.posting import decide_requests, write_decision
 from ledger.state import Request, Result
 from ledger.storage.engine import write_on
 
@@ -133,20 +133,20 @@ class GroupWriter:
             self._connection = book.engine.connect()
         try:
             with write_on(self._connection):
-                results = post_requests(
+                decision = decide_requests(
                     self._connection,
                     book.book_id,
                     requests,
                     clock=book.clock,
                     keys=book.keys,
                     late_refused=book.late_refused,
-                    commit=True,
                 )
+                write_decision(self._connection, book.book_id, decision, commit=True)
         except BaseException:
             self._disconnect()
             raise
         crash.reach("posting.after-commit")
-        return results
+        return decision.results
 
     def _disconnect(self) -> None:
         if self._connection is not None:

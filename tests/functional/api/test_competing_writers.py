@@ -141,7 +141,7 @@ def test_a_server_killed_in_the_middle_of_a_batch_posts_the_rest_when_the_reques
 
 
 def test_a_book_with_too_much_waiting_says_when_to_come_again(record: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    posting, go_on, whole = threading.Event(), threading.Event(), ledger_writer.post_requests
+    posting, go_on, whole = threading.Event(), threading.Event(), ledger_writer.decide_requests
     record.token("nadia")  # logging in writes, and on SQLite would wait for the writer
 
     def slow(*stated: Any, **more: Any) -> Any:
@@ -150,7 +150,7 @@ def test_a_book_with_too_much_waiting_says_when_to_come_again(record: Desk, monk
         return whole(*stated, **more)
 
     monkeypatch.setattr(ledger_writer, "MAX_WAITING", 2)
-    monkeypatch.setattr(ledger_writer, "post_requests", slow)
+    monkeypatch.setattr(ledger_writer, "decide_requests", slow)
     writer = record.wiring.writer
     waiting = [writer.submit(Request([paid_entry("k1", 5)]))]
     assert posting.wait(60)

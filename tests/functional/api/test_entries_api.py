@@ -241,7 +241,7 @@ def test_a_database_that_goes_away_says_how_far_it_came_and_a_repetition_does_th
     from ledger import writer
 
     stated = [paid(f"k{i}", 5) for i in range(1_200)]
-    groups, whole = [0], writer.post_requests
+    groups, whole = [0], writer.decide_requests
 
     def failing(connection: Any, book_id: str, requests: Any, **more: Any) -> Any:
         groups[0] += 1
@@ -249,7 +249,7 @@ def test_a_database_that_goes_away_says_how_far_it_came_and_a_repetition_does_th
             raise OperationalError("", {}, Exception("the server is gone"))
         return whole(connection, book_id, requests, **more)
 
-    monkeypatch.setattr(writer, "post_requests", failing)
+    monkeypatch.setattr(writer, "decide_requests", failing)
     answer = post(record, *stated, key="the-same-key")
     assert (answer.status_code, code_of(answer)) == (503, "posting-interrupted")
     answered = answer.json()["facts"]["answered"]
