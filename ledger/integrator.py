@@ -17,8 +17,8 @@ from ledger.errors import Refusal
 from ledger.log.checkpoint import Checkpoint, open_checkpoint
 from ledger.log.files import write_once
 from ledger.log.merkle import leaf_hash
-from ledger.log.policy import parse_policy
-from ledger.log.tiles import CHECKPOINT, ENTRIES, POLICY, WIDTH, Edge, LogFolder, encode_bundle, tile_path
+from ledger.log.policies import installed_policies, policy_of_note
+from ledger.log.tiles import CHECKPOINT, ENTRIES, WIDTH, Edge, LogFolder, encode_bundle, tile_path
 from ledger.storage.engine import read_transaction, write_transaction
 from ledger.storage.tables import checkpoint as checkpoint_table
 from ledger.storage.tables import entry, head
@@ -73,12 +73,15 @@ def copy_checkpoint(book: LoggedBook, log_dir: Path, *, now: datetime) -> Checkp
 
 
 def read_checkpoint(log_dir: Path) -> tuple[Checkpoint, bytes] | None:
-    """The published checkpoint with its note, its signatures checked against the policy beside it; None if none is."""
+    """The published checkpoint with its note, its signatures checked against a policy of the log; None if none is."""
+    policies = installed_policies(log_dir)
     try:
-        note, policy = (log_dir / CHECKPOINT).read_bytes(), (log_dir / POLICY).read_bytes()
+        note = (log_dir / CHECKPOINT).read_bytes()
     except FileNotFoundError:
         return None
-    return open_checkpoint(note, parse_policy(policy).log_keys)[0], note
+    if not policies:
+        return None
+    return open_checkpoint(note, policy_of_note(note, policies).log_keys)[0], note
 
 
 def _append(log: LogFolder, edge: Edge, batch: Sequence[bytes]) -> None:

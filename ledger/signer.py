@@ -2,23 +2,32 @@
 
 Its state, the last size and root it signed, is its own file. A round re-reads the new bundles from disk, hashes them on
 its own right edge, holds the tiles against that, stores the new state, signs, publishes. So neither a changed file nor
-a restored database can make it sign two histories.
+a restored database can make it sign two histories; nor can new keys, which sign on under the same state.
 """
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from ledger import crash
 from ledger.clock import Clock
 from ledger.errors import Refusal
-from ledger.log.checkpoint import Checkpoint, SigningKey, open_checkpoint, sign_checkpoint
+from ledger.log.checkpoint import (
+    Checkpoint,
+    SigningKey,
+    open_checkpoint,
+    open_with_any,
+    parse_checkpoint,
+    sign_checkpoint,
+)
 from ledger.log.encoding import b64, from_b64
 from ledger.log.files import PRIVATE_MODE, write_atomically
 from ledger.log.leaf import JSON, canonical_json, parse_canonical
 from ledger.log.merkle import leaf_hash
+from ledger.log.note import parse_note
 from ledger.log.tiles import CHECKPOINT, ENTRIES, WIDTH, Edge, LogFolder, tile_path, width_at
+from ledger.signing import InForce
 from ledger.verify.entry import parse_entry
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,10 +36,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Signer:
     """One log's signer. It keeps the right edge of what it last signed in memory and the size and root on disk."""
 
-    def __init__(self, log_dir: Path, state_file: Path, keys: tuple[SigningKey, ...], clock: Clock) -> None:
+    def __init__(
+        self,
+        log_dir: Path,
+        state_file: Path,
+        keys: tuple[SigningKey, ...] | Callable[[date], InForce],
+        clock: Clock,
+    ) -> None:
+        """`keys` sign for ever; or it says which sign on a day, and then they follow the log's policies."""
         self._log = LogFolder(log_dir)
         self._state_file = state_file
         self._keys = keys
+        self._force = InForce((), ())
         self._clock = clock
         self._edge = Edge()
 
@@ -42,15 +59,16 @@ class Signer:
         `log-tile-differs`, `log-file-missing`, `bundle-malformed`, entries that are not canonical or not in order,
         and `signer-state-malformed`.
         """
+        self._force = self._in_force()
         signed = self._signed_before()
         size = self._log.position()
         last = max(signed, default=0)
         if size < last:
             raise Refusal("log-shrank", size=size, signed=last)
-        if size == 0 or (size == self._edge.size and self._published_size() == size):
+        if size == 0 or (size == self._edge.size and self._stands_signed(size)):
             return None
         edge = self._extended(size, signed)
-        checkpoint = Checkpoint(self._keys[0].name, size, edge.root())
+        checkpoint = Checkpoint(self._force.origin, size, edge.root())
         self._publish(checkpoint)
         self._edge = edge
         return checkpoint
@@ -90,18 +108,20 @@ class Signer:
         write_atomically(self._state_file, canonical_json(state), mode=PRIVATE_MODE)
         crash.reach("signer.after-state")
         seconds = (self._clock.now() - _EPOCH) // timedelta(seconds=1)
-        note = sign_checkpoint(checkpoint, self._keys, posix_time=seconds)
-        open_checkpoint(note, [key.verifier() for key in self._keys])
+        note = sign_checkpoint(checkpoint, self._force.keys, posix_time=seconds)
+        open_checkpoint(note, [key.verifier() for key in self._force.keys])
         crash.reach("signer.after-sign")
         write_atomically(self._log.folder / CHECKPOINT, note)
         crash.reach("signer.after-publish")
 
     def _signed_before(self) -> dict[int, bytes]:
         """Sizes and roots that this signer's keys have signed: from its state, and from the published checkpoint."""
-        signed: dict[int, bytes] = {}
+        signed = {head.size: head.root for head in self._force.ended}
         published = self._published()
         if self._state_file.exists():
             state = self._read_state()
+            if signed.get(state.size, state.root) != state.root:
+                raise Refusal("log-root-differs", size=state.size)
             signed[state.size] = state.root
         if published is not None:
             if signed.get(published.size, published.root) != published.root:
@@ -113,22 +133,40 @@ class Signer:
         malformed = Refusal("signer-state-malformed", file=str(self._state_file))
         try:
             match parse_canonical(self._state_file.read_bytes()):
-                case {"origin": str(origin), "root": str(root), "size": int(size)} if origin == self._keys[0].name:
+                case {"origin": str(origin), "root": str(root), "size": int(size)} if self._is_ours(origin):
                     return Checkpoint(origin, size, from_b64(root))
         except Refusal as refusal:
             raise malformed from refusal
         raise malformed
 
     def _published(self) -> Checkpoint | None:
+        """The published checkpoint, signed with the keys of this policy or an older one. That of an origin that was
+        given up says nothing: its keys are in other hands, and where it ended is announced.
+        """
         try:
             note = (self._log.folder / CHECKPOINT).read_bytes()
         except FileNotFoundError:
             return None
-        return open_checkpoint(note, [key.verifier() for key in self._keys])[0]
+        if parse_checkpoint(parse_note(note).text).origin in {head.origin for head in self._force.ended}:
+            return None
+        return open_with_any(note, self._force.known)
 
-    def _published_size(self) -> int:
-        published = self._published()
-        return published.size if published else 0
+    def _stands_signed(self, size: int) -> bool:
+        """Whether what is published is of this size and signed with all the keys of today."""
+        try:
+            note = (self._log.folder / CHECKPOINT).read_bytes()
+            return open_checkpoint(note, [key.verifier() for key in self._force.keys])[0].size == size
+        except (FileNotFoundError, Refusal):
+            return False
+
+    def _in_force(self) -> InForce:
+        if callable(self._keys):
+            return self._keys(self._clock.now().date())
+        return InForce(self._keys, (tuple(key.verifier() for key in self._keys),))
+
+    def _is_ours(self, origin: str) -> bool:
+        """Whether the log has, or had, this name."""
+        return origin in {key.name for keys in self._force.known for key in keys}
 
 
 def sign_until(

@@ -3,8 +3,9 @@
     log <vkey>                                   one line per key of the log, all under its origin
     quorum none                                  no witness is asked for
     # receipt-certificate sha256:<hex>           who signs receipts that are PDF files
+    # ended <origin> <size> <root>               an origin that was given up, and its last head
 
-C2SP leaves keys for other purposes out of scope, so the receipt certificate stands in a comment. The genesis entry
+C2SP leaves keys for other purposes out of scope, so these two stand in comments. The genesis entry
 holds the SHA-256 of the whole file, comments included. What can't be checked here (witnesses, groups) is refused, not
 passed over.
 """
@@ -15,20 +16,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.errors import Refusal
+from ledger.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.log.note import VerifierKey
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _SPACE = re.compile(r"[ \t]+")
 _RECEIPT = re.compile(r"# receipt-certificate sha256:([0-9a-f]{64})")
+_ENDED = re.compile(r"# ended (\S+) (\S+) (\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A parsed policy: `log_keys` must all have signed; `sha256` is the hash of the file as it stands."""
+    """A parsed policy: `log_keys` must all have signed; `sha256` is the hash of the file as it stands; `ended` are the
+    last heads of origins that were given up.
+    """
 
     log_keys: tuple[VerifierKey, ...]
     receipt_certificate_sha256: str | None
     sha256: bytes
+    ended: tuple[Checkpoint, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -57,6 +63,7 @@ def parse_policy(encoded: bytes) -> Policy:
         raise Refusal("policy-malformed", line="no newline at the end, or a control character")
     keys: list[VerifierKey] = []
     receipts: list[str] = []
+    ended: list[Checkpoint] = []
     quorums = 0
     for line in encoded.decode("utf-8", "surrogateescape").split("\n"):
         match _SPACE.split(line.strip(" \t")):
@@ -64,6 +71,7 @@ def parse_policy(encoded: bytes) -> Policy:
                 continue
             case [comment, *_] if comment.startswith("#"):
                 receipts += _RECEIPT.findall(line)
+                ended += [parse_checkpoint("".join(f"{part}\n" for part in head)) for head in _ENDED.findall(line)]
             case ["log", vkey] | ["log", vkey, _]:
                 keys.append(VerifierKey.parse(vkey))
             case ["quorum", "none"]:
@@ -74,4 +82,5 @@ def parse_policy(encoded: bytes) -> Policy:
         raise Refusal("policy-malformed", line="log keys of one origin, each once")
     if quorums != 1 or len(receipts) > 1:
         raise Refusal("policy-malformed", line="one quorum line, at most one receipt certificate")
-    return Policy(tuple(keys), receipts[0] if receipts else None, hashlib.sha256(encoded).digest())
+    certificate = receipts[0] if receipts else None
+    return Policy(tuple(keys), certificate, hashlib.sha256(encoded).digest(), tuple(ended))

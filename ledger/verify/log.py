@@ -7,10 +7,13 @@ from pathlib import Path
 from ledger.errors import Refusal
 from ledger.log.checkpoint import Checkpoint, open_checkpoint, short_key
 from ledger.log.encoding import b64
+from ledger.log.leaf import POLICY as POLICY_ENTRY
 from ledger.log.merkle import leaf_hash
+from ledger.log.policies import opening_path, refuse_ended
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.tiles import CHECKPOINT, ENTRIES, POLICY, WIDTH, Edge, LogFolder, tile_path, width_at
 from ledger.verify.entry import Line, parse_entry
+from ledger.verify.policies import PolicyChain
 from ledger.verify.report import Report, Stop
 
 OWN_POLICY = "the log's identity: the policy used came with the log itself; give one you trust with --policy"
@@ -28,6 +31,7 @@ class LogWalk:
     size_bytes: int = 0
     tiles: int = 0
     file: str = CHECKPOINT
+    chain: PolicyChain = field(default_factory=PolicyChain)
 
     def entries(self) -> Iterator[Line]:
         """Every public entry in order, each re-hashed and held strictly; refuses what is wrong, naming `file`."""
@@ -36,20 +40,38 @@ class LogWalk:
             self.file = tile_path(ENTRIES, index, width_at(0, index, size))
             for n, public in enumerate(self.log.bundle(index, size), start=index * WIDTH):
                 entry = parse_entry(public, n)
-                if n == 0 and entry["policy"] != b64(self.policy.sha256):
-                    raise Refusal("policy-differs-from-genesis", policy=self.policy.sha256.hex())
+                if n == 0:
+                    self.chain.begin(entry)
+                if entry["t"] == POLICY_ENTRY:
+                    self._follow(entry, n)
                 self.size_bytes += len(public)
                 for level, tile, content in self.edge.append(leaf_hash(public)):
                     self._check_tile(tile_path(level, tile), content)
+                self._check_ended()
                 yield entry
 
     def finish(self) -> None:
-        """The unfinished tiles and the root; refuses `log-tile-differs`, `log-root-differs`."""
+        """The unfinished tiles, the policy and the root; refuses `log-tile-differs`, `policy-differs-from-genesis`,
+        `log-root-differs`.
+        """
         for level, index, width, content in self.edge.partial_tiles():
             self._check_tile(tile_path(level, index, width), content)
+        self.file = tile_path(ENTRIES, 0, width_at(0, 0, self.checkpoint.size))
+        self.chain.require(self.policy)
         self.file = CHECKPOINT
         if self.edge.root() != self.checkpoint.root:
             raise Refusal("log-root-differs", size=self.checkpoint.size)
+
+    def _follow(self, entry: Line, n: int) -> None:
+        file, self.file = self.file, opening_path(n)
+        self.chain.follow(self.log, entry)
+        self.file = file
+
+    def _check_ended(self) -> None:
+        """A log that was given a new name goes on from the last head of the old one."""
+        for head in self.policy.ended:
+            if head.size == self.edge.size and head.root != self.edge.root():
+                raise Refusal("log-root-differs", size=head.size)
 
     def _check_tile(self, path: str, content: bytes) -> None:
         if self.log.read(path) != content:
@@ -67,6 +89,7 @@ def open_log(report: Report, log_dir: Path, policy: Policy | None) -> LogWalk:
     names = " and ".join(short_key(key) for key in trusted.log_keys)
     with report.check("checkpoint signatures", CHECKPOINT, f"signed by {names}"):
         checkpoint, _ = open_checkpoint(log.read(CHECKPOINT), trusted.log_keys)
+        refuse_ended(checkpoint, trusted.ended)
     report.figures |= {"log": checkpoint.origin, "size": checkpoint.size, "root": b64(checkpoint.root)}
     return LogWalk(log, checkpoint, trusted)
 
@@ -103,4 +126,18 @@ def note_walk(report: Report, walk: LogWalk) -> None:
     )
     report.passed("tiles", "tile/…", f"{walk.tiles} tiles equal the hashes recomputed from the entries")
     report.passed("root", CHECKPOINT, f"the entries lead to the signed root {b64(walk.checkpoint.root)}")
-    report.passed("genesis", tile_path(ENTRIES, 0, width_at(0, 0, size)), "entry 0 holds the hash of the policy")
+    _note_policies(report, walk)
+    for head in walk.policy.ended:
+        report.passed("earlier origin", CHECKPOINT, f"goes on from {head.origin} of {head.size} entries, given up then")
+
+
+def _note_policies(report: Report, walk: LogWalk) -> None:
+    chain, genesis = walk.chain, tile_path(ENTRIES, 0, width_at(0, 0, walk.checkpoint.size))
+    if not chain.announced:
+        report.passed("genesis", genesis, "entry 0 holds the hash of the policy")
+        return
+    numbers = ", ".join(str(each.n) for each in chain.announced)
+    report.passed("genesis", genesis, f"entry 0 and the announcements in entries {numbers} lead to the policy")
+    if newer := chain.newer_than(walk.policy):
+        until = f"; keys of the one before it sign until {newer.until_on}" if newer.until_on else ""
+        report.not_checked.append(f"the newest policy, sha256 {newer.policy.sha256.hex()}, of entry {newer.n}{until}")

@@ -5,6 +5,7 @@ from ledger.log.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint,
 from ledger.log.leaf import canonical_json, root_from_lines
 from ledger.log.merkle import leaf_hash, verify_inclusion
 from ledger.log.note import parse_note
+from ledger.log.policies import refuse_ended
 from ledger.log.policy import Policy
 from ledger.log.receipt import Opening, TlogProof, parse_opening, parse_proof
 from ledger.verify.entry import check_entry, check_line, commitment, lines_of
@@ -55,6 +56,7 @@ def check_checkpoint(report: Report, encoded: bytes, policy: Policy | None, file
     names = " and ".join(short_key(key) for key in policy.log_keys)
     with report.check("checkpoint signatures", file, f"signed by {names}"):
         checkpoint, note = open_checkpoint(encoded, policy.log_keys)
+        refuse_ended(checkpoint, policy.ended)
     known = {(key.name, key.key_id) for key in policy.log_keys}
     strangers = [s.name for s in note.signatures if (s.name, s.key_id) not in known]
     report.not_checked += [f"a signature line by {name}: no such key in the policy" for name in strangers]
