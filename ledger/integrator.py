@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from ledger import crash
 from ledger.errors import Refusal
-from ledger.log.checkpoint import Checkpoint, open_checkpoint
+from ledger.log.checkpoint import Checkpoint
 from ledger.log.files import write_once
 from ledger.log.merkle import leaf_hash
-from ledger.log.policies import installed_policies, policy_of_note
+from ledger.log.policies import installed_policy, open_trusted
 from ledger.log.tiles import CHECKPOINT, ENTRIES, WIDTH, Edge, LogFolder, encode_bundle, tile_path
 from ledger.storage.engine import read_transaction, write_transaction
 from ledger.storage.tables import checkpoint as checkpoint_table
@@ -73,15 +73,15 @@ def copy_checkpoint(book: LoggedBook, log_dir: Path, *, now: datetime) -> Checkp
 
 
 def read_checkpoint(log_dir: Path) -> tuple[Checkpoint, bytes] | None:
-    """The published checkpoint with its note, its signatures checked against a policy of the log; None if none is."""
-    policies = installed_policies(log_dir)
+    """The published checkpoint with its note, None if none is; its signatures, and those of the quorum, are checked
+    against the policy beside it, or one before that.
+    """
+    policy = installed_policy(log_dir)
     try:
         note = (log_dir / CHECKPOINT).read_bytes()
     except FileNotFoundError:
         return None
-    if not policies:
-        return None
-    return open_checkpoint(note, policy_of_note(note, policies).log_keys)[0], note
+    return (open_trusted(note, policy)[0], note) if policy else None
 
 
 def _append(log: LogFolder, edge: Edge, batch: Sequence[bytes]) -> None:

@@ -27,10 +27,14 @@ from ledger.log.files import PRIVATE_MODE, write_atomically
 from ledger.log.note import VerifierKey, is_key_name
 from ledger.log.policies import POLICIES
 from ledger.log.policy import Policy, parse_policy, policy_text
+from ledger.log.quorum import NO_QUORUM, Quorum
 from ledger.log.tiles import CHECKPOINT, POLICY, tile_path
 
 _KINDS = ("log-ed25519", "log-ml-dsa-44")
 _MAX_ORIGIN = 255
+
+FileKey = Ed25519PrivateKey | MLDSA44PrivateKey
+"""A private key that can be written to a file."""
 
 
 def create_log(
@@ -40,13 +44,14 @@ def create_log(
     origin: str,
     receipt_certificate_sha256: str | None,
     passphrase: bytes | None,
+    quorum: Quorum = NO_QUORUM,
     token: PrivateKey | None = None,
 ) -> Policy:
     """Make the log's two keys and its policy file, or return the policy that stands; doing it twice does it once.
 
-    `origin` ends with `/` and the book's name; `token` is an Ed25519 key that lies elsewhere than in a file. Refuses `origin-malformed`, `log-of-another-book`, and
-    `log-keys-missing` where a log or a policy stands without its keys: new keys need a new origin and a new folder,
-    never the old one.
+    `quorum` names the witnesses of a new policy. `origin` ends with `/` and the book's name. `token` is an Ed25519 key
+    that lies elsewhere than in a file. Refuses `origin-malformed`, `log-of-another-book`, and `log-keys-missing` where
+    a log or a policy stands without its keys: new keys need a new origin and a new folder, never the old one.
     """
     if (log_dir / POLICY).exists():
         policy = parse_policy((log_dir / POLICY).read_bytes())
@@ -60,9 +65,11 @@ def create_log(
     if not is_key_name(origin) or len(origin.encode()) > _MAX_ORIGIN or "/" not in origin:
         raise Refusal("origin-malformed", origin=origin[:80])
     keys = _make_keys(keys_dir, origin, passphrase, token)
-    text = policy_text([key.verifier() for key in keys], receipt_certificate_sha256=receipt_certificate_sha256)
+    verifiers = [key.verifier() for key in keys]
+    text = policy_text(verifiers, receipt_certificate_sha256=receipt_certificate_sha256, quorum=quorum)
+    policy = parse_policy(text)
     write_atomically(log_dir / POLICY, text)
-    return parse_policy(text)
+    return policy
 
 
 def load_keys(
@@ -78,7 +85,7 @@ def load_keys(
 
 def private_keys(keys_dir: Path, passphrase: bytes | None) -> tuple[PrivateKey, ...]:
     """Every private key of the log that lies in a file; refuses `key-passphrase-wrong`."""
-    return tuple(_load(file, passphrase) for file in key_files(keys_dir))
+    return tuple(load_private_key(file, passphrase) for file in key_files(keys_dir))
 
 
 def key_files(keys_dir: Path) -> list[Path]:
@@ -103,18 +110,21 @@ def pick_keys(
 
 
 def make_later_keys(
-    keys_dir: Path, origin: str, *, passphrase: bytes | None, token: PrivateKey | None
-) -> tuple[SigningKey, ...]:
+    keys_dir: Path, origin: str, *, passphrase: bytes | None, token: PrivateKey | None = None
+) -> tuple[VerifierKey, ...]:
     """Two new keys for a later policy, in files named after their ids; with `token` the first is that one.
 
     They have signed nothing until a policy that names them is announced.
     """
-    keys = [SigningKey(origin, token or Ed25519PrivateKey.generate()), SigningKey(origin, MLDSA44PrivateKey.generate())]
-    for kind, key in zip(_KINDS, keys, strict=True):
-        if key.private is not token:
-            file = keys_dir / f"{kind}-{key.verifier().key_id.hex()}.pem"
-            write_atomically(file, _pem(key.private, passphrase), mode=PRIVATE_MODE)
-    return tuple(keys)
+    first = token or _make_later(keys_dir, _KINDS[0], Ed25519PrivateKey.generate(), origin, passphrase)
+    second = _make_later(keys_dir, _KINDS[1], MLDSA44PrivateKey.generate(), origin, passphrase)
+    return SigningKey(origin, first).verifier(), SigningKey(origin, second).verifier()
+
+
+def _make_later(keys_dir: Path, kind: str, private: FileKey, origin: str, passphrase: bytes | None) -> FileKey:
+    key_id = SigningKey(origin, private).verifier().key_id.hex()
+    write_atomically(keys_dir / f"{kind}-{key_id}.pem", private_key_file(private, passphrase), mode=PRIVATE_MODE)
+    return private
 
 
 def _make_keys(
@@ -123,22 +133,23 @@ def _make_keys(
     """Keys that a crash left behind without a policy have signed nothing and are taken up again."""
     keys_dir.mkdir(parents=True, exist_ok=True)
     keys_dir.chmod(0o700)
-    made: tuple[PrivateKey, ...] = (Ed25519PrivateKey.generate(), MLDSA44PrivateKey.generate())
+    made: tuple[FileKey, ...] = (Ed25519PrivateKey.generate(), MLDSA44PrivateKey.generate())
     files = [keys_dir / f"{kind}.pem" for kind in _KINDS]
     for file, private in zip(files, made, strict=True):
         if not (file.exists() or (token and file == files[0])):
-            write_atomically(file, _pem(private, passphrase), mode=PRIVATE_MODE)
-    first = token or _load(files[0], passphrase)
-    return SigningKey(origin, first), SigningKey(origin, _load(files[1], passphrase))
+            write_atomically(file, private_key_file(private, passphrase), mode=PRIVATE_MODE)
+    first = token or load_private_key(files[0], passphrase)
+    return SigningKey(origin, first), SigningKey(origin, load_private_key(files[1], passphrase))
 
 
-def _pem(private: PrivateKey, passphrase: bytes | None) -> bytes:
-    assert isinstance(private, Ed25519PrivateKey | MLDSA44PrivateKey)
+def private_key_file(private: FileKey, passphrase: bytes | None) -> bytes:
+    """The bytes of a private key's file, encrypted where there is a passphrase."""
     encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
-def _load(path: Path, passphrase: bytes | None) -> PrivateKey:
+def load_private_key(path: Path, passphrase: bytes | None) -> FileKey:
+    """A private key from its file; refuses `log-keys-missing`, `key-passphrase-wrong`."""
     try:
         encoded = path.read_bytes()
     except FileNotFoundError as error:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ledger.errors import Refusal
 from ledger.log.checkpoint import Checkpoint
+from ledger.log.cosignature import open_published
 from ledger.log.encoding import b64, from_b64
 from ledger.log.leaf import JSON
 from ledger.log.merkle import HASH_SIZE
@@ -100,32 +101,55 @@ def with_log_keys(text: bytes, keys: Sequence[VerifierKey], *, ended: Checkpoint
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def installed_policies(log_dir: Path) -> tuple[Policy, ...]:
-    """The policies of a log's folder, the one in force first; empty where there is none. Refuses `policy-malformed`,
-    and `policy-file-differs` where a policy is not the one that its file is named after.
+def installed_policy(log_dir: Path) -> Policy | None:
+    """The policy of a log's folder, with every other one that lies there; None where there is none.
+
+    Refuses `policy-malformed`, and `policy-file-differs` where a policy is not the one that its file is named after.
     """
-    if not (log_dir / POLICY).exists():
-        return ()
-    newest = parse_policy((log_dir / POLICY).read_bytes())
+    try:
+        newest = parse_policy((log_dir / POLICY).read_bytes())
+    except FileNotFoundError:
+        return None
     folder = log_dir / POLICIES
     names = sorted(each.name for each in folder.iterdir() if _SHA256.fullmatch(each.name)) if folder.is_dir() else []
-    older = []
+    others = []
     for name in names:
         policy = parse_policy((folder / name).read_bytes())
         if policy.sha256.hex() != name:
             raise Refusal("policy-file-differs", file=f"{POLICIES}/{name}")
-        older.append(policy)
-    return (newest, *(policy for policy in older if policy != newest))
+        others.append(policy)
+    return trust((newest, *(policy for policy in others if policy.sha256 != newest.sha256)))
 
 
-def policy_of_note(note: bytes, policies: Sequence[Policy]) -> Policy:
-    """The first of `policies` whose keys all have a line in `note`, else the first; with all they say has ended.
+def trust(policies: Sequence[Policy]) -> Policy:
+    """The first of `policies`, which also opens what was signed under the others, and knows all they say has ended."""
+    return replace(policies[0], older=tuple(policies[1:]), ended=_all_ended(policies))
+
+
+def policy_of_note(note: bytes, trusted: Policy) -> Policy:
+    """Of a policy and the older ones beside it that under which `note` stands, else the first whose keys have lines in
+    it, else the policy itself; it knows of every origin that has ended.
 
     Nothing is verified here: whoever opens the note holds it against the policy.
     """
+    policies = (trusted, *trusted.older)
+    if len(policies) == 1:
+        return trusted
     lines = {(signature.name, signature.key_id) for signature in parse_note(note).signatures}
-    fitting = (p for p in policies if all((key.name, key.key_id) in lines for key in p.log_keys))
-    return replace(next(fitting, policies[0]), ended=tuple(head for p in policies for head in p.ended))
+    fitting = [p for p in policies if all((key.name, key.key_id) in lines for key in p.log_keys)]
+    chosen = next((p for p in fitting if _stands(note, p)), fitting[0] if fitting else trusted)
+    return replace(chosen, ended=_all_ended(policies))
+
+
+def open_trusted(note: bytes, trusted: Policy) -> tuple[Checkpoint, Policy]:
+    """The checkpoint of a published note, and the policy under which it stands: that given, or an older one beside it.
+
+    Refuses what `open_published` and `refuse_ended` refuse.
+    """
+    policy = policy_of_note(note, trusted)
+    checkpoint, _ = open_published(note, policy)
+    refuse_ended(checkpoint, policy.ended)
+    return checkpoint, policy
 
 
 def refuse_ended(checkpoint: Checkpoint, ended: Iterable[Checkpoint]) -> None:
@@ -135,6 +159,18 @@ def refuse_ended(checkpoint: Checkpoint, ended: Iterable[Checkpoint]) -> None:
             continue
         if checkpoint.size > head.size or (checkpoint.size == head.size and checkpoint.root != head.root):
             raise Refusal("origin-ended", origin=head.origin, size=checkpoint.size, last=head.size)
+
+
+def _stands(note: bytes, policy: Policy) -> bool:
+    try:
+        open_published(note, policy)
+    except Refusal:
+        return False
+    return True
+
+
+def _all_ended(policies: Iterable[Policy]) -> tuple[Checkpoint, ...]:
+    return tuple(dict.fromkeys(head for policy in policies for head in policy.ended))
 
 
 def _are_vkeys(value: object) -> bool:

@@ -7,9 +7,10 @@ from typing import Protocol
 from ledger.errors import Refusal
 from ledger.log.encoding import from_b64
 from ledger.log.leaf import canonical_json, root_from_lines
-from ledger.log.policies import opening_path
+from ledger.log.policies import opening_path, policy_path
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.receipt import parse_opening
+from ledger.log.tiles import POLICY
 from ledger.verify.entry import Line, check_line, commitment, lines_of
 
 
@@ -59,6 +60,14 @@ class PolicyChain:
         until = line.get("until")
         policy = parse_policy(str(line["policy"]).encode())
         self.announced.append(Announced(n, policy, date.fromisoformat(str(until)) if until else None))
+
+    def policies(self, log: Files) -> tuple[Policy, list[tuple[Policy, date | None]]]:
+        """The newest policy; and those before it, the later first, each with the last day of keys that end with it."""
+        if not self.announced:
+            return parse_policy(log.read(POLICY)), []
+        texts = [parse_policy(log.read(policy_path(self.genesis))), *(each.policy for each in self.announced)]
+        untils = [each.until_on for each in self.announced]
+        return texts[-1], list(zip(reversed(texts[:-1]), reversed(untils), strict=True))
 
     def require(self, pinned: Policy) -> None:
         """Refuse `policy-differs-from-genesis` for a policy that neither entry 0 nor a later entry names."""

@@ -10,9 +10,8 @@ from ledger.audit.rows.walk import Walk
 from ledger.errors import Refusal
 from ledger.findings import announced_policies
 from ledger.integrator import read_checkpoint
-from ledger.log.checkpoint import open_checkpoint
 from ledger.log.encoding import b64
-from ledger.log.policies import installed_policies, policy_of_note
+from ledger.log.policies import installed_policy, open_trusted
 from ledger.log.policy import Policy
 from ledger.log.tiles import POLICY
 from ledger.storage import tables
@@ -53,15 +52,14 @@ class Signed:
     def _read(self) -> dict[int, bytes]:
         columns = ("size", "root", "note")
         kept = list(scan(self._connection, tables.checkpoint, self._book_id, columns, order=("size",)))
-        policies = self._policies()
-        if policies is None:
+        trusted = self._trusted()
+        if trusted is None:
             self._failures.report.missing += [NO_LOG] if kept or self._log_dir is not None else []
             return {}
         roots: dict[int, bytes] = {}
         for size, root, note in kept:
             with self._failures.unless_wrong("checkpoint rows", f"checkpoint size {size}"):
-                policy = policy_of_note(note.encode(), policies)
-                checkpoint, _ = open_checkpoint(note.encode(), policy.log_keys)
+                checkpoint, _ = open_trusted(note.encode(), trusted)
                 if (checkpoint.size, checkpoint.root) != (size, root):
                     raise Refusal("row-differs", table="checkpoint", column="root", size=size)
                 roots[size] = root
@@ -74,18 +72,18 @@ class Signed:
                     raise Refusal("log-root-differs", size=published[0].size)
         return roots
 
-    def _policies(self) -> tuple[Policy, ...] | None:
+    def _trusted(self) -> Policy | None:
         """The installed policies, each of which the book's row or a policy/1 entry names; None where there is none."""
-        if self._log_dir is None or not (self._log_dir / POLICY).exists():
+        if self._log_dir is None:
             return None
-        policies: tuple[Policy, ...] | None = None
+        trusted: Policy | None = None
         with self._failures.unless_wrong("policy", POLICY):
-            policies = installed_policies(self._log_dir)
+            trusted = installed_policy(self._log_dir)
             [(policy_hash, origin)] = fetch(self._connection, _BOOK, (self._book_id,))
             named = {policy_hash, *announced_policies(self._connection, self._book_id)}
-            for policy in policies:
+            for policy in (trusted, *trusted.older) if trusted else ():
                 if policy.sha256 not in named:
                     raise Refusal("policy-differs-from-genesis", policy=policy.sha256.hex())
                 if policy.sha256 == policy_hash and origin != policy.origin:
                     raise Refusal("row-differs", table="book", column="origin", book=self._book_id)
-        return policies
+        return trusted
