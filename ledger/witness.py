@@ -39,9 +39,7 @@ class Answer:
 class Witness:
     """One witness: `logs` are the keys it trusts by origin, all of which must have signed."""
 
-    def __init__(
-        self, state: Path, key: SigningKey, logs: Mapping[str, tuple[VerifierKey, ...]], clock: Clock
-    ) -> None:
+    def __init__(self, state: Path, key: SigningKey, logs: Mapping[str, tuple[VerifierKey, ...]], clock: Clock) -> None:
         self._state = state
         self._key = key
         self._logs = logs

@@ -171,7 +171,9 @@ class Witnessing:
             results.put((witness.name, error))
 
     def _cosignature(self, witness: Witness, address: str, checkpoint: Checkpoint, note: Note) -> Signature:
-        """Submit, from where the witness says it is; refuses `witness-ahead`, `witness-refused`, and what is no answer."""
+        """Submit, from where the witness says it is; refuses `witness-ahead`, `witness-refused`,
+        `witness-answer-invalid`.
+        """
         old = self._sizes.get(witness.name, 0)
         for _ in range(_ATTEMPTS):
             body = Submission(old, self._proof(old, checkpoint.size), note.encode()).encode()

@@ -2,6 +2,8 @@
 
     <state>/witness.pem      private, PKCS #8, encrypted where there is a passphrase
     <state>/witness.vkey     public: name, id and key in one line, for policies
+
+Without a passphrase the private key is as safe as the file system is.
 """
 
 from pathlib import Path

@@ -12,7 +12,7 @@ _CHUNK = 4096
 
 
 class HttpWitnesses:
-    """Submits checkpoints (`ledger.witnessing.WitnessPort`). One connection a call: a witness is asked every few seconds."""
+    """Submits checkpoints (`ledger.witnessing.WitnessPort`), each over a connection of its own."""
 
     def __init__(self, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._timeout_seconds = timeout_seconds

@@ -1,7 +1,7 @@
 """A witness over HTTP (C2SP tlog-witness), with the standard library alone.
 
-    POST /add-checkpoint                 a cosignature line, or why there is none
-    GET  /<origin hash>/checkpoint       the last checkpoint it cosigned for a log
+POST /add-checkpoint                 a cosignature line, or why there is none
+GET  /<origin hash>/checkpoint       the last checkpoint it cosigned for a log
 """
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

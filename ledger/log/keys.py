@@ -24,7 +24,7 @@ from ledger.log.checkpoint import PrivateKey, SigningKey
 from ledger.log.files import PRIVATE_MODE, write_atomically
 from ledger.log.note import is_key_name
 from ledger.log.policy import Policy, parse_policy, policy_text
-from ledger.log.quorum import Quorum
+from ledger.log.quorum import NO_QUORUM, Quorum
 from ledger.log.tiles import CHECKPOINT, POLICY, tile_path
 
 _FILES = ("log-ed25519.pem", "log-ml-dsa-44.pem")
@@ -38,13 +38,13 @@ def create_log(
     origin: str,
     receipt_certificate_sha256: str | None,
     passphrase: bytes | None,
-    quorum: Quorum = Quorum(),
+    quorum: Quorum = NO_QUORUM,
 ) -> Policy:
     """Make the log's two keys and its policy file, or return the policy that stands; doing it twice does it once.
 
-    `quorum` names the witnesses of a new policy. `origin` ends with `/` and the book's name. Refuses `origin-malformed`, `log-of-another-book`, and
-    `log-keys-missing` where a log or a policy stands without its keys: new keys need a new origin and a new folder,
-    never the old one.
+    `quorum` names the witnesses of a new policy. `origin` ends with `/` and the book's name. Refuses
+    `origin-malformed`, `log-of-another-book`, and `log-keys-missing` where a log or a policy stands without its keys:
+    new keys need a new origin and a new folder, never the old one.
     """
     if (log_dir / POLICY).exists():
         policy = parse_policy((log_dir / POLICY).read_bytes())

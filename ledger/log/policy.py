@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ledger.log.note import ED25519, ML_DSA_44, VerifierKey
-from ledger.log.quorum import Quorum, QuorumLines, Witness, malformed
+from ledger.log.quorum import NO_QUORUM, Quorum, QuorumLines, Witness, malformed
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _SPACE = re.compile(r"[ \t]+")
@@ -28,7 +28,7 @@ class Policy:
     log_keys: tuple[VerifierKey, ...]
     receipt_certificate_sha256: str | None
     sha256: bytes
-    quorum: Quorum = Quorum()
+    quorum: Quorum = NO_QUORUM
 
     @property
     def is_witnessed(self) -> bool:
@@ -56,7 +56,7 @@ class Policy:
 
 
 def policy_text(
-    log_keys: Sequence[VerifierKey], *, receipt_certificate_sha256: str | None, quorum: Quorum = Quorum()
+    log_keys: Sequence[VerifierKey], *, receipt_certificate_sha256: str | None, quorum: Quorum = NO_QUORUM
 ) -> bytes:
     """The policy file of a log with these keys, whose checkpoints `quorum` must have cosigned."""
     asked = "no witness is asked for" if quorum.name is None else "the quorum below cosigns it"

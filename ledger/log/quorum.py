@@ -61,7 +61,7 @@ class Quorum:
         return self.name in standing
 
     def needed_of(self, names: Collection[str]) -> tuple[str, ...]:
-        """Of `names`, which are enough, a part that still is and of which nobody can be left out; in the policy's order.
+        """Of `names`, which are enough, a part that still is and of which nobody can be left out, in policy order.
 
         Where it can be chosen, those that stand first in the policy are kept.
         """
@@ -80,6 +80,10 @@ class Quorum:
 
     def _witness_names(self) -> tuple[str, ...]:
         return tuple(witness.name for witness in self.witnesses)
+
+
+NO_QUORUM = Quorum()
+"""No witness is asked for."""
 
 
 @dataclass(slots=True)
@@ -114,7 +118,8 @@ class QuorumLines:
         return Quorum(tuple(self.witnesses), tuple(self.groups), None if name == NONE else name)
 
     def _defined(self) -> Mapping[str, Witness | Group]:
-        return {part.name: part for part in (*self.witnesses, *self.groups)}
+        witnesses: dict[str, Witness | Group] = {witness.name: witness for witness in self.witnesses}
+        return witnesses | {group.name: group for group in self.groups}
 
     def _define(self, name: str) -> None:
         if name == NONE or not name.isprintable() or name in self._defined():

@@ -1,4 +1,4 @@
-"""What a log sends to a witness (C2SP tlog-witness, `add-checkpoint`):
+"""What a log sends to a witness, the call `add-checkpoint` of C2SP tlog-witness.
 
     old <size of the checkpoint that the witness cosigned last>
     <consistency proof from there, one hash a line, none from 0>

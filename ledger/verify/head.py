@@ -26,7 +26,7 @@ def check_head(report: Report, encoded: bytes, policy: Policy, file: str) -> Che
 
 
 def _check_witnesses(report: Report, checkpoint: Checkpoint, note: Note, policy: Policy, file: str) -> None:
-    """The policy decides, not the server; a note that lacks cosignatures is incomplete, one with a bad one is forged."""
+    """The policy decides, not the server: where cosignatures lack it is incomplete, with a bad one it is forged."""
     if not policy.is_witnessed:
         report.not_checked.append(NO_WITNESSES)
         return
