@@ -81,7 +81,9 @@ class Witness:
         """Compare, store, cosign; the lock is held."""
         last = self._last(checkpoint.origin)
         if submission.old_size != (last.size if last else 0):
-            return Answer(_CONFLICT, f"{last.size if last else 0}\n".encode(), SIZE_TYPE)
+            return _conflict(last)
+        if last and last.size == checkpoint.size and last.root != checkpoint.root:
+            return _conflict(last)
         if not _continues(last, checkpoint, submission.proof):
             return _refused(_UNPROCESSABLE, "the proof does not lead from the checkpoint cosigned last to this one")
         seconds = (self._clock.now() - _EPOCH) // timedelta(seconds=1)
@@ -120,6 +122,10 @@ def _continues(last: Checkpoint | None, checkpoint: Checkpoint, proof: tuple[byt
     return verify_consistency(
         old_size=last.size, old_root=last.root, new_size=checkpoint.size, new_root=checkpoint.root, proof=proof
     )
+
+
+def _conflict(last: Checkpoint | None) -> Answer:
+    return Answer(_CONFLICT, f"{last.size if last else 0}\n".encode(), SIZE_TYPE)
 
 
 def _refused(status: int, reason: str) -> Answer:

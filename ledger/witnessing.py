@@ -171,8 +171,8 @@ class Witnessing:
             results.put((witness.name, error))
 
     def _cosignature(self, witness: Witness, address: str, checkpoint: Checkpoint, note: Note) -> Signature:
-        """Submit, from where the witness says it is; refuses `witness-ahead`, `witness-refused`,
-        `witness-answer-invalid`.
+        """Submit, from where the witness says it is; refuses `witness-ahead`, `witness-saw-another`,
+        `witness-refused`, `witness-answer-invalid`.
         """
         old = self._sizes.get(witness.name, 0)
         for _ in range(_ATTEMPTS):
@@ -181,8 +181,10 @@ class Witnessing:
             if reply.status == _OK:
                 return self._accepted(witness, reply, checkpoint)
             stated = parse_size(reply.body.decode("ascii", "replace").removesuffix("\n"))
-            if reply.status != _CONFLICT or stated is None or stated == old:
+            if reply.status != _CONFLICT or stated is None or stated == old != checkpoint.size:
                 raise _refused(witness, reply)
+            if stated == old:
+                raise Refusal("witness-saw-another", witness=witness.name, size=stated)
             if stated > checkpoint.size:
                 raise Refusal("witness-ahead", witness=witness.name, size=stated, signed=checkpoint.size)
             old = stated

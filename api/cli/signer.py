@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from concurrent.futures import Future
 
 import click
 
@@ -32,9 +33,13 @@ def signer(database: str | None, book: str | None, interval: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     own, witnessing = signer_of(settings), witnessing_of(settings)
+    beside: Future[None] = Future()
     if witnessing is not None:
-        threading.Thread(target=_witness, args=(stop, witnessing, interval), name="witnessing", daemon=True).start()
+        arguments = (stop, witnessing, interval, beside)
+        threading.Thread(target=_witness, args=arguments, name="witnessing", daemon=True).start()
     sign_until(stop, own, interval_seconds=interval, say=_say)
+    if beside.done():
+        beside.result()
 
 
 def signer_of(settings: Settings) -> Signer:
@@ -65,8 +70,13 @@ def _policy_of(settings: Settings) -> Policy:
         raise Refusal("log-keys-missing", folder=str(settings.keys_folder)) from error
 
 
-def _witness(stop: threading.Event, witnessing: Witnessing, interval: int) -> None:
-    witness_until(stop, witnessing, SystemClock(), interval_seconds=interval, say=_say_of_witnesses)
+def _witness(stop: threading.Event, witnessing: Witnessing, interval: int, outcome: "Future[None]") -> None:
+    """Rounds of the witnesses, beside those of the signer; a defect here ends both, and is raised by the process."""
+    try:
+        witness_until(stop, witnessing, SystemClock(), interval_seconds=interval, say=_say_of_witnesses)
+    except Exception as defect:  # noqa: BLE001 -- raised again by the main thread
+        outcome.set_exception(defect)
+        stop.set()
 
 
 def _say_of_witnesses(refusal: Refusal) -> None:

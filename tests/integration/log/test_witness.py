@@ -106,7 +106,8 @@ def test_a_split_view_a_rollback_and_a_wrong_proof_get_no_cosignature(witness: A
     assert witness.post(submission(0, 100))[0] == 200
     kept = witness.get(f"/{origin_hash(ORIGIN)}/checkpoint")
     assert witness.post(submission(100, 200, FORKED))[0] == 422
-    assert witness.post(Submission(100, (), note_of(100, FORKED)).encode())[0] == 422
+    same_size = Submission(100, (), note_of(100, FORKED)).encode()
+    assert witness.post(same_size) == (409, b"100\n", "text/x.tlog.size")
     assert witness.post(Submission(100, (), note_of(200)).encode())[0] == 422
     assert witness.post(Submission(100, (), note_of(99)).encode())[0] == 400
     right = consistency_proof(100, 200, subtree_of(LEAVES))
@@ -194,7 +195,7 @@ def test_it_remembers_after_a_restart(state: Path) -> None:
 
 
 def test_of_many_at_once_it_cosigns_one_history(witness: Asked, state: Path) -> None:
-    """Two served witnesses of one folder, as when one is started twice: the lock is on the folder, not in the process."""
+    """Two served witnesses of one folder, as when one is started twice: the lock is a file, not a thread's."""
     with serving(witness_at(state, TRUSTED, FixedClock(NOON))) as address:
         twins = (witness, Asked(address, state))
         with ThreadPoolExecutor(8) as pool:

@@ -1,6 +1,8 @@
 """A log with witnesses: published on the quorum, whatever some witnesses do; postings never wait, receipts do."""
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,11 +23,13 @@ from ledger.audit.openings import receipt_for
 from ledger.audit.rows import audit_rows
 from ledger.clock import FixedClock
 from ledger.errors import Refusal
-from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
+from ledger.integrator import _append, copy_checkpoint, integrate, read_checkpoint
 from ledger.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.log.cosignature import cosign
+from ledger.log.leaf import canonical_json
 from ledger.log.note import Signature, parse_note
 from ledger.log.submission import origin_hash
+from ledger.log.tiles import Edge, LogFolder
 from ledger.verify.log import verify_log
 from ledger.verify.receipt import verify_receipt
 from ledger.verify.replay import replay
@@ -349,31 +353,31 @@ def test_a_defect_in_a_call_is_not_taken_for_a_witness_s_fault(book: WitnessedBo
         asking.run_round()
 
 
-def test_an_operator_that_forks_the_log_finds_no_quorum(book: WitnessedBook, stack: ExitStack, tmp_path: Path) -> None:
+def test_an_operator_that_forks_the_log_finds_no_quorum(book: WitnessedBook, stack: ExitStack) -> None:
     """All keys and files are the operator's: a second history, signed with them, is what the witnesses refuse."""
     book.serve(stack, *NAMES)
     published = book.published
     published.post(5)
-    book.sign()
+    size = book.sign().size
     assert book.round().published
-    log_dir = published.log_dir
-    for name in ("checkpoint", "checkpoint.unwitnessed"):
-        (log_dir / name).unlink()
-    (published.folder / "signer" / "state.json").unlink()
-    entries = log_dir / "tile" / "entries" / "000.p" / "7"
-    from ledger.integrator import _append
-    from ledger.log.tiles import Edge, LogFolder, parse_bundle
-
-    genesis, *others = parse_bundle(entries.read_bytes(), 7, file="x")
+    honest = (published.log_dir / "checkpoint").read_bytes()
+    genesis, *others = LogFolder(published.log_dir).bundle(0, size)
     forged = [genesis, *(entry.replace(b"T11:00", b"T11:01") for entry in others)]
-    import shutil
-
-    shutil.rmtree(log_dir / "tile")
-    _append(LogFolder(log_dir), Edge(), forged)
-    assert new_signer(published.folder, published.policy).run_round().size == 7
-    done = book.round()
-    assert not done.published
+    another = canonical_json(json.loads(forged[-1]) | {"n": size})
+    for entries, code in ((forged, "witness-saw-another"), ([*forged, another], "witness-refused")):
+        shutil.rmtree(published.log_dir / "tile")
+        shutil.rmtree(published.folder / "signer")
+        for name in ("checkpoint", "checkpoint.unwitnessed"):
+            (published.log_dir / name).unlink(missing_ok=True)
+        _append(LogFolder(published.log_dir), Edge(), entries)
+        assert new_signer(published.folder, published.policy).run_round().size == len(entries)
+        done = book.round()
+        assert not done.published
+        assert {problem.code for problem in done.problems.values()} == {code}
+        assert read_checkpoint(published.log_dir) is None
     assert {problem.facts["status"] for problem in done.problems.values()} == {422}
+    kept = book.witnesses / "w1" / origin_hash(published.policy.origin) / "checkpoint"
+    assert parse_note(kept.read_bytes()).text == parse_note(honest).text
 
 
 def test_a_published_checkpoint_never_goes_back(book: WitnessedBook, stack: ExitStack) -> None:
