@@ -10,7 +10,7 @@ def read_addresses(file: Path) -> Mapping[str, str]:
     """The addresses by name, of lines `<name> <url>`; none where there is no file. Other lines are passed over."""
     if not file.exists():
         return {}
-    lines = [line.split() for line in file.read_text("utf-8").splitlines()]
+    lines = [line.split() for line in file.read_text("utf-8", "replace").splitlines()]
     return dict((words[0], words[1]) for words in lines if len(words) == 2)  # noqa: C402, PLR2004 -- name, address
 
 

@@ -2,6 +2,7 @@
 
 import http.client
 import time
+from contextlib import closing
 from urllib.parse import urlsplit
 
 from ledger.log.submission import ADD_CHECKPOINT, MAX_BYTES
@@ -9,6 +10,7 @@ from ledger.witnessing import Reply, Unanswered
 
 TIMEOUT_SECONDS = 5.0
 _CHUNK = 4096
+_HEADERS = {"Content-Type": "text/plain; charset=utf-8"}
 
 
 class HttpWitnesses:
@@ -19,21 +21,24 @@ class HttpWitnesses:
 
     def add_checkpoint(self, address: str, body: bytes) -> Reply:
         """The witness's answer; raises `Unanswered`, also where it is too long or takes too long."""
-        parts = urlsplit(address)
-        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-        if parts.scheme not in kinds or not parts.hostname:
-            raise Unanswered("no http or https address")
-        connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=self._timeout_seconds)
         deadline = time.monotonic() + self._timeout_seconds
         try:
-            path = f"{parts.path.rstrip('/')}/{ADD_CHECKPOINT}"
-            connection.request("POST", path, body, {"Content-Type": "text/plain; charset=utf-8"})
-            response = connection.getresponse()
-            return Reply(response.status, _bounded(response, deadline))
+            connection, prefix = _connection(address, self._timeout_seconds)
+            with closing(connection):
+                connection.request("POST", f"{prefix}/{ADD_CHECKPOINT}", body, _HEADERS)
+                response = connection.getresponse()
+                return Reply(response.status, _bounded(response, deadline))
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unanswered(type(error).__name__) from error
-        finally:
-            connection.close()
+
+
+def _connection(address: str, timeout_seconds: float) -> tuple[http.client.HTTPConnection, str]:
+    """A connection and the path before the call's name; `ValueError` for a port or a host that is none."""
+    parts = urlsplit(address)
+    kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+    if parts.scheme not in kinds or not parts.hostname:
+        raise Unanswered("no http or https address")
+    return kinds[parts.scheme](parts.hostname, parts.port, timeout=timeout_seconds), parts.path.rstrip("/")
 
 
 def _bounded(response: http.client.HTTPResponse, deadline: float) -> bytes:

@@ -153,8 +153,8 @@ def test_postings_and_signatures_go_on_without_any_witness_and_catch_up_later(
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     book.addresses["w2"] = f"http://127.0.0.1:{port}"  # nobody listens there any more
-    book.addresses["w3"] = "ftp://127.0.0.1/"
-    for _ in range(3):
+    for address in ("ftp://127.0.0.1/", "http://127.0.0.1:port/", "http://[::1/", "http://127.0.0.1/a b"):
+        book.addresses["w3"] = address
         published.post(2)
         signed = book.sign()
         done = book.round()
