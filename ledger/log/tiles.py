@@ -16,7 +16,7 @@ from ledger.log.merkle import HASH_SIZE, Frontier, node_hash, root, split
 
 WIDTH = 256
 ENTRIES = "entries"
-CHECKPOINT, POLICY = "checkpoint", "policy"
+CHECKPOINT, UNWITNESSED, POLICY = "checkpoint", "checkpoint.unwitnessed", "policy"
 _MAX_ENTRY = 0xFFFF
 _LEVELS = 8
 _GROUP = 1000
