@@ -8,7 +8,7 @@ from ledger.log.note import parse_note
 from ledger.log.policy import Policy
 from ledger.log.receipt import Opening, TlogProof, parse_opening, parse_proof
 from ledger.verify.entry import check_entry, check_line, commitment, lines_of
-from ledger.verify.report import Report, Stop
+from ledger.verify.report import Report, stopping
 
 NO_POLICY = "the log's identity: no policy was given, so nobody's signature could be held against a known key"
 NO_WITNESSES = "witnesses: the policy names none, so the operator alone vouches that it shows everybody the same log"
@@ -25,10 +25,8 @@ def verify_receipt(
 ) -> Report:
     """Check one receipt. Without a policy all but the signatures is checked and the verdict is at best incomplete."""
     report = Report(f"receipt {proof_file}")
-    try:
+    with stopping(report):
         _verify(report, proof, opening, policy, files=(proof_file, opening_file))
-    except Stop:
-        report.not_checked.append("whatever rests on the check that failed")
     if policy is None:
         report.missing.append(NO_POLICY)
     report.not_checked += [NO_WITNESSES, NO_TRUTH]
