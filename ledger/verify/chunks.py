@@ -3,14 +3,12 @@
 import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 from ledger.errors import Refusal
 from ledger.verify.plain import PlainPosting, prepare
-
-_AHEAD = 4
-"""Chunks that wait for each process: enough to keep it busy, few enough to stay small."""
 
 Prepared = Sequence[tuple[bytes, PlainPosting | None]]
 
@@ -31,12 +29,62 @@ def prepared(chunks: Iterable[Chunk], jobs: int) -> Iterator[tuple[Chunk, Prepar
     if jobs == 1:
         yield from ((chunk, prepare(chunk.first, chunk.publics, chunk.records)) for chunk in chunks)
         return
-    waiting: deque[tuple[Chunk, Future[Prepared]]] = deque()
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for chunk in chunks:
-            waiting.append((chunk, pool.submit(prepare, chunk.first, chunk.publics, chunk.records)))
-            if len(waiting) > _AHEAD * jobs:
-                earliest, future = waiting.popleft()
-                yield earliest, future.result()
-        for chunk, future in waiting:
-            yield chunk, future.result()
+    with ExitStack() as ending:
+        yield from _dealt_out(chunks, [_start(ending) for _ in range(jobs)])
+
+
+def _dealt_out(chunks: Iterable[Chunk], workers: Sequence["_Worker"]) -> Iterator[tuple[Chunk, Prepared]]:
+    """A worker gets its next chunk once its last answer is taken, so that nobody waits for a full pipe."""
+    idle, busy = deque(workers), deque[tuple[Chunk, "_Worker"]]()
+    for chunk in chunks:
+        answer = None
+        if not idle:
+            earliest, worker = busy.popleft()
+            answer = earliest, worker.answer()
+            idle.append(worker)
+        worker = idle.popleft()
+        worker.ask(chunk)
+        busy.append((chunk, worker))
+        if answer is not None:
+            yield answer
+    for chunk, worker in busy:
+        yield chunk, worker.answer()
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """A process that prepares one chunk after the other."""
+
+    questions: "Connection[object, object]"
+    answers: "Connection[object, Prepared]"
+
+    def ask(self, chunk: Chunk) -> None:
+        self.questions.send((chunk.first, chunk.publics, chunk.records))
+
+    def answer(self) -> Prepared:
+        return self.answers.recv()
+
+
+def _start(ending: ExitStack) -> _Worker:
+    context = multiprocessing.get_context("spawn")  # a fork would take the caller's threads and files with it
+    theirs, questions = context.Pipe(duplex=False)
+    answers, ours = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(theirs, ours), daemon=True)
+    process.start()
+    theirs.close()
+    ours.close()
+    ending.callback(process.join)
+    ending.callback(process.terminate)  # before it is waited for; it holds nothing that could be lost
+    ending.callback(questions.close)
+    ending.callback(answers.close)
+    return _Worker(questions, answers)
+
+
+def _work(
+    questions: "Connection[object, tuple[int, Sequence[bytes], Sequence[bytes]]]", answers: "Connection[object, object]"
+) -> None:
+    while True:
+        try:
+            answers.send(prepare(*questions.recv()))
+        except (EOFError, BrokenPipeError, KeyboardInterrupt):  # whoever asked has gone
+            return

@@ -23,7 +23,9 @@ FORKED = "two signed notes prove misbehaviour; keep both: {one} and {other}"
 MAX_PROOF = 1 << 13
 
 
-def verify_two(one: Place, other: Place, policy: Policy | None, *, proof: bytes | None, log: LogReader | None) -> Report:
+def verify_two(
+    one: Place, other: Place, policy: Policy | None, *, proof: bytes | None, log: LogReader | None
+) -> Report:
     """Check that the smaller of two checkpoints is a prefix of the larger, by a proof or by the larger one's tiles.
 
     `log` is where the tiles are, if not beside the larger checkpoint; `proof` has a hash in base64 a line.
@@ -79,9 +81,7 @@ def _checkpoint(report: Report, view: View, policy: Policy | None) -> Checkpoint
     return check_checkpoint(report, note, policy, view.name)
 
 
-def _compare(
-    report: Report, older: tuple[Checkpoint, View], newer: tuple[Checkpoint, View], log: LogReader
-) -> None:
+def _compare(report: Report, older: tuple[Checkpoint, View], newer: tuple[Checkpoint, View], log: LogReader) -> None:
     """Hold an older checkpoint against a newer one whose tiles are in `log`."""
     (old, older_view), (new, newer_view) = older, newer
     names = f"{older_view.name} and {newer_view.name}"

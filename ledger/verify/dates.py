@@ -17,6 +17,8 @@ def is_date(value: object) -> bool:
 def is_instant(value: object) -> bool:
     """Whether it is an instant in UTC to the microsecond, as `2026-03-02T11:00:00.000000Z`."""
     try:
-        return isinstance(value, str) and MICROSECOND.fullmatch(value) is not None and bool(datetime.fromisoformat(value))
+        return (
+            isinstance(value, str) and MICROSECOND.fullmatch(value) is not None and bool(datetime.fromisoformat(value))
+        )
     except ValueError:
         return False

@@ -137,9 +137,7 @@ def _chunks(walk: LogWalk, bundle: _Bundle, size: int) -> Iterator[Chunk]:
         yield Chunk(walk.file, first, publics, bundle.take(max(0, min(len(publics), size - first))))
 
 
-def _apply(
-    walk: LogWalk, bundle: _Bundle, state: Replay, chunk: Chunk, recognised: Prepared, header: Line
-) -> None:
+def _apply(walk: LogWalk, bundle: _Bundle, state: Replay, chunk: Chunk, recognised: Prepared, header: Line) -> None:
     """Take in the entries of one chunk; `state.step` is empty while it is the log's own file that is looked at."""
     walk.file, state.step, size = chunk.file, "", header["size"]
     if chunk.refusal is not None:
