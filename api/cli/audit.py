@@ -24,7 +24,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @book_options
 @click.pass_context
-def audit(
+def audit(  # noqa: PLR0913 -- the options of a command
     context: click.Context,
     log_folder: Path | None,
     openings: Path | None,

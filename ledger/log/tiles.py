@@ -156,6 +156,7 @@ class LogFolder(LogReader):
 
     @override
     def read(self, path: str) -> bytes:
+        """The bytes of a file of the log; refuses `log-file-missing`."""
         try:
             return (self.folder / path).read_bytes()
         except (FileNotFoundError, NotADirectoryError) as error:

@@ -43,7 +43,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
-    match options.command:
+    command: str = options.command
+    match command:
         case "consistency":
             proof = options.proof.read_bytes() if options.proof else None
             tiles = log_at(options.log) if options.log else None
@@ -52,8 +53,13 @@ def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
             return verify_views(options.own, options.others, policy)
         case "log":
             return verify_log(options.place, policy, since=view_at(options.since) if options.since else None)
-    path: Path = options.path
-    match options.command:
+        case _:
+            return _run_on_file(options, options.path, policy)
+
+
+def _run_on_file(options: argparse.Namespace, path: Path, policy: Policy | None) -> Report:
+    command: str = options.command
+    match command:
         case "receipt":
             opening: Path = options.opening or path.with_name("opening.json")
             files = {"proof_file": path.name, "opening_file": opening.name}

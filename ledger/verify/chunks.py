@@ -1,14 +1,16 @@
 """Bundles of entries with their records, hashed and recognised ahead of the replay: here, or in other processes."""
 
-import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from ledger.errors import Refusal
 from ledger.verify.plain import PlainPosting, prepare
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 Prepared = Sequence[tuple[bytes, PlainPosting | None]]
 
@@ -66,6 +68,8 @@ class _Worker:
 
 
 def _start(ending: ExitStack) -> _Worker:
+    import multiprocessing  # noqa: PLC0415 -- one process needs none of it
+
     context = multiprocessing.get_context("spawn")  # a fork would take the caller's threads and files with it
     theirs, questions = context.Pipe(duplex=False)
     answers, ours = context.Pipe(duplex=False)

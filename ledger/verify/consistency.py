@@ -8,7 +8,7 @@ prove it to anybody.
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ledger.errors import Refusal
+from ledger.errors import Fact, Refusal
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.encoding import b64, from_b64
 from ledger.log.merkle import consistency_proof, verify_consistency
@@ -85,7 +85,12 @@ def _compare(report: Report, older: tuple[Checkpoint, View], newer: tuple[Checkp
     """Hold an older checkpoint against a newer one whose tiles are in `log`."""
     (old, older_view), (new, newer_view) = older, newer
     names = f"{older_view.name} and {newer_view.name}"
-    facts = {"old_size": old.size, "old_root": b64(old.root), "new_size": new.size, "new_root": b64(new.root)}
+    facts: dict[str, Fact] = {
+        "old_size": old.size,
+        "old_root": b64(old.root),
+        "new_size": new.size,
+        "new_root": b64(new.root),
+    }
     shown = f"the log of {new.size} entries begins with the {old.size} of the older checkpoint"
     try:
         with report.check("consistency", names, shown, **facts):
@@ -109,8 +114,8 @@ def check_consistency(old: Checkpoint, new: Checkpoint, log: LogReader) -> None:
         return
     prefix = log.subtree(0, old.size, new.size)
     proof = consistency_proof(old.size, new.size, lambda start, end: log.subtree(start, end, new.size))
-    sizes_and_root = {"old_size": old.size, "new_size": new.size, "new_root": new.root}
-    if not verify_consistency(old_root=prefix, proof=proof, **sizes_and_root):
+    sizes = {"old_size": old.size, "new_size": new.size}
+    if not verify_consistency(old_root=prefix, new_root=new.root, proof=proof, **sizes):
         raise Refusal("log-root-differs", size=new.size)
     if prefix != old.root:
         raise Refusal("log-forked", size=old.size, other_size=new.size)

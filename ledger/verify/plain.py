@@ -85,7 +85,8 @@ def _plain_lines(record: bytes, start: int, leaves: list[bytes]) -> tuple[list[P
         committed = _commitment(nonce, line)
         leaves.append(leaf_hash(committed))
         signed = int(amount) if side == b"debit" else -int(amount)
-        lines.append((account, signed, v and int(v), prev and prev.decode(), committed))
+        chain = (None if v is None else int(v), None if prev is None else prev.decode())
+        lines.append((account, signed, *chain, committed))
         start = found.end()
     return lines, start
 
