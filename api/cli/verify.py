@@ -13,9 +13,11 @@ from ledger.verify.balance import verify_balance
 from ledger.verify.consistency import verify_two, verify_views
 from ledger.verify.log import verify_log
 from ledger.verify.places import log_at, view_at
-from ledger.verify.receipt import NO_POLICY, verify_receipt
+from ledger.verify.receipt import NO_POLICY, read_part, verify_receipt
 from ledger.verify.report import Report
 
+LARGEST_PAPER = 1 << 24
+"""Bytes of a receipt in PDF."""
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 policy_option = click.option(
@@ -36,13 +38,13 @@ def verify() -> None:
 def receipt(file: Path, opening: Path | None, policy_file: Path | None, *, as_json: bool) -> int:
     """Check FILE: a receipt in PDF, or a .tlog-proof with its opening."""
     policy = trusted_policy(policy_file)
-    if file.read_bytes()[:5] == b"%PDF-" or file.suffix.lower() == ".pdf":
+    if read_part(file)[:5] == b"%PDF-" or file.suffix.lower() == ".pdf":
         return show(_verify_pdf(file, policy), as_json=as_json)
     opening = opening or file.with_name("opening.json")
     if not opening.exists():
         raise click.FileError(str(opening), "the opening is missing; name it with --opening")
     files = {"proof_file": file.name, "opening_file": opening.name}
-    return show(verify_receipt(file.read_bytes(), opening.read_bytes(), policy, **files), as_json=as_json)
+    return show(verify_receipt(read_part(file), read_part(opening), policy, **files), as_json=as_json)
 
 
 @verify.command("balance")
@@ -76,8 +78,8 @@ def consistency(
     one: str, other: str, tiles: str | None, proof: Path | None, policy_file: Path | None, *, as_json: bool
 ) -> int:
     """Check that the smaller of checkpoints A and B (files, folders, addresses) is a beginning of the larger."""
-    steps, place = proof.read_bytes() if proof else None, log_at(tiles) if tiles else None
-    return show(verify_two(one, other, trusted_policy(policy_file), proof=steps, log=place), as_json=as_json)
+    place = log_at(tiles) if tiles else None
+    return show(verify_two(one, other, trusted_policy(policy_file), proof=proof, log=place), as_json=as_json)
 
 
 @verify.command("witness-diff")
@@ -104,12 +106,12 @@ def show(report: Report, *, as_json: bool) -> int:
 
 def _verify_pdf(file: Path, policy: Policy | None) -> Report:
     """The signature over all bytes of the PDF first, then the two files in it."""
-    pdf = file.read_bytes()
     report = Report(f"receipt {file.name}")
     if policy is None or policy.receipt_certificate_sha256 is None:
         report.missing.append(NO_POLICY)
         return report
     try:
+        pdf = _bytes_of(file)
         files = _attached(pdf, policy.receipt_certificate_sha256)
     except Refusal as refusal:
         report.failed("PDF signature", file.name, refusal)
@@ -130,6 +132,12 @@ def _verify_pdf(file: Path, policy: Policy | None) -> Report:
         inner.missing,
         inner.figures,
     )
+
+
+def _bytes_of(file: Path) -> bytes:
+    if file.stat().st_size > LARGEST_PAPER:
+        raise Refusal("receipt-too-large", largest=LARGEST_PAPER)
+    return file.read_bytes()
 
 
 def _attached(pdf: bytes, certificate_sha256: str) -> ReceiptFiles:

@@ -15,7 +15,7 @@ from ledger.verify.balance import verify_balance
 from ledger.verify.consistency import verify_two, verify_views
 from ledger.verify.log import verify_log
 from ledger.verify.places import log_at, view_at
-from ledger.verify.receipt import verify_receipt
+from ledger.verify.receipt import read_part, verify_receipt
 from ledger.verify.replay import replay
 from ledger.verify.report import Report, explain
 
@@ -46,9 +46,8 @@ def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
     command: str = options.command
     match command:
         case "consistency":
-            proof = options.proof.read_bytes() if options.proof else None
             tiles = log_at(options.log) if options.log else None
-            return verify_two(options.one, options.other, policy, proof=proof, log=tiles)
+            return verify_two(options.one, options.other, policy, proof=options.proof, log=tiles)
         case "witness-diff":
             return verify_views(options.own, options.others, policy)
         case "log":
@@ -63,7 +62,7 @@ def _run_on_file(options: argparse.Namespace, path: Path, policy: Policy | None)
         case "receipt":
             opening: Path = options.opening or path.with_name("opening.json")
             files = {"proof_file": path.name, "opening_file": opening.name}
-            return verify_receipt(path.read_bytes(), opening.read_bytes(), policy, **files)
+            return verify_receipt(read_part(path), read_part(opening), policy, **files)
         case "balance":
             return verify_balance(path.read_bytes(), policy, file=path.name)
         case _:

@@ -423,7 +423,7 @@ class Replay:
 
 def _digest(moved: Sequence[tuple[int, int]]) -> bytes:
     """Of account numbers and signed amounts, in any order."""
-    return hashlib.sha256(repr(sorted(moved)).encode()).digest()[:DIGEST_SIZE]
+    return hashlib.sha256(repr(sorted(moved)).encode()).digest()
 
 
 def _stated(account: Account) -> dict[str, JSON]:

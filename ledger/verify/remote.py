@@ -5,6 +5,7 @@ published is its work, and whoever checks a log has nothing else of ours. It tru
 """
 
 import http.client
+import time
 import urllib.parse
 from dataclasses import dataclass, field
 
@@ -30,6 +31,10 @@ class LogSite(LogReader):
     base: str
     _connection: http.client.HTTPConnection | None = field(default=None, repr=False)
 
+    def __del__(self) -> None:
+        """Whoever has read enough does not say so."""
+        self.close()
+
     @override
     def read(self, path: str) -> bytes:
         """The bytes of a file of the log; refuses `log-file-missing` and `log-unavailable`."""
@@ -54,14 +59,26 @@ class LogSite(LogReader):
             self._connection = kind(target.netloc, timeout=TIMEOUT_SECONDS)
         self._connection.request("GET", target.path + (f"?{target.query}" if target.query else ""))
         response = self._connection.getresponse()
-        content = response.read(limit + 1)
+        content = _bounded(response, limit, time.monotonic() + TIMEOUT_SECONDS)
         if response.status in _MISSING:
             self.close()
             raise Refusal("log-file-missing", file=path)
         if response.status != http.client.OK:
             raise http.client.HTTPException(f"the answer is {response.status}")
-        if len(content) > limit:
-            raise http.client.HTTPException(f"the answer is longer than {limit} bytes")
         if response.will_close:
             self.close()
         return content
+
+
+def _bounded(response: http.client.HTTPResponse, limit: int, deadline: float) -> bytes:
+    """The whole body, as it comes; a flood, a drip and a body that ends early are no answer."""
+    content = bytearray()
+    while part := response.read1(limit + 1 - len(content)):
+        content += part
+        if len(content) > limit:
+            raise http.client.HTTPException(f"the answer is longer than {limit} bytes")
+        if time.monotonic() > deadline:
+            raise http.client.HTTPException(f"the answer takes longer than {TIMEOUT_SECONDS} seconds")
+    if response.length:
+        raise http.client.IncompleteRead(bytes(content), response.length)
+    return bytes(content)

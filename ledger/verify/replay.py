@@ -27,6 +27,8 @@ OLDER_FORMAT = "bxl-openings/1"
 """Without periods in the closing record: bundles that were made before there were any."""
 MAX_LINE = 1 << 28
 """Bytes of a record: the closing one tells of every account."""
+PORTION = 1 << 22
+"""Bytes of records that are in memory before they are taken in."""
 _FIRST_RECORD = 2
 """The line of entry 0."""
 STATED = "accounts, limits, reserved amounts, assets, periods and trial balance equal those derived"
@@ -134,7 +136,26 @@ def _chunks(walk: LogWalk, bundle: _Bundle, size: int) -> Iterator[Chunk]:
         except Refusal as refusal:
             yield Chunk(walk.file, refusal=refusal)
             return
-        yield Chunk(walk.file, first, publics, bundle.take(max(0, min(len(publics), size - first))))
+        for records in _portions(bundle, max(0, min(len(publics), size - first))):
+            yield Chunk(walk.file, first, publics[: len(records)], records)
+            first, publics = first + len(records), publics[len(records) :]
+        if publics:
+            yield Chunk(walk.file, first, publics)
+
+
+def _portions(bundle: _Bundle, count: int) -> Iterator[list[bytes]]:
+    """`count` records, in portions that memory holds: an entry has any number of lines."""
+    portion: list[bytes] = []
+    held = 0
+    for _ in range(count):
+        [record] = bundle.take(1)
+        portion.append(record)
+        held += len(record)
+        if held >= PORTION:
+            yield portion
+            portion, held = [], 0
+    if portion:
+        yield portion
 
 
 def _apply(walk: LogWalk, bundle: _Bundle, state: Replay, chunk: Chunk, recognised: Prepared, header: Line) -> None:

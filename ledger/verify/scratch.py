@@ -9,7 +9,7 @@ import tempfile
 from types import TracebackType
 from typing import BinaryIO, Self
 
-DIGEST_SIZE = 16
+DIGEST_SIZE = 32
 _PARTS = 64
 _BUFFER = 1 << 16
 
