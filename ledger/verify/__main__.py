@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{explain(refusal)}\n")
         return EXIT_FORGED
     except OSError as error:
-        sys.stderr.write(f"{error.filename}: {error.strerror}\n")
+        sys.stderr.write(f"{error.filename or 'temporary files'}: {error.strerror}\n")
         return EXIT_UNAVAILABLE
     sys.stdout.write(f"{report.to_json()}\n" if options.json else report.to_text())
     return report.exit_code

@@ -1,8 +1,9 @@
 """Bundles of entries with their records, hashed and recognised ahead of the replay: here, or in other processes."""
 
+import errno
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,10 +62,21 @@ class _Worker:
     answers: "Connection[object, Prepared]"
 
     def ask(self, chunk: Chunk) -> None:
-        self.questions.send((chunk.first, chunk.publics, chunk.records))
+        with _expected():
+            self.questions.send((chunk.first, chunk.publics, chunk.records))
 
     def answer(self) -> Prepared:
-        return self.answers.recv()
+        with _expected():
+            return self.answers.recv()
+
+
+@contextmanager
+def _expected() -> Iterator[None]:
+    """A process that was killed says nothing of the log: the audit is left unfinished."""
+    try:
+        yield
+    except (EOFError, ConnectionError) as error:
+        raise ChildProcessError(errno.ECHILD, "a process that hashes has ended", "--jobs") from error
 
 
 def _start(ending: ExitStack) -> _Worker:

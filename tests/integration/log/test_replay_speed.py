@@ -1,7 +1,9 @@
 """What makes a replay fast changes nothing of what it finds: bytes recognised at once, other processes, files."""
 
 import json
+import multiprocessing
 import random
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from ledger.errors import Refusal
 from ledger.log.encoding import b64, from_b64
 from ledger.log.leaf import canonical_json, lines_root, parse_canonical
 from ledger.log.tiles import LogFolder
-from ledger.verify import replay
+from ledger.verify import chunks, replay
+from ledger.verify.__main__ import main
 from ledger.verify.entry import check_entry, check_line, commitment, lines_of, parse_entry
 from ledger.verify.plain import PlainPosting, plain_entry, plain_posting
 from ledger.verify.report import Verdict
@@ -185,3 +188,22 @@ def test_more_than_memory_holds_is_found_again_in_files() -> None:
 def test_an_entry_is_parsed_to_the_same_value_both_ways(published: PublishedBook) -> None:
     for n, public, _ in pairs_of(published):
         assert parse_entry(public, n) == entry_the_long_way(n, public)
+
+
+def test_a_process_that_is_killed_leaves_the_audit_unfinished(
+    published: PublishedBook, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, log = published.bundle(), published.log_dir
+    start = chunks._start
+
+    def start_one_that_dies(ending: ExitStack) -> object:
+        worker = start(ending)
+        for process in multiprocessing.active_children():
+            process.kill()
+            process.join()
+        return worker
+
+    monkeypatch.setattr(chunks, "_start", start_one_that_dies)
+    call = ["replay", log, "--openings", bundle, "--policy", log / "policy", "--jobs", "2"]
+    assert main([str(argument) for argument in call]) == 2
+    assert capsys.readouterr().err == "--jobs: a process that hashes has ended\n"
