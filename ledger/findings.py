@@ -1,6 +1,5 @@
 """Reading what looking at the whole record has found: attested states and the verdicts of foreign programs."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,12 +47,12 @@ def finding_lines(connection: sa.Connection, book_id: str, n: int) -> list[Mappi
     return list(connection.scalars(lines))
 
 
-def announced_policies(connection: sa.Connection, book_id: str) -> dict[bytes, int]:
-    """The policies of the log that were announced, oldest first: by the hash of each, the number of its entry."""
+def announced_policies(connection: sa.Connection, book_id: str) -> dict[int, bytes]:
+    """The policies of the log that were announced, oldest first: by the number of its entry, each as a file."""
     lines = (
         sa.select(finding.c.n, finding.c.body)
         .join_from(finding, entry, sa.and_(entry.c.book_id == finding.c.book_id, entry.c.n == finding.c.n))
         .where(finding.c.book_id == book_id, entry.c.type == POLICY)
         .order_by(finding.c.n)
     )
-    return {hashlib.sha256(str(body["policy"]).encode()).digest(): n for n, body in connection.execute(lines)}
+    return {n: str(body["policy"]).encode() for n, body in connection.execute(lines)}

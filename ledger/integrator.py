@@ -19,6 +19,7 @@ from ledger.log.files import write_once
 from ledger.log.merkle import leaf_hash
 from ledger.log.policies import installed_policy, open_trusted
 from ledger.log.tiles import CHECKPOINT, ENTRIES, WIDTH, Edge, LogFolder, encode_bundle, tile_path
+from ledger.signing import install_policy
 from ledger.storage.engine import read_transaction, write_transaction
 from ledger.storage.tables import checkpoint as checkpoint_table
 from ledger.storage.tables import entry, head
@@ -57,11 +58,14 @@ def integrate(book: LoggedBook, log_dir: Path) -> int:
 
 
 def copy_checkpoint(book: LoggedBook, log_dir: Path, *, now: datetime) -> Checkpoint | None:
-    """Keep the published checkpoint as a row, once its signatures hold; None where nothing is published yet."""
+    """Keep the published checkpoint as a row, once its signatures hold, and put the policy under which it stands in
+    place; None where nothing is published yet.
+    """
     published = read_checkpoint(log_dir)
     if published is None:
         return None
     checkpoint, note = published
+    install_policy(log_dir, note)
     row = {"book_id": book.book_id, "size": checkpoint.size, "root": checkpoint.root, "note": note.decode(), "at": now}
     kept = sa.select(checkpoint_table.c.note).where(
         checkpoint_table.c.book_id == book.book_id, checkpoint_table.c.size == checkpoint.size

@@ -145,6 +145,8 @@ class Signer:
             match parse_canonical(self._state_file.read_bytes()):
                 case {"origin": str(origin), "root": str(root), "size": int(size)} if self._is_ours(origin):
                     return Checkpoint(origin, size, from_b64(root))
+                case _:
+                    pass
         except Refusal as refusal:
             raise malformed from refusal
         raise malformed

@@ -6,13 +6,15 @@ from datetime import date
 from pathlib import Path
 
 from ledger.errors import Refusal
-from ledger.log.checkpoint import PrivateKey, SigningKey
+from ledger.log.checkpoint import PrivateKey, SigningKey, parse_checkpoint
+from ledger.log.cosignature import open_published
+from ledger.log.files import write_once
 from ledger.log.keys import pick_keys, private_keys
 from ledger.log.leaf import POLICY as POLICY_ENTRY
-from ledger.log.note import VerifierKey
-from ledger.log.policies import POLICIES, trust
+from ledger.log.note import VerifierKey, parse_note
+from ledger.log.policies import POLICIES, policy_path, trust
 from ledger.log.policy import Policy
-from ledger.log.tiles import LogFolder
+from ledger.log.tiles import POLICY, LogFolder
 from ledger.verify.entry import parse_entry
 from ledger.verify.policies import PolicyChain
 
@@ -61,11 +63,26 @@ class KeysInForce:
         return InForce(tuple(keys), trusted, frozenset(each.n for each in chain.announced))
 
 
-def policy_in_force(log_dir: Path) -> Policy:
-    """The newest policy that the log announces, with those before it; refuses `log-file-missing` without any."""
+def policy_in_force(log_dir: Path, size: int | None = None) -> Policy:
+    """The newest policy that the log's entries, or the first `size` of them, announce, with those before it.
+
+    Refuses `log-file-missing` where there is none.
+    """
     log = LogFolder(log_dir)
-    policy, older = chain_of(log, log.position()).policies(log)
+    policy, older = chain_of(log, log.position() if size is None else size).policies(log)
     return trust((policy, *(each for each, _ in older)))
+
+
+def install_policy(log_dir: Path, note: bytes) -> None:
+    """Make the newest policy that the log announces `log/policy`, once the published `note` stands under it."""
+    if not (log_dir / POLICIES).is_dir():
+        return
+    newest = policy_in_force(log_dir, parse_checkpoint(parse_note(note).text).size)
+    try:
+        open_published(note, newest)
+    except Refusal:
+        return  # until then the old policy is the one that strangers need
+    write_once(log_dir / POLICY, (log_dir / policy_path(newest.sha256)).read_bytes())
 
 
 def keys_over(log_dir: Path, today: date) -> tuple[frozenset[VerifierKey], date | None]:
@@ -97,9 +114,7 @@ def _openings(log_dir: Path, size: int) -> tuple[int, ...]:
     return tuple(sorted(n for n in (int(stem) for stem in stems if stem.isdecimal()) if n < size))
 
 
-def _still_signing(
-    newest: Policy, older: Sequence[tuple[Policy, date | None]], today: date
-) -> tuple[VerifierKey, ...]:
+def _still_signing(newest: Policy, older: Sequence[tuple[Policy, date | None]], today: date) -> tuple[VerifierKey, ...]:
     """Keys of older policies of today's origin, not in the newest, whose last day has not passed."""
     signing: dict[VerifierKey, None] = {}
     for policy, until_on in older:

@@ -61,10 +61,11 @@ def key_line(old: Policy, new: Policy, *, until_on: date | None, ended: Checkpoi
     ends: list[JSON] = [key.vkey() for key in old.log_keys if key not in new.log_keys]
     if not begins:
         return None
+    line: dict[str, JSON] = {"begins": begins}
     if ended is not None:
-        head: dict[str, JSON] = {"origin": ended.origin, "root": b64(ended.root), "size": ended.size}
-        return {"begins": begins, "compromised": ends} | head
-    return {"begins": begins, "ends": ends} | ({} if until_on is None else {"until": until_on.isoformat()})
+        return line | {"compromised": ends, "origin": ended.origin, "root": b64(ended.root), "size": ended.size}
+    line["ends"] = ends
+    return line if until_on is None else line | {"until": until_on.isoformat()}
 
 
 def is_policy_line(line: Mapping[str, JSON]) -> bool:
@@ -153,7 +154,7 @@ def open_trusted(note: bytes, trusted: Policy) -> tuple[Checkpoint, Policy]:
 
 
 def refuse_ended(checkpoint: Checkpoint, ended: Iterable[Checkpoint]) -> None:
-    """Refuse `origin-ended` for a checkpoint of an origin that was given up at a smaller size, or another root there."""
+    """Refuse `origin-ended` for a checkpoint of an origin that was given up earlier, or with another root."""
     for head in ended:
         if head.origin != checkpoint.origin:
             continue

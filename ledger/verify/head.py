@@ -16,7 +16,7 @@ _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that can be written
 
 def check_head(report: Report, encoded: bytes, policy: Policy, file: str) -> Checkpoint:
     """The checkpoint in a signed note, its signatures and its witnesses checked, and lines of unknown keys listed."""
-    with report.check("checkpoint signatures", file, lambda: f"signed by {_signers(policy)}"):
+    with report.check("checkpoint signatures", file, lambda: f"signed by {signers(policy)}"):
         policy = policy_of_note(encoded, policy)
         checkpoint, note = open_checkpoint(encoded, policy.log_keys)
         refuse_ended(checkpoint, policy.ended)
@@ -38,7 +38,8 @@ def _check_witnesses(report: Report, checkpoint: Checkpoint, note: Note, policy:
         check_quorum(policy, cosigned)
 
 
-def _signers(policy: Policy) -> str:
+def signers(policy: Policy) -> str:
+    """The log's keys in a policy, for a sentence."""
     return " and ".join(short_key(key) for key in policy.log_keys)
 
 

@@ -158,7 +158,8 @@ def _note_policies(report: Report, walk: LogWalk) -> None:
     chain, genesis = walk.chain, tile_path(ENTRIES, 0, width_at(0, 0, walk.checkpoint.size))
     said = "entry 0 holds the hash of the policy"
     if chain.announced:
-        said = f"entry 0 and the announcements in entries {', '.join(str(a.n) for a in chain.announced)} name the policy"
+        numbers = ", ".join(str(each.n) for each in chain.announced)
+        said = f"entry 0 and what entries {numbers} announce lead to the policy"
     report.passed("genesis", genesis, said, policy_sha256=walk.policy.sha256.hex())
     if newer := chain.newer_than(walk.policy):
         until = f"; keys of the one before it sign until {newer.until_on}" if newer.until_on else ""

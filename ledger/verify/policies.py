@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
 
 from ledger.errors import Refusal
 from ledger.log.encoding import from_b64
@@ -10,21 +9,13 @@ from ledger.log.leaf import canonical_json, root_from_lines
 from ledger.log.policies import opening_path, policy_path
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.receipt import parse_opening
-from ledger.log.tiles import POLICY
+from ledger.log.tiles import POLICY, LogReader
 from ledger.verify.entry import Line, check_line, commitment, lines_of
-
-
-class Files(Protocol):
-    """What is needed of a log's files."""
-
-    def read(self, path: str) -> bytes:
-        """The bytes of a file of the log; refuses `log-file-missing`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A policy that entry `n` announced; keys of the policy before it go on signing up to `until_on`, if it is there."""
+    """A policy that entry `n` announced; keys of the one before it go on signing up to `until_on`, if it is there."""
 
     n: int
     policy: Policy
@@ -47,7 +38,7 @@ class PolicyChain:
         """Take the hash in entry 0."""
         self.genesis = from_b64(str(genesis["policy"]))
 
-    def follow(self, log: Files, entry: Line) -> None:
+    def follow(self, log: LogReader, entry: Line) -> None:
         """Take a policy/1 of the log by its published opening.
 
         Refuses `log-file-missing`, `opening-malformed`, `opening-of-another-entry`, `opening-does-not-fit`,
@@ -61,7 +52,7 @@ class PolicyChain:
         policy = parse_policy(str(line["policy"]).encode())
         self.announced.append(Announced(n, policy, date.fromisoformat(str(until)) if until else None))
 
-    def policies(self, log: Files) -> tuple[Policy, list[tuple[Policy, date | None]]]:
+    def policies(self, log: LogReader) -> tuple[Policy, list[tuple[Policy, date | None]]]:
         """The newest policy; and those before it, the later first, each with the last day of keys that end with it."""
         if not self.announced:
             return parse_policy(log.read(POLICY)), []

@@ -1,5 +1,6 @@
 """What outsiders have seen: the signed checkpoints, kept as rows and published, against the roots of the rows."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -80,7 +81,8 @@ class Signed:
         with self._failures.unless_wrong("policy", POLICY):
             trusted = installed_policy(self._log_dir)
             [(policy_hash, origin)] = fetch(self._connection, _BOOK, (self._book_id,))
-            named = {policy_hash, *announced_policies(self._connection, self._book_id)}
+            texts = announced_policies(self._connection, self._book_id).values()
+            named = {policy_hash, *(hashlib.sha256(text).digest() for text in texts)}
             for policy in (trusted, *trusted.older) if trusted else ():
                 if policy.sha256 not in named:
                     raise Refusal("policy-differs-from-genesis", policy=policy.sha256.hex())
