@@ -11,7 +11,7 @@
 | BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
 | BXL_SANDBOX | address of the running payment sandbox | none |
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
-| BXL_LOG_KEY_PKCS11 | Ed25519 keys of the log in tokens, as `pkcs11:` URIs apart by spaces; new keys are the first | files |
+| BXL_LOG_KEY_PKCS11 | Ed25519 keys of the log in tokens: `pkcs11:` URIs apart by spaces, the newest first | files |
 | BXL_LOG_KEY_PIN | the PIN of these tokens | none |
 | BXL_WITNESSES | file of `witness`, `group` and `quorum` lines for the policy of a new book | no witness is asked for |
 | BXL_SMTP_URL, BXL_MAIL_FROM | mail server, `smtp://user:secret@host:587`; else mail stays in the mailbox | none |

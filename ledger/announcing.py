@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ledger import approvals
+from ledger import approvals, crash
 from ledger.audit.openings import opening_of
 from ledger.balances import entry_by_key
 from ledger.book import Book, UnitOfWork
@@ -36,6 +36,7 @@ from ledger.log.tiles import POLICY as POLICY_FILE
 from ledger.posting import lock_head
 from ledger.signing import keys_over
 from ledger.storage import tables
+from ledger.storage.base import JSON as STORED
 
 POLICY_CHANGE = "log-policy"
 """The action that a second person approves."""
@@ -116,8 +117,10 @@ def publish_policies(book: Book, log_dir: Path) -> None:
     _keep_first(book, log_dir)
     for n, text in announced.items():
         write_once(log_dir / policy_path(hashlib.sha256(text).digest()), text)
+        crash.reach("policies.after-texts")
         if not (log_dir / opening_path(n)).exists():
             write_once(log_dir / opening_path(n), opening_of(book, n=n, line=1).encode())
+        crash.reach("policies.after-opening")
 
 
 def retire_keys(log_dir: Path, keys_dir: Path, *, today: date, passphrase: bytes | None) -> list[str]:
@@ -226,7 +229,7 @@ def _archive(log_dir: Path, ended: Checkpoint, approval_id: str) -> None:
     write_once(log_dir / origin_path(ended.origin), (log_dir / CHECKPOINT).read_bytes())
 
 
-def _ended_in(body: Mapping[str, JSON]) -> Checkpoint | None:
+def _ended_in(body: Mapping[str, STORED]) -> Checkpoint | None:
     match body.get("ended"):
         case {"origin": str(origin), "root": str(root), "size": int(size)}:
             return Checkpoint(origin, size, from_b64(root))
@@ -234,5 +237,5 @@ def _ended_in(body: Mapping[str, JSON]) -> Checkpoint | None:
             return None
 
 
-def _until_in(body: Mapping[str, JSON]) -> date | None:
+def _until_in(body: Mapping[str, STORED]) -> date | None:
     return date.fromisoformat(str(body["until"])) if "until" in body else None
