@@ -98,7 +98,7 @@ def chain_of(log: LogFolder, size: int) -> PolicyChain:
     """What the first `size` entries announce, by the openings that are published before the entries are."""
     chain = PolicyChain()
     if size:
-        chain.begin(parse_entry(log.entry(0, size), 0))
+        chain.start(parse_entry(log.entry(0, size), 0))
     for n in _openings(log.folder, size):
         entry = parse_entry(log.entry(n, size), n)
         if entry["t"] != POLICY_ENTRY:

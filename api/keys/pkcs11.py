@@ -9,6 +9,7 @@ PIN comes from the environment and is kept nowhere. Needs the extra `pkcs11`.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -58,8 +59,7 @@ def _key(named: Mapping[str, str], pin: str | None) -> TokenKey:
     except ImportError as error:
         raise Refusal("token-needs-extra", extra="pkcs11") from error
     try:
-        token = pkcs11.lib(named["module-path"]).get_token(token_label=named["token"])
-        session = token.open(user_pin=pin)
+        session = _session(named["module-path"], named["token"], pin)
         private, public = (
             session.get_key(object_class=kind, key_type=pkcs11.KeyType.EC_EDWARDS, label=named["object"])
             for kind in (pkcs11.ObjectClass.PRIVATE_KEY, pkcs11.ObjectClass.PUBLIC_KEY)
@@ -70,6 +70,14 @@ def _key(named: Mapping[str, str], pin: str | None) -> TokenKey:
         raise Refusal("token-unavailable", reason=_named(error)) from error
     assert isinstance(private, pkcs11.SignMixin)
     return TokenKey(private, bytes(public[pkcs11.Attribute.EC_POINT])[-_PUBLIC_SIZE:])  # raw, or as an OCTET STRING
+
+
+@cache
+def _session(module: str, token: str, pin: str | None) -> "pkcs11.Session":
+    """The one session of this process with a token: whoever is logged in can't log in again."""
+    import pkcs11  # noqa: PLC0415 -- the package is an extra
+
+    return pkcs11.lib(module).get_token(token_label=token).open(user_pin=pin)
 
 
 def _named(error: Exception) -> str:

@@ -56,7 +56,7 @@ class LogWalk:
         """Entry `n`, held strictly; the first one names a policy, and others announce later ones."""
         entry = parse_entry(public, n)
         if n == 0:
-            self.chain.begin(entry)
+            self.chain.start(entry)
         elif entry["t"] == POLICY_ENTRY:
             self._follow(entry, n)
         return entry

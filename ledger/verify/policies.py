@@ -34,7 +34,7 @@ class PolicyChain:
         """The hash of the policy that was announced last."""
         return self.announced[-1].policy.sha256 if self.announced else self.genesis
 
-    def begin(self, genesis: Line) -> None:
+    def start(self, genesis: Line) -> None:
         """Take the hash in entry 0."""
         self.genesis = from_b64(str(genesis["policy"]))
 

@@ -20,11 +20,13 @@ from ledger.audit.rows import audit_rows
 from ledger.clock import FixedClock
 from ledger.crash import CRASH_POINTS
 from ledger.errors import Refusal
+from ledger.facts import Finding
 from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
 from ledger.log.checkpoint import Checkpoint, SigningKey, sign_checkpoint
 from ledger.log.keys import key_files, load_private_key, make_later_keys
+from ledger.log.leaf import POLICY
 from ledger.log.note import parse_note
-from ledger.log.policies import origin_path, trust
+from ledger.log.policies import origin_path, policy_line, trust
 from ledger.log.policy import Policy, parse_policy, policy_text
 from ledger.log.receipt import ReceiptFiles
 from ledger.signing import policy_in_force
@@ -180,7 +182,15 @@ def test_a_changed_byte_of_an_announcement_is_found(book: PublishedBook) -> None
         assert verify_log(book.log_dir, book.policy).verdict is Verdict.FORGED, position
 
 
-def test_announcements_must_follow_one_another(book: PublishedBook, tmp_path: Path) -> None:
+def test_an_announcement_that_follows_another_policy_than_the_last_is_not_followed(book: PublishedBook) -> None:
+    line = policy_line(before=b"\1" * 32, text=(book.log_dir / "policy").read_bytes(), until_on=None)
+    with book.book.unit_of_work(actor="s1") as unit:
+        unit.post(Finding("policy:out-of-order", POLICY, (line,), "s1"))
+    with pytest.raises(Refusal, match="policy-out-of-order"):
+        publish(book)
+
+
+def test_an_opening_of_one_announcement_stands_for_no_other(book: PublishedBook) -> None:
     change(book, keychanges.rotation(book))
     change(book, keychanges.rotation(book))
     first, second = sorted((book.log_dir / "policies").glob("*.json"), key=lambda path: int(path.stem))

@@ -1,8 +1,10 @@
 """Log keys in a token: SoftHSM, which speaks PKCS #11 as hardware does, signs what verifiers accept."""
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from ledger.signing import KeysInForce
 from ledger.verify.log import verify_log
 from ledger.verify.report import Verdict
 from tests.conftest import NOON
+from tests.functional.test_log_commands import entries, environment_of
 from tests.proof import ORIGIN, HandmadeLog
 
 PIN, MODULE = "2468", "/usr/lib/softhsm/libsofthsm2.so"
@@ -100,7 +103,7 @@ def test_a_token_that_does_not_do_what_is_asked_is_told(named: str, pin: str, co
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pkcs11", None)
+    monkeypatch.setitem(sys.modules, "pkcs11", None)
     with pytest.raises(Refusal, match="token-needs-extra"):
         token_keys([uri("first")], PIN)
 
@@ -117,3 +120,30 @@ def test_a_setting_that_names_no_key_is_told_at_once(named: str) -> None:
     with pytest.raises(SettingsError, match="BXL_LOG_KEY_PKCS11"):
         read_settings({"BXL_LOG_KEY_PKCS11": f"{uri('first')} {named}"})
     assert read_settings({"BXL_LOG_KEY_PKCS11": uri("first")}).log_key_uris == (uri("first"),)
+
+
+@pytest.mark.usefixtures("token")
+def test_a_new_key_in_the_token_takes_the_place_of_the_old_one_by_command(tmp_path: Path) -> None:
+    first, second = uri("first"), uri("second")
+
+    def bxl(*arguments: object, keys: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        named = {"BXL_DATA": str(tmp_path / "data"), "BXL_LOG_KEY_PKCS11": keys, "BXL_LOG_KEY_PIN": PIN}
+        command = [sys.executable, "-m", "api.cli.main", *map(str, arguments)]
+        environment = environment_of(tmp_path, SOFTHSM2_CONF=os.environ["SOFTHSM2_CONF"], **named)
+        return subprocess.run(command, input=given, capture_output=True, text=True, check=False, env=environment)
+
+    assert bxl("import", "-", keys=first, given=entries("a")).returncode == 0
+    assert bxl("log", "publish", keys=first).returncode == 0
+    old = tmp_path / "old"
+    old.write_bytes((tmp_path / "data/log/policy").read_bytes())
+    asking = ("log", "rotate-key", "--reason", "yearly", "--as", "s1", "--json")
+    in_use = bxl(*asking, keys=first)
+    assert (in_use.returncode, "is one of the log's already" in in_use.stderr) == (1, True), in_use.stderr
+    asked = bxl(*asking, keys=f"{second} {first}")
+    approval = json.loads(asked.stdout)["approval_id"]
+    assert bxl("log", "announce", "--approval", approval, "--as", "s2", keys=f"{second} {first}").returncode == 0
+    assert bxl("log", "publish", keys=second).returncode == 2  # both still sign
+    assert bxl("log", "publish", keys=f"{second} {first}").returncode == 0
+    assert (tmp_path / "data/log/policy").read_bytes() != old.read_bytes()
+    for policy in (old, tmp_path / "data/log/policy"):
+        assert bxl("verify", "log", tmp_path / "data/log", "--policy", policy, keys=second).returncode == 0

@@ -15,12 +15,10 @@ HEAD = Checkpoint(ORIGIN, 7, b"\7" * 32)
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory) -> tuple[bytes, bytes]:
-    old = policy_text(
-        make_later_keys(tmp_path_factory.mktemp("a"), ORIGIN, passphrase=None), receipt_certificate_sha256=None
-    )
-    return old, with_log_keys(
-        old, make_later_keys(tmp_path_factory.mktemp("b"), NEXT_ORIGIN, passphrase=None), ended=HEAD
-    )
+    folder = tmp_path_factory.mktemp("keys")
+    first, later = (make_later_keys(folder, origin, passphrase=None) for origin in (ORIGIN, NEXT_ORIGIN))
+    old = policy_text(first, receipt_certificate_sha256=None)
+    return old, with_log_keys(old, later, ended=HEAD)
 
 
 def test_new_keys_leave_the_rest_of_a_policy_as_it_was(texts) -> None:
