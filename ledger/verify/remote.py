@@ -81,4 +81,5 @@ def _bounded(response: http.client.HTTPResponse, limit: int, deadline: float) ->
             raise http.client.HTTPException(f"the answer takes longer than {TIMEOUT_SECONDS} seconds")
     if response.length:
         raise http.client.IncompleteRead(bytes(content), response.length)
+    response.close()  # read to its end: the connection is free for the next
     return bytes(content)
