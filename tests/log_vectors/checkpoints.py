@@ -104,11 +104,8 @@ def _signatures(note: bytes) -> Iterator[Vector]:
     yield _note("key-id-collision", (posed, first, second), "a stranger's key has the id of the log's, and its line "
                 "stands first: a wrong signature by a known key")  # fmt: skip
     yield _note("key-id-collision-alone", (posed, second), "a stranger signed under the log's key id")
-    yield _note(
-        "key-ids-exchanged", (
-            Signature(first.name, second.key_id, first.signature), Signature(second.name, first.key_id, second.signature),
-        ), "each line bears the other key's id",
-    )  # fmt: skip
+    exchanged = Signature(ORIGIN, second.key_id, first.signature), Signature(ORIGIN, first.key_id, second.signature)
+    yield _note("key-ids-exchanged", exchanged, "each line bears the other key's id")
     yield _note("signature-empty", (Signature(first.name, first.key_id, b"\x00"), second), "the signature is one byte")
     yield _vector("other-size", Note(other_text, (first, second)).encode(), "the signatures are over size 17")
     yield _vector("ml-dsa-44-of-another-size", resigned(other_text, note), "Ed25519 is over 18, ML-DSA-44 over 17",
