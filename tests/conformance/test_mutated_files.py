@@ -30,7 +30,7 @@ POLICY = parse_policy((SAMPLE / "log" / POLICY_FILE).read_bytes())
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BITS = 8
 ROUNDS = {PROOF: 2, OPENING: 8, OPENINGS: 1, CHECKPOINT: 1, POLICY_FILE: 1, ENTRIES: 1, TILE: 2}
-PDF_STEP = 3
+PDF_STEP = 5
 DEMANDED = 20_000
 
 Judge = Callable[[bytes], Report]

@@ -26,8 +26,10 @@ MINUTE = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
 SIGNED_AT = int(MINUTE.timestamp())
 CERTIFICATE = hashlib.sha256(b"certificate of the vectors").hexdigest()
 VERIFIED, FORGED, INCOMPLETE = "verified", "forged", "incomplete"
-TREE, C2SP, OURS = "RFC 6962", "C2SP", "docs/log.md"
-"""Who makes the rule that decides a vector: whoever implements RFC 6962 or C2SP must agree; `OURS` is stricter."""
+TREE, C2SP, OURS, CONTENT = "RFC 6962", "C2SP", "docs/log.md", "docs/log.md, lines"
+"""Who makes the rule that decides a vector: whoever implements RFC 6962 or C2SP must agree; `OURS` is stricter than
+C2SP, or says how an opening is bound; `CONTENT` says what may stand in entries and lines whose hashes are all right.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ledger.log.leaf import entry_bytes, lines_path
 from ledger.log.merkle import inclusion_proof, leaf_hash, root, subtree_of
 from ledger.log.receipt import TlogProof
 from tests.log_vectors.base import (
+    CONTENT,
     FORGED,
     INCOMPLETE,
     MINUTE,
@@ -181,6 +182,11 @@ class Case:
     expected: str
     why: str
 
+    @property
+    def rule(self) -> str:
+        """Hashes and signatures are right in every one of them."""
+        return OURS if self.expected == VERIFIED else CONTENT
+
 
 def built_log() -> tuple[Log, list[Case]]:
     """The log, and the receipts it is made for."""
@@ -208,7 +214,9 @@ def receipt_vectors() -> Iterator[Vector]:
     for case in cases:
         proof, opening = log.proof(case.n, note).encode(), encoded(log.opening(case.n, case.line))
         files = {"proof": (f"receipt/{case.name}.tlog-proof", proof), "opening": (f"receipt/{case.name}.json", opening)}
-        yield Vector(f"receipt-{case.name}", "receipt", files | {"policy": POLICY_FILE}, case.expected, OURS, case.why)
+        yield Vector(
+            f"receipt-{case.name}", "receipt", files | {"policy": POLICY_FILE}, case.expected, case.rule, case.why
+        )
     yield from _altered_openings(log, note)
     yield from _altered_proofs(log, note)
     yield from _other_trust(log, note)
