@@ -1,6 +1,5 @@
 """The clients of sigstore, in JavaScript and in Python, judge a receipt as if it were a record of their own log."""
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path

@@ -67,7 +67,7 @@ def test_the_timestamp_of_another_checkpoint_is_refused(accepts: Accepts, token:
     assert not accepts(token, material.path(CHECKPOINT))
 
 
-@pytest.mark.parametrize("place", [-1, -30, 120, 200])
+@pytest.mark.parametrize("place", [-1, -30, 100, 130])
 def test_a_changed_timestamp_is_refused(accepts: Accepts, token: Path, original: Material, place: int) -> None:
     """In the signature at the end, and in what it covers."""
     changed = bytearray(token.read_bytes())
