@@ -205,15 +205,12 @@ OF_RECEIPT = [name for name in FORGERIES if name.startswith("receipt")]
 
 
 def as_sigstore_has_it(material: Material) -> bytes:
-    """The receipt as a record of sigstore's log would be, in JSON, with the key it is to be held against.
-
-    Sigstore's clients know Ed25519 only, and refuse a note with a line by any other key: they get the first line alone.
-    """
+    """The receipt as a record of sigstore's log would be, in JSON, with the key it is to be held against."""
     proof = parse_proof(material.read(PROOF))
     note, key = parse_note(proof.checkpoint), VerifierKey.parse(material.vkey)
     _, size, root = note.text.splitlines()
     told = {
-        "envelope": Note(note.text, note.signatures[:1]).encode().decode(),
+        "envelope": proof.checkpoint.decode(),
         "entry": b64(canonical_json(json.loads(material.read(OPENING))["entry"])),
         "index": proof.index,
         "size": int(size),
