@@ -22,7 +22,7 @@ check: $(V)/.development ## lint, types, import rules, templates, spelling
 	@$(V)/djlint --lint --quiet frontend/templates
 	@$(V)/codespell
 
-test: $(V)/.development .venv-strangers/.ready ## install what the tests need (PostgreSQL, Chromium, Go, hledger) and run them all
+test: $(V)/.development .venv-strangers/.ready ## install what the tests need (PostgreSQL, Chromium, hledger, Go) and run them all
 	@.ci/provision
 	@$(V)/pytest -n 2 --dist loadfile
 
