@@ -52,6 +52,7 @@ class LogWalk:
         """Entry `n`, held strictly; the first one names the policy."""
         entry = parse_entry(public, n)
         if n == 0 and entry["policy"] != b64(self.policy.sha256):
+            self.file = f"{POLICY} and {self.file}"  # nobody can say which of the two was changed
             raise Refusal("policy-differs-from-genesis", policy=self.policy.sha256.hex())
         return entry
 
