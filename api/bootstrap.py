@@ -22,6 +22,7 @@ import sqlalchemy as sa
 import structlog
 
 from api import migrations
+from api.keys.pkcs11 import token_keys
 from api.mail.transport import KeptMail, MailTransport, SmtpMail
 from api.rails.mollie import MollieRail
 from api.rails.sandbox.control import SandboxControl
@@ -160,6 +161,7 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
         origin=_log_origin(settings),
         receipt_certificate_sha256=receipt.certificate_sha256,
         passphrase=settings.key_passphrase,
+        token=next(iter(token_keys(settings.log_key_uris[:1], settings.log_key_pin)), None),
         quorum=parse_quorum(settings.witnesses_file.read_bytes()) if settings.witnesses_file else NO_QUORUM,
     )
     keys = KeyRing(settings.book_id, _wrapping_key(settings.keys_folder))

@@ -19,6 +19,8 @@ CRASH_POINTS = (
     "witnesses.before-publish",
     "witnesses.after-publish",
     "witness.after-store",
+    "policies.after-texts",
+    "policies.after-opening",
     "call.before-send",
     "call.after-send",
     "inbox.after-fetch",

@@ -6,9 +6,9 @@ import click
 
 from api.cli.options import settings_for
 from ledger.errors import Refusal
+from ledger.log.policies import installed_policy
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.receipt import ReceiptFiles
-from ledger.log.tiles import POLICY
 from ledger.verify.balance import verify_balance
 from ledger.verify.consistency import verify_two, verify_views
 from ledger.verify.log import verify_log
@@ -94,8 +94,9 @@ def witness_diff(own: str, others: tuple[str, ...], policy_file: Path | None, *,
 
 def trusted_policy(policy_file: Path | None, database: str | None = None, book: str | None = None) -> Policy | None:
     """The policy of --policy, else of this installation, else none; never one that comes with what is checked."""
-    path = policy_file or settings_for(database, book).log_folder / POLICY
-    return parse_policy(path.read_bytes()) if path.exists() else None
+    if policy_file is not None:
+        return parse_policy(policy_file.read_bytes())
+    return installed_policy(settings_for(database, book).log_folder)
 
 
 def show(report: Report, *, as_json: bool) -> int:

@@ -20,9 +20,9 @@ from ledger.errors import Refusal
 from ledger.integrator import read_checkpoint
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.encoding import b64
-from ledger.log.leaf import JSON, canonical_json
+from ledger.log.leaf import JSON, canonical_json, lines_path, parse_canonical
 from ledger.log.merkle import leaf_hash
-from ledger.log.receipt import OpenedLine, ReceiptFiles, build_receipt
+from ledger.log.receipt import OpenedLine, Opening, ReceiptFiles, build_receipt
 from ledger.log.tiles import LogFolder
 from ledger.storage import tables
 
@@ -56,6 +56,21 @@ def receipt_for(book: Book, log_dir: Path, *, n: int, line: int) -> ReceiptFiles
         header=header,
         line=opened,
     )
+
+
+def opening_of(book: Book, *, n: int, line: int) -> Opening:
+    """What opens one line of entry `n` for everybody, as entries are published whose content is public."""
+    with book.read() as connection:
+        found = next(stated_entries(connection, book.book_id, first_n=n, end_n=n + 1))
+        openings = Openings(connection, book.book_id, book.keys)
+        header, opened = (
+            OpenedLine(stated.index, openings.nonce(n, stated), stated.line)
+            for stated in (found.lines[0], found.lines[line])
+        )
+    public = parse_canonical(found.row.bytes)
+    assert isinstance(public, dict)
+    path = lines_path([stated.commitment for stated in found.lines], (0, line))
+    return Opening(public, header, opened, tuple(path))
 
 
 def lines_with(book: Book, *, key: str, account: AccountRef) -> list[tuple[int, int]]:

@@ -14,8 +14,10 @@ from ledger.log.leaf import (
     GENESIS,
     HOLD,
     JSON,
+    KEY,
     NOTE,
     PERIOD,
+    POLICY,
     POSTING,
     RELEASE,
     RULES,
@@ -24,6 +26,7 @@ from ledger.log.leaf import (
     parse_canonical,
 )
 from ledger.log.merkle import HASH_SIZE
+from ledger.log.policies import is_key_line, is_policy_line
 from ledger.verify.dates import MICROSECOND, is_date, is_instant
 from ledger.verify.plain import plain_entry
 
@@ -133,6 +136,9 @@ def _kind_of(entry_type: str, index: int, line: Line) -> str | None:
         return LINE if not line.keys() & {"v", "prev"} and _is_posting(line) else None
     if entry_type == RULES:
         return RULE if index == 1 and _is_rule(line) else None
+    if entry_type in {KEY, POLICY}:
+        fits = is_key_line(line) if entry_type == KEY else is_policy_line(line)
+        return FINDING if index == 1 and fits else None
     if entry_type in FINDINGS:
         return FINDING  # an object; what it says is for whoever compares it with the record
     if entry_type == ACCOUNTS and "account" in line:
