@@ -114,7 +114,7 @@ class Witnessing:
         deadline = time.monotonic() + self._patience_seconds
         while asked and not self._policy.is_met_by(round_.cosigned):
             try:
-                name, result = results.get(timeout=max(0.0, deadline - time.monotonic()))
+                name, result = results.get(timeout=max(0, deadline - time.monotonic()))
             except queue.Empty:
                 break
             asked.discard(name)

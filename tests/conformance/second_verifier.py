@@ -148,24 +148,58 @@ def check_signatures(note, policy):
     return int(size), base64.b64decode(root)
 
 
+def check_form(note):
+    """A note in its one encoding: a checkpoint of three lines, and at most 32 signatures."""
+    text, _, lines = note.rpartition("\n\n")
+    origin, size, root = text.split("\n")
+    assert origin
+    assert matches("[1-9][0-9]{0,15}")(size)
+    assert int(size) < 2**53
+    assert len(unbase64(root)) == 32
+    assert lines.endswith("\n")
+    assert lines.count("\n") <= 32
+    for line in lines[:-1].split("\n"):
+        dash, _, blob = line.split(" ")
+        assert dash == "\N{EM DASH}"
+        assert len(unbase64(blob)) > 4
+
+
 def verify(proof, opening, policy):
     head, note = proof.decode().split("\n\n", 1)
     magic, index, *steps = head.split("\n")
     assert magic == "c2sp.org/tlog-proof@v1"
+    check_form(note)
     size, root = check_signatures(note, policy.decode())
-    opened = json.loads(opening)
-    assert canonical(opened) == opening
+    opened = parsed(opening)
     entry = opened["entry"]
     assert index == f"index {entry['n']}"
-    assert outer_root(entry["n"], size, leaf(canonical(entry)), [base64.b64decode(s) for s in steps]) == root
+    assert 0 < entry["n"] < size
+    assert outer_root(entry["n"], size, leaf(canonical(entry)), [unbase64(step) for step in steps]) == root
+    check_opening(opened)
+    return opened["line"]["line"]
+
+
+def check_opening(opened):
+    """The header and one line are those that the entry commits to, and say what they may."""
+    assert set(opened) == {"entry", "header", "line", "path"}
+    assert set(opened["header"]) == {"line", "nonce"}
+    assert set(opened["line"]) == {"index", "line", "nonce"}
+    entry, header, line = opened["entry"], opened["header"]["line"], opened["line"]["line"]
+    check_public(entry["n"], entry, b"")
     lines = {
-        number: hashlib.sha256(base64.b64decode(part["nonce"]) + canonical(part["line"])).digest()
+        number: hashlib.sha256(unbase64(part["nonce"]) + canonical(part["line"])).digest()
         for number, part in ((0, opened["header"]), (opened["line"]["index"], opened["line"]))
     }
-    path = [base64.b64decode(step) for step in opened["path"]]
-    assert inner_root(0, entry["l"]["n"], lines, path) == base64.b64decode(entry["l"]["root"])
+    assert len(lines) == 2
+    assert is_count(opened["line"]["index"])
+    path = [unbase64(step) for step in opened["path"]]
+    assert inner_root(0, entry["l"]["n"], lines, path) == unbase64(entry["l"]["root"])
     assert not path
-    return opened["line"]["line"]
+    required, optional = HEADERS[entry["t"]]
+    check_members(header, "actor at " + required, optional)
+    assert header["at"][:17] + "00Z" == entry["ts"]
+    if entry["t"] in ("accounts/1", "hold/1", "posting/1", "rules/1"):
+        check_lines(entry["t"], [header, *[line] * LINES[entry["t"]][0]])
 
 
 def grown(old_size, old_root, new_size, new_root, proof):
