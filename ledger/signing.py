@@ -73,6 +73,13 @@ def policy_in_force(log_dir: Path, size: int | None = None) -> Policy:
     return trust((policy, *(each for each, _ in older)))
 
 
+def newest_policy_file(log_dir: Path) -> Path:
+    """Where the newest policy that the log announces lies, installed or not yet."""
+    if not (log_dir / POLICIES).is_dir():
+        return log_dir / POLICY
+    return log_dir / policy_path(policy_in_force(log_dir).sha256)
+
+
 def install_policy(log_dir: Path, note: bytes) -> None:
     """Make the newest policy that the log announces `log/policy`, once the published `note` stands under it."""
     if not (log_dir / POLICIES).is_dir():

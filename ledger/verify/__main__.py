@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import Refusal
+from ledger.log.policies import trust
 from ledger.log.policy import Policy, parse_policy
 from ledger.verify.balance import verify_balance
 from ledger.verify.consistency import verify_two, verify_views
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as ending:  # argparse answers a wrong call with 2, which here means incomplete
         return EXIT_USAGE if ending.code else 0
     try:
-        policy = parse_policy(options.policy.read_bytes()) if options.policy else None
+        files = [*([options.policy] if options.policy else []), *options.older_policy]
+        policy = trust([parse_policy(file.read_bytes()) for file in files]) if files else None
         report = _run(options, policy)
     except Refusal as refusal:
         sys.stderr.write(f"{explain(refusal)}\n")
@@ -72,6 +74,8 @@ def _run_on_file(options: argparse.Namespace, path: Path, policy: Policy | None)
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--policy", type=Path, help="the policy file of the log, from a source you trust")
+    older = "a policy before it, for what was signed under that one; may be repeated"
+    common.add_argument("--older-policy", type=Path, action="append", default=[], help=older)
     common.add_argument("--json", action="store_true", help="print the report as JSON")
     parser = argparse.ArgumentParser(prog="python -m ledger.verify", description="Verify offline.")
     commands = parser.add_subparsers(dest="command", required=True)

@@ -394,8 +394,8 @@ LINES = {
     "totals/1": (1, None),
     "anchor/1": (1, None),
     "erasure/1": (1, None),
-    "key/1": (1, None),
-    "policy/1": (1, None),
+    "key/1": (1, 1),
+    "policy/1": (1, 1),
 }
 
 
@@ -422,10 +422,59 @@ def check_lines(kind, lines):
             check_members(line, "account asset", "minimum maximum")
         elif kind == "rules/1":
             check_members(line, "account asset version", "minimum maximum closed")
+        elif kind == "policy/1":
+            check_announcement(line)
+        elif kind == "key/1":
+            check_keys(line)
         elif kind in ("posting/1", "hold/1"):
             side = "debit" if "debit" in line else "credit"
             check_members(line, "account asset " + side, "v prev" if kind == "posting/1" else "")
             assert ("prev" in line) == (line.get("v", 1) > 1)
+
+
+def check_announcement(line):
+    assert set(line) - {"until"} == {"before", "policy"}
+    assert matches("[0-9a-f]{64}")(line["before"])
+    assert is_date(line.get("until", "2000-01-01"))
+    keys, *_ = read_policy(line["policy"])
+    assert keys
+
+
+def check_keys(line):
+    if "compromised" in line:
+        assert set(line) == {"begins", "compromised", "origin", "root", "size"}
+        assert isinstance(line["origin"], str)
+        assert line["origin"]
+        assert is_count(line["size"])
+        assert len(unbase64(line["root"])) == 32
+        ends = line["compromised"]
+    else:
+        assert set(line) - {"until"} == {"begins", "ends"}
+        assert is_date(line.get("until", "2000-01-01"))
+        ends = line["ends"]
+    assert line["begins"]
+    for vkey in line["begins"] + ends:
+        key_of(vkey)
+
+
+def follow(policies, folder, n, entry, opened):
+    """Take the policy that entry n announces; its opening is published too."""
+    line = opened[1]["line"]
+    assert line["before"] == policies[-1]
+    policies.append(hashlib.sha256(line["policy"].encode()).hexdigest())
+    published = parsed((folder / "policies" / f"{n}.json").read_bytes())
+    assert published["entry"] == entry
+    assert published["header"] == opened[0]
+    assert published["line"] == opened[1] | {"index": 1}
+    assert published["path"] == []
+
+
+def check_ended(policy, leaves):
+    """A log that was given a new name goes on from the last head of the old one."""
+    for line in policy.decode().splitlines():
+        if line.startswith("# ended "):
+            _, _, _, size, head = line.split(" ")
+            assert tree(leaves[: int(size)]) == unbase64(head)
 
 
 # --- what entries do
@@ -585,11 +634,11 @@ class Book:
         }
 
 
-def check_public(n, entry, policy):
+def check_public(n, entry):
     if n == 0:
         assert set(entry) == {"n", "policy", "t", "ts"}
         assert entry["t"] == "genesis/1"
-        assert unbase64(entry["policy"]) == hashlib.sha256(policy).digest()
+        assert len(unbase64(entry["policy"])) == 32
     else:
         assert set(entry) == {"l", "n", "t", "ts"}
         assert entry["t"] in HEADERS
@@ -616,14 +665,18 @@ def replay(folder, bundle, policy):
     header = {"book": origin.rpartition("/")[2], "bundle": form, "origin": origin, "size": size}
     assert records[0] == header | {"root": base64.b64encode(root).decode()}
     assert len(records) == size + 2
-    book = Book()
+    check_ended(policy, leaves)
+    book, policies = Book(), [unbase64(parsed(public[0])["policy"]).hex()]
     for n, (raw, record) in enumerate(zip(public, records[1:-1], strict=True)):
         entry = parsed(raw)
-        check_public(n, entry, policy)
+        check_public(n, entry)
         assert set(record) == {"lines", "n"}
         assert is_integer(record["n"])
         assert record["n"] == n
         open_entry(book, n, entry, record["lines"])
+        if entry["t"] == "policy/1":
+            follow(policies, folder, n, entry, record["lines"])
+    assert hashlib.sha256(policy).hexdigest() in policies
     closing = book.closing()
     if form == "bxl-openings/1":
         del closing["periods"]

@@ -35,6 +35,7 @@ from ledger.verify.receipt import verify_receipt
 from ledger.verify.replay import replay
 from ledger.verify.report import Report, Verdict
 from tests import keychanges
+from tests.conformance import second_verifier
 from tests.conftest import MakeEngine
 from tests.keychanges import NEXT_ORIGIN, announce, ask, change, changing_book, policy_of, publish
 from tests.proof import CERTIFICATE, PublishedBook
@@ -78,6 +79,14 @@ def assert_all_verified(book: PublishedBook, policy: Policy) -> None:
         audit_rows(book.book, book.log_dir),
     ):
         assert report.verdict is Verdict.VERIFIED, report.to_text()
+    [text] = [
+        path.read_bytes() for path in policies_in(book) if parse_policy(path.read_bytes()).sha256 == policy.sha256
+    ]
+    assert second_verifier.replay(book.log_dir, book.bundle().read_bytes(), text)
+
+
+def policies_in(book: PublishedBook) -> list[Path]:
+    return [path for path in (book.log_dir / "policies").iterdir() if path.suffix != ".json"]
 
 
 # Rotation
