@@ -31,7 +31,7 @@ from ledger.journal import (
 from ledger.log.leaf import APPROVED_FINDINGS, FINDINGS, JSON, canonical_json
 
 MAX_LIMIT = 2**53 - 1
-MAX_FINDING_LINES = 1_000
+MAX_FINDING_LINES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
