@@ -8,6 +8,7 @@ import click
 from api.bootstrap import open_book
 from api.cli.options import book_options, settings_for
 from api.cli.signer import signer_of
+from ledger.audit.totals import enter_totals, publish_totals
 from ledger.balances import entry_count
 from ledger.errors import Refusal
 from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
@@ -28,7 +29,9 @@ def publish(database: str | None, book: str | None, *, as_json: bool) -> None:
     """Write all committed entries to the log's files, sign them, and keep the checkpoint."""
     settings = settings_for(database, book)
     opened = open_book(settings)
-    integrate(opened, settings.log_folder)
+    enter_totals(opened)
+    size = integrate(opened, settings.log_folder)
+    publish_totals(opened, settings.log_folder, size=size)
     signer_of(settings).run_round()
     checkpoint = copy_checkpoint(opened, settings.log_folder, now=opened.clock.now())
     if checkpoint is None:

@@ -48,11 +48,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "scheme": ("api.cli.terms", "scheme", "show the dated rules of a scheme with their sources"),
     "serve": ("api.cli.serve", "serve", "serve the pages and the JSON API"),
     "signer": ("api.cli.signer", "signer", "sign the published log, as a process that opens no database"),
+    "state": ("api.cli.state", "state", "enter the totals of a closed period; one account's path in them"),
     "statement": ("api.cli.books", "statement_command", "print the postings of one account"),
     "templates": ("api.cli.templates", "templates_command", "list the business events that are posted, with accounts"),
     "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),
     "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),
-    "verify": ("api.cli.verify", "verify", "check a receipt, a balance or a copy of the log, offline"),
+    "verify": ("api.cli.verify", "verify", "check a receipt, a balance, totals or a copy of the log, offline"),
     "worker": ("api.cli.worker", "worker", "do what happens after a request: payments, dated jobs, mail, the log"),
     "year": ("api.cli.reports", "year", "close a financial year under four eyes, and open the next"),
 }

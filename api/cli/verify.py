@@ -13,6 +13,7 @@ from ledger.verify.balance import verify_balance
 from ledger.verify.log import verify_log
 from ledger.verify.receipt import NO_POLICY, verify_receipt
 from ledger.verify.report import Report
+from ledger.verify.totals import verify_state
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -24,7 +25,7 @@ policy_option = click.option(
 
 @click.group("verify")
 def verify() -> None:
-    """Check a receipt, a balance or a copy of the log, offline."""
+    """Check a receipt, a balance, totals or a copy of the log, offline."""
 
 
 @verify.command("receipt")
@@ -60,6 +61,20 @@ def balance(file: Path, policy_file: Path | None, *, as_json: bool) -> int:
 def log(folder: Path, policy_file: Path | None, *, as_json: bool) -> int:
     """Check the copy of a log in FOLDER: signatures, every entry's bytes, every tile, the root."""
     return show(verify_log(folder, trusted_policy(policy_file)), as_json=as_json)
+
+
+@verify.command("state")
+@click.argument("folder", type=_FOLDER)
+@click.argument("period")
+@click.option("--mine", type=_FILE, help="The paths of one's own balances: the file, or the statement it came with.")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def state(folder: Path, period: str, mine: Path | None, policy_file: Path | None, *, as_json: bool) -> int:
+    """Check the totals of the period that ends on the day PERIOD in the log in FOLDER, and one's own part in them."""
+    policy = trusted_policy(policy_file)
+    if mine is None:
+        return show(verify_state(folder, period, policy), as_json=as_json)
+    return show(verify_state(folder, period, policy, mine=_paths(mine), mine_file=mine.name), as_json=as_json)
 
 
 def trusted_policy(policy_file: Path | None, database: str | None = None, book: str | None = None) -> Policy | None:
@@ -109,3 +124,13 @@ def _attached(pdf: bytes, certificate_sha256: str) -> ReceiptFiles:
 
     contents = verify_receipt_pdf(pdf, receipt_certificate_sha256=certificate_sha256)
     return ReceiptFiles(contents.proof, contents.opening)
+
+
+def _paths(file: Path) -> bytes:
+    """The file itself, or what is attached to a statement; refuses `totals-proof-malformed` where nothing is."""
+    content = file.read_bytes()
+    if not content.startswith(b"%PDF-"):
+        return content
+    from contracts.documents.statement import attached_paths  # noqa: PLC0415 -- only a PDF needs its libraries
+
+    return attached_paths(content)

@@ -9,16 +9,19 @@ A node binds both sums and both hashes: Maxwell's tree of 2013 bound only their 
 (Hu, Zhang, Guo 2019). Sums are unsigned 64 bits, so that neither a negative leaf nor an overflow has an encoding. The
 statement is canonical JSON of the whole account, its last chain entry and balance, so no leaf fits two accounts.
 
-Nonces, shares and padding follow from one secret seed per period. Sorting by nonces is a random order that needs no
-other key. Padding leaves look like those of an account with nothing, and stand anywhere. So the tree is made again
-from the seed and the balances, whenever a path is asked for or an auditor wants the root.
+Nonces, shares and padding follow from one secret seed per period, which follows from the nonce that hides the header
+of the closing entry: the operator can derive it, and an auditor is given it with the openings. Sorting by nonces is a
+random order that needs no other key. Padding leaves look like those of an account with nothing, and stand anywhere. So
+the tree is never stored: it is made again whenever a path is asked for or an auditor wants the root.
 """
 
 import hashlib
 import hmac
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 from ledger.errors import Refusal
@@ -32,7 +35,7 @@ CREDIT, DEBIT = "credit", "debit"
 STEP_SIZE = 8 + HASH_SIZE
 MAX_CENTS = 2**53 - 1
 _LEAF, _NODE = b"bxl-sum-leaf/1\x00", b"bxl-sum-node/1\x00"
-_PADDING = b"padding\x00"
+_SEED, _PADDING = b"bxl-sum-seed/1", b"padding\x00"
 _U64 = 2**64
 _MAX_DEPTH = 40
 _TEXT = re.compile(r"[A-Za-z0-9:._+/=-]*")
@@ -111,9 +114,9 @@ def group_of(account: str, signed: int) -> str:
     return f"{account.partition(':')[0]}-{DEBIT if signed > 0 else CREDIT}"
 
 
-def seed_of(book_key: bytes, book_id: str, period: str) -> bytes:
-    """The secret that a period's trees follow from; whoever has it and the balances can make all of them again."""
-    return hmac.digest(book_key, b"totals\x00" + book_id.encode() + b"\x00" + period.encode(), "sha256")
+def seed_of(header_nonce: bytes) -> bytes:
+    """The secret that a period's trees follow from, of the nonce that hides line 0 of its closing entry."""
+    return hmac.digest(header_nonce, _SEED, "sha256")
 
 
 class SumTree:
@@ -131,7 +134,7 @@ class SumTree:
         self.accounts = accounts
         missing = (1 << (len(leaves) - 1).bit_length()) - len(leaves)
         leaves += [_padding(seed, scope, number) for number in range(missing)]
-        leaves.sort()
+        leaves.sort(key=itemgetter(0))
         self._nonces = [leaf[0] for leaf in leaves]
         self._seed = seed
         self._cents = [[leaf[1] for leaf in leaves]]
@@ -151,9 +154,8 @@ class SumTree:
 
     def prove(self, holding: Holding) -> Proof:
         """The proof of one of its holdings."""
-        places = {nonce: index for index, nonce in enumerate(self._nonces)}
         shares = [
-            Share(index := places[nonce], nonce, cents, tuple(self._path(index)))
+            Share(index := bisect_left(self._nonces, nonce), nonce, cents, tuple(self._path(index)))
             for nonce, cents, _ in _leaves(self._seed, holding)
         ]
         return Proof(holding, tuple(shares))
@@ -190,7 +192,7 @@ def node_of(left: Sum, right: Sum) -> Sum:
 
 def verify(proof: Proof, *, root: Sum, leaves: int) -> bool:
     """Whether all shares of the holding stand in the tree with `root` and `leaves`, apart, and come to its cents."""
-    depth = leaves.bit_length() - 1
+    depth = max(leaves.bit_length() - 1, 0)
     apart = len({share.index for share in proof.shares}) == len(proof.shares) == SHARES
     if not apart or leaves != 1 << depth or sum(share.cents for share in proof.shares) != proof.holding.cents:
         return False
@@ -216,6 +218,32 @@ def parse_proof(encoded: bytes) -> Proof:
     return proof
 
 
+def _totals_line(tree: SumTree, holding: Holding, at: int) -> dict[str, JSON]:
+    """The line of a totals/1 entry: the group of `holding`, its tree's root and sum, as known at entry `at`."""
+    cents, root = tree.root
+    named: dict[str, JSON] = {"asset": holding.asset, "at": at, "group": holding.group, "period": holding.period}
+    return named | {"accounts": tree.accounts, "leaves": tree.leaves, "root": b64(root), "sum": cents}
+
+
+def totals_key(period: str) -> str:
+    """The fact key of the totals of the period that ends on that day."""
+    return f"totals:{period}"
+
+
+def totals_lines(seed: bytes, holdings: Iterable[Holding], at: int) -> list[Mapping[str, JSON]]:
+    """The lines of a totals/1 entry over all holdings of a period, by asset and group."""
+    groups = grouped(holdings)
+    return [_totals_line(SumTree(seed, groups[name]), groups[name][0], at) for name in sorted(groups)]
+
+
+def grouped(holdings: Iterable[Holding]) -> dict[tuple[str, str], Sequence[Holding]]:
+    """The holdings of each asset and group."""
+    groups: dict[tuple[str, str], list[Holding]] = {}
+    for holding in holdings:
+        groups.setdefault((holding.asset, holding.group), []).append(holding)
+    return dict(groups)
+
+
 def _climb(leaf: Sum, share: Share) -> Sum:
     result, index = leaf, share.index
     for step in share.path:
@@ -226,6 +254,8 @@ def _climb(leaf: Sum, share: Share) -> Sum:
 
 def _leaves(seed: bytes, holding: Holding) -> list[tuple[bytes, int, bytes]]:
     """Nonce, cents and hash of each share. Two cuts, uniform in 0...cents, make three shares that are not negative."""
+    if not 0 <= holding.cents <= MAX_CENTS:
+        raise Refusal("totals-malformed", reason="a balance that is negative, or 2^53 or more")
     statement = holding.statement()
     key = hmac.digest(seed, _scope(holding) + holding.account.encode(), "sha256")
     cuts = hmac.digest(key, b"\x00", "sha256")
@@ -304,24 +334,3 @@ def _bytes(value: JSON, size: int) -> bytes:
 
 def _malformed(reason: str) -> Refusal:
     return Refusal("totals-proof-malformed", reason=reason)
-
-
-def totals_line(tree: SumTree, holding: Holding, at: int) -> dict[str, JSON]:
-    """The line of a totals/1 entry: the group of `holding`, its tree's root and sum, as known at entry `at`."""
-    cents, root = tree.root
-    named: dict[str, JSON] = {"asset": holding.asset, "at": at, "group": holding.group, "period": holding.period}
-    return named | {"accounts": tree.accounts, "leaves": tree.leaves, "root": b64(root), "sum": cents}
-
-
-def totals_lines(seed: bytes, holdings: Iterable[Holding], at: int) -> list[Mapping[str, JSON]]:
-    """The lines of a totals/1 entry over all holdings of a period, by asset and group."""
-    groups = grouped(holdings)
-    return [totals_line(SumTree(seed, groups[name]), groups[name][0], at) for name in sorted(groups)]
-
-
-def grouped(holdings: Iterable[Holding]) -> dict[tuple[str, str], Sequence[Holding]]:
-    """The holdings of each asset and group."""
-    groups: dict[tuple[str, str], list[Holding]] = {}
-    for holding in holdings:
-        groups.setdefault((holding.asset, holding.group), []).append(holding)
-    return dict(groups)

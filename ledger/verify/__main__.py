@@ -15,6 +15,7 @@ from ledger.verify.log import verify_log
 from ledger.verify.receipt import verify_receipt
 from ledger.verify.replay import replay
 from ledger.verify.report import Report, explain
+from ledger.verify.totals import verify_state
 
 EXIT_FORGED, EXIT_UNAVAILABLE, EXIT_USAGE = 1, 2, 3
 
@@ -50,6 +51,10 @@ def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
             return verify_balance(path.read_bytes(), policy, file=path.name)
         case "replay":
             return replay(path, options.openings, policy)
+        case "state":
+            mine: Path | None = options.mine
+            named = {"mine": mine.read_bytes(), "mine_file": mine.name} if mine else {}
+            return verify_state(path, options.period, policy, **named)
         case _:
             return verify_log(path, policy)
 
@@ -70,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("replay", parents=[common], help="a log with all its openings: every balance again")
     audit.add_argument("path", type=Path, metavar="DIR")
     audit.add_argument("--openings", type=Path, required=True, metavar="BUNDLE")
+    state = commands.add_parser("state", parents=[common], help="the totals of a closed period, and one's own part")
+    state.add_argument("path", type=Path, metavar="DIR")
+    state.add_argument("period", metavar="PERIOD", help="its last day")
+    state.add_argument("--mine", type=Path, metavar="FILE", help="the paths of one's own balances")
     return parser
 
 

@@ -28,9 +28,11 @@ from ledger.log.leaf import (
     POSTING,
     RELEASE,
     RULES,
+    TOTALS,
     lines_root,
 )
 from ledger.verify.entry import ACCOUNT, Line, check_line, commitment, lines_of
+from ledger.verify.totals import Closed, Standing, check_totals
 
 AccountName = tuple[str, str]
 Side = tuple[AccountName, bool]
@@ -81,6 +83,9 @@ class Replay:
     holds: dict[int, Hold] = field(default_factory=dict)
     keyless: set[int] = field(default_factory=lambda: {0})
     closed_until: list[str] = field(default_factory=list)
+    closed: Closed | None = None
+    totals: int = 0
+    header_nonce: bytes = b""
     last_at: str = ""
     lines: int = 0
     postings: int = 0
@@ -101,7 +106,7 @@ class Replay:
         commitments = self._check_openings(n, entry, opened)
         self.step = "lines"
         kinds = [check_line(entry, index, line) for index, (_, line) in enumerate(opened)]
-        header, lines = opened[0][1], [line for _, line in opened[1:]]
+        self.header_nonce, header, lines = opened[0][0], opened[0][1], [line for _, line in opened[1:]]
         if not lines and entry_type in {ACCOUNTS, RULES} | FINDINGS:
             raise Refusal("line-malformed", n=n, line=1)
         self._check_instant(n, str(header["at"]))
@@ -143,6 +148,7 @@ class Replay:
             PERIOD: self._close_period,
             NOTE: self._note,
             **dict.fromkeys(FINDINGS, self._find),
+            TOTALS: self._total,
         }
         others[entry_type](n, header, lines)
 
@@ -345,6 +351,8 @@ class Replay:
         if until <= last or header.get("since") != since:
             raise Refusal("period-out-of-order", n=n, until=until)
         self.closed_until.append(until)
+        standing = [Standing(*name, a.posted, a.postings, a.last) for name, a in self.accounts.items() if a.chained]
+        self.closed = Closed(n, until, self.header_nonce, standing)
 
     def _check_lateness(self, n: int, header: Line) -> None:
         """An entry says which closed period it belongs to exactly when its date falls in one."""
@@ -374,6 +382,13 @@ class Replay:
 
     def _find(self, _n: int, _header: Line, _lines: Sequence[Line]) -> None:
         """What was found moves nothing."""
+
+    def _total(self, n: int, header: Line, lines: Sequence[Line]) -> None:
+        """The totals of the last closed period are those of the accounts as its closing entry found them."""
+        self.step = "totals"
+        check_totals(n, header, lines, self.closed)
+        self.closed = None
+        self.totals += 1
 
 
 def _digest(legs: Sequence[tuple[str, str, int]]) -> bytes:

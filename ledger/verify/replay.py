@@ -157,6 +157,7 @@ def _note_replay(report: Report, state: Replay, file: str, size: int) -> None:
     report.passed("limits", file, "no account beyond its minimum or maximum after any entry, holds included")
     report.passed("holds", file, f"{state.held}, {len(state.holds)} of them open; none gave more than it reserved")
     report.passed("periods", file, f"{len(state.closed_until)} closed; {state.late} entries late, each says so")
+    report.passed("totals", file, f"of {state.totals} periods; each sum and root made again from the balances then")
     report.passed("fact keys", file, f"{len(state.keys)} keys, none twice")
     report.passed("reversals", file, f"{reversals}, each the mirror of one earlier entry")
 

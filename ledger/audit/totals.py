@@ -5,11 +5,12 @@
 
 The trees cover every account of a person or an enterprise with postings before the closing entry, as posted until then.
 Making them takes seconds for a million accounts, so they are made after the close, outside its unit of work: what was
-posted before an entry never changes, so it makes no difference when. A group is a code and a side: a balance on the
-unusual side stands in a group of its own. Each holder gets the path of her account (`proofs_of_owner`).
+posted before an entry never changes, so it makes no difference when. Only the last closed period is given totals, so
+that an auditor who reads the log has to remember one close. A group is a code and a side: a balance on the unusual side
+stands in a group of its own. Each holder gets the paths of her accounts (`proofs_of_owner`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -17,56 +18,76 @@ import sqlalchemy as sa
 
 from ledger.accounts import AccountRef
 from ledger.audit.lines import Openings, stated_entries
-from ledger.balances import entry_by_key
+from ledger.balances import PostedEntry, entries_by_key, entry_by_key
 from ledger.book import Book
 from ledger.errors import Refusal
 from ledger.facts import Finding
 from ledger.log.encoding import b64
 from ledger.log.files import write_once
-from ledger.log.leaf import JSON, TOTALS, canonical_json, parse_canonical
-from ledger.log.sumtree import Holding, Proof, SumTree, group_of, grouped, seed_of, totals_lines
+from ledger.log.leaf import JSON, TOTALS, canonical_json, nonce, parse_canonical
+from ledger.log.sumtree import (
+    Holding,
+    Proof,
+    SumTree,
+    group_of,
+    grouped,
+    seed_of,
+    totals_key,
+    totals_lines,
+)
 from ledger.log.tiles import state_path
 from ledger.periods import ClosedPeriod, closed_period, closed_periods
+from ledger.posting import lock_head
 from ledger.storage import tables
 from ledger.storage.keys import BOOK_OWNER
 
-
-def totals_key(until_on: date) -> str:
-    """The fact key of a period's totals."""
-    return f"totals:{until_on.isoformat()}"
+ACTOR = "worker:totals"
 
 
-def enter_totals(book: Book, *, actor: str) -> int:
-    """Enter the totals of every closed period that has none yet, oldest first; gives how many were entered.
+def enter_totals(book: Book) -> int:
+    """Enter the totals of the last closed period, where it has none yet; gives 1 if they were entered.
 
-    A period in which no person's account had moved yet has none. Two callers at once enter the same entry once.
+    A period before whose close no person's account has moved has none. Two callers at once enter the same entry once.
     """
-    return sum(_enter(book, period, actor) for period in _without_totals(book))
+    with book.read() as connection:
+        period = _last_closed(connection, book.book_id)
+        if period is None or _entry_of(connection, book.book_id, period) is not None:
+            return 0
+        lines = derived_totals(connection, book, period)
+    if not lines:
+        return 0
+    with book.unit_of_work(actor=ACTOR) as unit:
+        lock_head(unit.connection, unit.book_id)
+        if _last_closed(unit.connection, unit.book_id) != period:
+            return 0  # another was closed meanwhile, and its totals are next
+        unit.post(Finding(totals_key(period.until_on.isoformat()), TOTALS, lines, ACTOR))
+    return int(not unit.results[0].duplicate)
 
 
 def publish_totals(book: Book, log_dir: Path, *, size: int) -> None:
     """Write `state/<period>.json` for each totals/1 entry among the first `size` entries of the log."""
     with book.read() as connection:
-        for period in closed_periods(connection, book.book_id):
-            path = log_dir / state_path(period.until_on.isoformat())
-            entry = entry_by_key(connection, book.book_id, totals_key(period.until_on))
-            if entry is not None and entry.n < size and not path.exists():
-                write_once(path, _opened_entry(connection, book, entry.n))
+        days = [period.until_on.isoformat() for period in closed_periods(connection, book.book_id)]
+        paths = {totals_key(day): log_dir / state_path(day) for day in days}
+        missing = [key for key, path in paths.items() if not path.exists()]
+        for key, entry in entries_by_key(connection, book.book_id, missing).items():
+            if entry.n < size:
+                write_once(paths[key], _opened_entry(connection, book, entry.n))
 
 
 def proofs_of_owner(book: Book, owner: str, until_on: date) -> list[Proof]:
     """The proofs of all of an owner's accounts in the totals of the period that ends on that day.
 
-    Refuses `period-not-closed`, and `totals-not-entered` where they are not entered yet.
+    Refuses `period-not-closed`, and `totals-not-entered` where they are not entered yet. What is proven is what the
+    entry states: where the rows lead to another root, the proof leads nowhere, and whoever checks it sees that.
     """
     with book.read() as connection:
         period = closed_period(connection, book.book_id, until_on)
-        if entry_by_key(connection, book.book_id, totals_key(until_on)) is None:
+        if _entry_of(connection, book.book_id, period) is None:
             raise Refusal("totals-not-entered", until_on=until_on.isoformat())
-        groups = grouped(holdings(connection, book.book_id, period, owner=owner))
-        seed = seed_of(book.keys.key_for(connection, BOOK_OWNER), book.book_id, until_on.isoformat())
+        seed = _seed(connection, book, period)
         found: list[Proof] = []
-        for (asset, group), own in groups.items():
+        for (asset, group), own in grouped(holdings(connection, book.book_id, period, owner=owner)).items():
             code = group.partition("-")[0]
             whole = holdings(connection, book.book_id, period, code=code, asset=asset)
             tree = SumTree(seed, (holding for holding in whole if holding.group == group))
@@ -85,10 +106,8 @@ def proof_of_account(book: Book, account: AccountRef, until_on: date) -> Proof:
 def last_with_totals(book: Book) -> date | None:
     """The last day of the newest period whose totals are entered."""
     with book.read() as connection:
-        for period in reversed(closed_periods(connection, book.book_id)):
-            if entry_by_key(connection, book.book_id, totals_key(period.until_on)) is not None:
-                return period.until_on
-    return None
+        days = {totals_key(p.until_on.isoformat()): p.until_on for p in closed_periods(connection, book.book_id)}
+        return max((days[key] for key in entries_by_key(connection, book.book_id, list(days))), default=None)
 
 
 def encode_proofs(proofs: Sequence[Proof]) -> bytes:
@@ -96,16 +115,9 @@ def encode_proofs(proofs: Sequence[Proof]) -> bytes:
     return b"".join(proof.encode() + b"\n" for proof in proofs)
 
 
-def seeds(connection: sa.Connection, book: Book, size: int) -> dict[str, JSON]:
-    """By period, the seed of each totals/1 entry below `size`: an auditor makes the trees again from them."""
-    key = book.keys.key_for(connection, BOOK_OWNER)
-    found: dict[str, JSON] = {}
-    for period in closed_periods(connection, book.book_id):
-        entry = entry_by_key(connection, book.book_id, totals_key(period.until_on))
-        if entry is not None and entry.n < size:
-            until = period.until_on.isoformat()
-            found[until] = b64(seed_of(key, book.book_id, until))
-    return found
+def derived_totals(connection: sa.Connection, book: Book, period: ClosedPeriod) -> list[Mapping[str, JSON]]:
+    """The lines of the totals/1 entry of a closed period, as the rows lead to them."""
+    return totals_lines(_seed(connection, book, period), holdings(connection, book.book_id, period), period.n)
 
 
 def holdings(
@@ -135,22 +147,17 @@ def holdings(
         yield Holding(name, account_asset, group_of(name, signed), until, abs(signed), seq, commitment)
 
 
-def _without_totals(book: Book) -> list[ClosedPeriod]:
-    with book.read() as connection:
-        periods = closed_periods(connection, book.book_id)
-        return [p for p in periods if entry_by_key(connection, book.book_id, totals_key(p.until_on)) is None]
+def _last_closed(connection: sa.Connection, book_id: str) -> ClosedPeriod | None:
+    return next(iter(reversed(closed_periods(connection, book_id))), None)
 
 
-def _enter(book: Book, period: ClosedPeriod, actor: str) -> int:
-    with book.read() as connection:
-        until = period.until_on.isoformat()
-        seed = seed_of(book.keys.key_for(connection, BOOK_OWNER), book.book_id, until)
-        lines = totals_lines(seed, holdings(connection, book.book_id, period), period.n)
-    if not lines:
-        return 0
-    with book.unit_of_work(actor=actor) as unit:
-        unit.post(Finding(totals_key(period.until_on), TOTALS, lines, actor=actor))
-    return int(not unit.results[0].duplicate)
+def _entry_of(connection: sa.Connection, book_id: str, period: ClosedPeriod) -> PostedEntry | None:
+    return entry_by_key(connection, book_id, totals_key(period.until_on.isoformat()))
+
+
+def _seed(connection: sa.Connection, book: Book, period: ClosedPeriod) -> bytes:
+    """From the nonce of the closing entry's header, which is under the book's key: an erasure changes no root."""
+    return seed_of(nonce(book.keys.key_for(connection, BOOK_OWNER), book.book_id, period.n, 0))
 
 
 def _opened_entry(connection: sa.Connection, book: Book, n: int) -> bytes:
