@@ -1,4 +1,4 @@
-"""A holder's part in the totals of a closed period: her paths, checked against the published log before she sees them."""
+"""A holder's part in the totals of a closed period: her paths, checked against the published log each time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

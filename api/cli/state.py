@@ -30,9 +30,7 @@ def enter_command(database: str | None, book: str | None) -> None:
 @click.argument("account")
 @click.option("--asset", default="EUR", show_default=True, help="The account's asset.")
 @click.option("--period", type=_DATE, required=True, help="The last day of the period.")
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The file (default: standard output)."
-)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file (default: standard output).")
 @book_options
 def proof_command(
     account: str, asset: str, period: datetime, out: Path | None, database: str | None, book: str | None
