@@ -30,7 +30,7 @@ def statement_pdf(wiring: Wiring, lender: str, year: int, *, language: str) -> b
 def _totals(wiring: Wiring, lender: str) -> StatementTotals | None:
     """Her part in the newest totals, once the signed log shows them: checked, or found not to be there."""
     found = own_totals(wiring, lender)
-    if found is None or found.entry is None or found.report.verdict is Verdict.INCOMPLETE:
+    if found is None or found.report.verdict is Verdict.INCOMPLETE:
         return None
     return StatementTotals(
         until_on=found.until_on,

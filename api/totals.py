@@ -8,8 +8,9 @@ import structlog
 
 from api.bootstrap import Wiring
 from ledger.audit.totals import encode_proofs, last_with_totals, proofs_of_owner
+from ledger.balances import entry_by_key
 from ledger.log.policy import parse_policy
-from ledger.log.sumtree import Holding
+from ledger.log.sumtree import Holding, totals_key
 from ledger.log.tiles import POLICY
 from ledger.verify.report import Report, Verdict
 from ledger.verify.totals import verify_state
@@ -19,9 +20,13 @@ logger = structlog.get_logger("bxl.totals")
 
 @dataclass(frozen=True, slots=True)
 class OwnTotals:
-    """The party's balances at the close of the period that ends on `until_on`, the file of their paths, its check."""
+    """The party's balances at the close of the period that ends on `until_on`, the file of their paths, its check.
+
+    `entry` is the number of the entry that states the totals.
+    """
 
     until_on: date
+    entry: int
     holdings: Sequence[Holding]
     paths: bytes
     report: Report
@@ -30,12 +35,6 @@ class OwnTotals:
     def state(self) -> str:
         """`verified`, `forged`, or `incomplete` until the signed log shows the totals."""
         return self.report.verdict.value
-
-    @property
-    def entry(self) -> int | None:
-        """The number of the entry that states the totals, where the log shows it."""
-        n = self.report.figures.get("entry")
-        return n if isinstance(n, int) else None
 
 
 def own_totals(wiring: Wiring, party_id: str, until_on: date | None = None) -> OwnTotals | None:
@@ -55,4 +54,7 @@ def own_totals(wiring: Wiring, party_id: str, until_on: date | None = None) -> O
     report = verify_state(folder, until_on.isoformat(), policy, mine=paths)
     if report.verdict is Verdict.FORGED:
         logger.error("balance-not-in-totals", party=party_id, until_on=until_on.isoformat())
-    return OwnTotals(until_on, [proof.holding for proof in proofs], paths, report)
+    with wiring.book.read() as connection:
+        stated = entry_by_key(connection, wiring.book.book_id, totals_key(until_on.isoformat()))
+    assert stated is not None, "there are proofs only where it stands"
+    return OwnTotals(until_on, stated.n, [proof.holding for proof in proofs], paths, report)
