@@ -1,4 +1,4 @@
-"""One's own part in the totals of a period, over HTTP and on pages: as a file, in the statement, checked when opened."""
+"""One's own part in the totals of a period, over HTTP and on pages: a file, in the statement, checked when opened."""
 
 import io
 from datetime import date
