@@ -133,7 +133,8 @@ class SumTree:
             raise Refusal("totals-malformed", reason="a group without accounts")
         self.accounts = accounts
         missing = (1 << (len(leaves) - 1).bit_length()) - len(leaves)
-        leaves += [_padding(seed, scope, number) for number in range(missing)]
+        key = hmac.digest(seed, _PADDING + scope, "sha256")
+        leaves += [_padding(key, number) for number in range(missing)]
         leaves.sort(key=itemgetter(0))
         self._nonces = [leaf[0] for leaf in leaves]
         self._seed = seed
@@ -258,20 +259,25 @@ def _leaves(seed: bytes, holding: Holding) -> list[tuple[bytes, int, bytes]]:
         raise Refusal("totals-malformed", reason="a balance that is negative, or 2^53 or more")
     statement = holding.statement()
     key = hmac.digest(seed, _scope(holding) + holding.account.encode(), "sha256")
-    cuts = hmac.digest(key, b"\x00", "sha256")
+    cuts = _derived(key, b"\x00")
     span = holding.cents + 1
     low, high = sorted((int.from_bytes(cuts[:16], "big") % span, int.from_bytes(cuts[16:], "big") % span))
     made = []
     for share, cents in enumerate((low, high - low, holding.cents - high), start=1):
-        nonce = hmac.digest(key, share.to_bytes(1, "big"), "sha256")
+        nonce = _derived(key, share.to_bytes(1, "big"))
         made.append((nonce, cents, _leaf_hash(nonce, share, _u64(cents), statement)))
     return made
 
 
-def _padding(seed: bytes, scope: bytes, number: int) -> tuple[bytes, int, bytes]:
+def _padding(key: bytes, number: int) -> tuple[bytes, int, bytes]:
     """A leaf of nothing, whose statement is empty: only its nonce, which nobody is given, makes its hash."""
-    nonce = hmac.digest(seed, _PADDING + scope + number.to_bytes(8, "big"), "sha256")
+    nonce = _derived(key, number.to_bytes(8, "big"))
     return nonce, 0, _leaf_hash(nonce, 0, _u64(0), b"")
+
+
+def _derived(key: bytes, message: bytes) -> bytes:
+    """Of a secret key and a message of known length, so that it needs no HMAC, which would take three times as long."""
+    return hashlib.sha256(key + message).digest()
 
 
 def _scope(holding: Holding) -> bytes:

@@ -333,16 +333,17 @@ def totals(at, until, header_nonce, standing):
             statement = {"account": account, "asset": asset, "cents": cents, "group": group}
             statement = canonical(statement | {"head": head, "period": until, "v": v})
             key = mac(seed, scope + account.encode())
-            cuts = mac(key, b"\x00")
+            cuts = hashlib.sha256(key + b"\x00").digest()
             low, high = sorted(int.from_bytes(cut) % (cents + 1) for cut in (cuts[:16], cuts[16:]))
             for share, part in enumerate((low, high - low, cents - high), start=1):
-                nonce = mac(key, bytes([share]))
+                nonce = hashlib.sha256(key + bytes([share])).digest()
                 leaves[nonce] = sum_leaf(nonce, share, part, statement)
         size = 1
         while size < len(leaves):
             size *= 2
+        key = mac(seed, b"padding\x00" + scope)
         for number in range(size - len(leaves)):
-            nonce = mac(seed, b"padding\x00" + scope + number.to_bytes(8, "big"))
+            nonce = hashlib.sha256(key + number.to_bytes(8, "big")).digest()
             leaves[nonce] = sum_leaf(nonce, 0, 0, b"")
         level = [leaves[nonce] for nonce in sorted(leaves)]
         while len(level) > 1:
