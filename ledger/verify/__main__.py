@@ -53,8 +53,9 @@ def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
             return replay(path, options.openings, policy)
         case "state":
             mine: Path | None = options.mine
-            named = {"mine": mine.read_bytes(), "mine_file": mine.name} if mine else {}
-            return verify_state(path, options.period, policy, **named)
+            if mine is None:
+                return verify_state(path, options.period, policy)
+            return verify_state(path, options.period, policy, mine=mine.read_bytes(), mine_file=mine.name)
         case _:
             return verify_log(path, policy)
 

@@ -32,7 +32,7 @@ from ledger.log.leaf import (
     lines_root,
 )
 from ledger.verify.entry import ACCOUNT, Line, check_line, commitment, lines_of
-from ledger.verify.totals import Closed, Standing, check_totals
+from ledger.verify.totals import LastClose, Standing, check_totals
 
 AccountName = tuple[str, str]
 Side = tuple[AccountName, bool]
@@ -83,7 +83,7 @@ class Replay:
     holds: dict[int, Hold] = field(default_factory=dict)
     keyless: set[int] = field(default_factory=lambda: {0})
     closed_until: list[str] = field(default_factory=list)
-    closed: Closed | None = None
+    last_close: LastClose | None = None
     totals: int = 0
     header_nonce: bytes = b""
     last_at: str = ""
@@ -352,7 +352,7 @@ class Replay:
             raise Refusal("period-out-of-order", n=n, until=until)
         self.closed_until.append(until)
         standing = [Standing(*name, a.posted, a.postings, a.last) for name, a in self.accounts.items() if a.chained]
-        self.closed = Closed(n, until, self.header_nonce, standing)
+        self.last_close = LastClose(n, until, self.header_nonce, standing)
 
     def _check_lateness(self, n: int, header: Line) -> None:
         """An entry says which closed period it belongs to exactly when its date falls in one."""
@@ -386,8 +386,8 @@ class Replay:
     def _total(self, n: int, header: Line, lines: Sequence[Line]) -> None:
         """The totals of the last closed period are those of the accounts as its closing entry found them."""
         self.step = "totals"
-        check_totals(n, header, lines, self.closed)
-        self.closed = None
+        check_totals(n, header, lines, self.last_close)
+        self.last_close = None
         self.totals += 1
 
 

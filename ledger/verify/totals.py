@@ -37,7 +37,7 @@ class Standing(NamedTuple):
     last: bytes
 
 
-class Closed(NamedTuple):
+class LastClose(NamedTuple):
     """The last period that was closed, by entry `n`: the nonce of its header, and the chained accounts then."""
 
     n: int
@@ -46,14 +46,14 @@ class Closed(NamedTuple):
     accounts: Sequence[Standing]
 
 
-def check_totals(n: int, header: Line, lines: Sequence[Line], closed: Closed | None) -> None:
+def check_totals(n: int, header: Line, lines: Sequence[Line], last_close: LastClose | None) -> None:
     """Hold the lines of a totals/1 entry against the last close, whose totals it is the only one to state.
 
     Refuses `totals-out-of-place` and `totals-differ`.
     """
-    if closed is None or header["key"] != totals_key(closed.until):
+    if last_close is None or header["key"] != totals_key(last_close.until):
         raise Refusal("totals-out-of-place", n=n, key=str(header["key"]))
-    derived = totals_lines(seed_of(closed.header_nonce), _holdings(closed), closed.n)
+    derived = totals_lines(seed_of(last_close.header_nonce), _holdings(last_close), last_close.n)
     for index, (line, expected) in enumerate(zip(lines, derived, strict=False), start=1):
         if line != expected:
             raise Refusal("totals-differ", n=n, line=index)
@@ -91,9 +91,9 @@ def parse_state(encoded: bytes) -> tuple[Line, list[tuple[bytes, Line]]]:
     return entry, [_opened(each) for each in opened]
 
 
-def _holdings(closed: Closed) -> Iterator[Holding]:
-    for account, asset, posted, postings, last in closed.accounts:
-        yield Holding(account, asset, group_of(account, posted), closed.until, abs(posted), postings, last)
+def _holdings(last_close: LastClose) -> Iterator[Holding]:
+    for account, asset, posted, postings, last in last_close.accounts:
+        yield Holding(account, asset, group_of(account, posted), last_close.until, abs(posted), postings, last)
 
 
 def _check_state(report: Report, log_dir: Path, period: str, policy: Policy | None) -> list[Line]:
