@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from ledger.clock import FixedClock
+from ledger.errors import Refusal
+from ledger.log.encoding import from_b64
 from ledger.log.leaf import canonical_json
+from ledger.log.sumtree import parse_proof
 from ledger.verify.replay import replay
 from ledger.verify.report import Verdict
-from ledger.verify.totals import verify_state
+from ledger.verify.totals import LastClose, Standing, check_totals, leads_to, verify_state
 from tests.conftest import MakeEngine
 from tests.entries import paid, post
 from tests.proof import HandmadeLog, PublishedBook, published_book
@@ -23,6 +26,8 @@ SECOND = Path(__file__).with_name("second_verifier.py")
 _spec = importlib.util.spec_from_file_location("second_verifier_of_totals", SECOND)
 second_verifier = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(second_verifier)
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "log" / "sumtree.json").read_text())
+CASES = {case["name"]: case for case in VECTORS["cases"]}
 REFUSED = (AssertionError, LookupError, TypeError, ValueError, OverflowError, AttributeError)
 
 
@@ -90,3 +95,41 @@ def test_a_state_file_with_another_sum_is_refused_by_both(totalled: PublishedBoo
     assert verify_state(totalled.log_dir, "2026-03-31", totalled.policy).exit_code == 1
     with pytest.raises(REFUSED):
         second_verifier.state(totalled.log_dir, "2026-03-31", policy_of(totalled))
+
+
+def line_of(case: dict, proof: dict) -> dict:
+    return next(each for each in case["lines"] if (each["asset"], each["group"]) == (proof["asset"], proof["group"]))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_published_trees_are_those_of_both(name: str) -> None:
+    case = CASES[name]
+    at, until, secret = case["at"], case["until"], from_b64(case["header_nonce"])
+    named = ("account", "asset", "balance", "v")
+    standing = [Standing(*(account[name] for name in named), from_b64(account["head"])) for account in case["accounts"]]
+    check_totals(at + 1, {"key": f"totals:{until}"}, case["lines"], LastClose(at, until, secret, standing))
+    plain = [((a["account"], a["asset"]), a["balance"], a["v"], a["head"]) for a in case["accounts"]]
+    assert second_verifier.totals(at, until, secret, plain) == case["lines"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_published_paths_lead_to_their_lines(name: str) -> None:
+    case = CASES[name]
+    assert len(case["proofs"]) == len(case["accounts"])
+    for proof in case["proofs"]:
+        line = line_of(case, proof)
+        assert leads_to(parse_proof(canonical_json(proof)), line)
+        second_verifier.check_path(proof, line)
+
+
+@pytest.mark.parametrize("why", [row["why"] for row in VECTORS["refused"]])
+def test_the_published_falsehoods_lead_nowhere(why: str) -> None:
+    [proof] = [row["proof"] for row in VECTORS["refused"] if row["why"] == why]
+    [line] = CASES["eleven accounts"]["lines"]
+    with pytest.raises(REFUSED):
+        second_verifier.check_path(proof, line)
+    try:
+        accepted = leads_to(parse_proof(canonical_json(proof)), line)
+    except Refusal:
+        accepted = False
+    assert not accepted
