@@ -298,9 +298,15 @@ def _parsed(members: Mapping[str, JSON]) -> Proof:
     shares = members["shares"]
     if members["format"] != FORMAT or not isinstance(shares, list) or len(shares) != SHARES:
         raise _malformed("its format or its shares")
-    names = (_text(members[name]) for name in ("account", "asset", "group", "period"))
-    counts = (_count(members["cents"]), _count(members["v"]))
-    holding = Holding(*names, *counts, _bytes(members["head"], HASH_SIZE))
+    holding = Holding(
+        account=_text(members["account"]),
+        asset=_text(members["asset"]),
+        group=_text(members["group"]),
+        period=_text(members["period"]),
+        cents=_count(members["cents"]),
+        v=_count(members["v"]),
+        head=_bytes(members["head"], HASH_SIZE),
+    )
     return Proof(holding, tuple(_share(_members(share, _SHARE)) for share in shares))
 
 
