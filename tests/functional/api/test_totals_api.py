@@ -57,7 +57,7 @@ def test_a_holder_gets_her_paths_and_sees_that_they_hold(closed: Desk) -> None:
     assert attached(closed, "amelie") == {}
     publish(closed)
     status, text = page(closed, "amelie")
-    assert (status, "Checked: all your balances of 6 March 2026" in text) == (200, True), text
+    assert (status, "Checked: all your balances of" in text) == (200, True), text
     settings = closed.wiring.settings
     policy = parse_policy((settings.log_folder / "policy").read_bytes())
     mine = closed.get(FILE, who="amelie").content
