@@ -26,8 +26,8 @@ test: $(V)/.development ## install what the tests need (PostgreSQL, Chromium, hl
 	@.ci/provision
 	@$(V)/pytest -n 2 --dist loadfile
 
-bench: $(V)/.development .venv-peers/.ready ## measure, print and store docs/benchmarks.md (QUICK=1: a hundredth, stored in var)
-	@$(V)/python -m tests.bench $(if $(QUICK),--quick)
+bench: $(V)/.development .venv-peers/.ready ## measure, print and store docs/benchmarks.md (PARTS=…: these alone; QUICK=1: a hundredth, in var)
+	@$(V)/python -m tests.bench $(PARTS) $(if $(QUICK),--quick)
 
 simulate: $(V)/.development ## let every statement of posting fail in turn, in LIVES stories (default 20) on both databases
 	@$(V)/python -m tests.simulator --lives $(LIVES) $(if $(SEED),--seed $(SEED))

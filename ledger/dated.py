@@ -22,6 +22,7 @@ from ledger.accounts import AccountRef
 from ledger.errors import Refusal
 from ledger.storage import tables
 from ledger.storage.base import Day
+from ledger.storage.engine import skips_in_indexes
 
 
 class Kept(NamedTuple):
@@ -53,10 +54,11 @@ def balance_as_known(
     kept = _kept(connection, book_id, account_id, on, known_at)
     since_on = kept.until_on if kept else first_on - timedelta(days=1)
     account = _Postings(book_id, account_id)
+    between = account.sum if known_at is None or skips_in_indexes(connection) else account.day_by_day
     if last_on - on < on - since_on:
-        later = _number(connection, account.dated(on, last_on, known_at))
+        later = _number(connection, between(on, last_on, known_at))
         return _total(connection, book_id, account_id, known_at) - later
-    dated = _number(connection, account.dated(since_on, on, known_at))
+    dated = _number(connection, between(since_on, on, known_at))
     if kept is None:
         return dated
     return kept.posted + dated + _number(connection, account.late(kept, known_at))
@@ -135,10 +137,8 @@ class _Postings:
             where.append(p.effective_on <= on)
         return sa.select(_signed_sum()).where(*where).scalar_subquery()
 
-    def dated(self, after_on: date, on: date, known_at: int | None) -> sa.ScalarSelect[int]:
-        """The same; as known at an entry, day by day, so that the rest of each day is never read."""
-        if known_at is None:
-            return self.sum(after_on, on, None)
+    def day_by_day(self, after_on: date, on: date, known_at: int | None) -> sa.ScalarSelect[int]:
+        """The same, so that what was booked on each day after `known_at` is never read, by any database."""
         days = self._days(after_on, on)
         p = tables.posting.c
         of_day = sa.select(_signed_sum()).where(*self._mine(known_at), p.effective_on == days.c.day)

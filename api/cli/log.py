@@ -7,7 +7,9 @@ import click
 
 from api.bootstrap import open_book
 from api.cli.options import book_options, settings_for
-from api.cli.signer import signer_of
+from api.cli.signer import signer_of, witnessing_of
+from api.refusals import sentence
+from api.settings import Settings
 from ledger.audit.totals import enter_totals, publish_totals
 from ledger.balances import entry_count
 from ledger.errors import Refusal
@@ -26,13 +28,17 @@ def log() -> None:
 @book_options
 @click.option("--json", "as_json", is_flag=True, help="Print what is published as JSON.")
 def publish(database: str | None, book: str | None, *, as_json: bool) -> None:
-    """Write all committed entries to the log's files, sign them, and keep the checkpoint."""
+    """Write all committed entries to the log's files, sign them, have them witnessed, and keep the checkpoint.
+
+    Where the policy asks for witnesses and no quorum answers, what is signed stays `checkpoint.unwitnessed`.
+    """
     settings = settings_for(database, book)
     opened = open_book(settings)
     enter_totals(opened)
     size = integrate(opened, settings.log_folder)
     publish_totals(opened, settings.log_folder, size=size)
     signer_of(settings).run_round()
+    _have_witnessed(settings)
     checkpoint = copy_checkpoint(opened, settings.log_folder, now=opened.clock.now())
     if checkpoint is None:
         raise Refusal("log-not-published", folder=str(settings.log_folder))
@@ -57,6 +63,16 @@ def status(database: str | None, book: str | None, *, as_json: bool) -> None:
         "folder": str(settings.log_folder),
     }
     click.echo(json.dumps(figures) if as_json else "\n".join(f"{name:<8} {value}" for name, value in figures.items()))
+
+
+def _have_witnessed(settings: Settings) -> None:
+    """One round of the witnesses, if the policy names any; refuses `quorum-not-reached`, and says what each refused."""
+    witnessing = witnessing_of(settings)
+    asked = witnessing.run_round() if witnessing else None
+    for problem in asked.problems.values() if asked else ():
+        click.echo(sentence(problem, "en"), err=True)
+    if asked is not None and not asked.published:
+        raise asked.not_reached()
 
 
 def _show(checkpoint: Checkpoint, *, as_json: bool, folder: Path) -> None:

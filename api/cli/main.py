@@ -23,6 +23,8 @@ UNAVAILABLE = frozenset({
     "log-keys-missing",
     "log-not-published",
     "schema-version-differs",
+    "quorum-not-reached",
+    "witness-key-missing",
     "wrapping-key-missing",
 })  # fmt: skip
 """Refusals that say that what a command needs is not there, which is not a no to what was asked."""
@@ -54,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),
     "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),
     "verify": ("api.cli.verify", "verify", "check a receipt, a balance, totals or a copy of the log, offline"),
+    "witness": ("api.cli.witness", "witness", "be a witness: cosign the checkpoints of a log that only grows"),
     "worker": ("api.cli.worker", "worker", "do what happens after a request: payments, dated jobs, mail, the log"),
     "year": ("api.cli.reports", "year", "close a financial year under four eyes, and open the next"),
 }

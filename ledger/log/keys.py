@@ -24,6 +24,7 @@ from ledger.log.checkpoint import PrivateKey, SigningKey
 from ledger.log.files import PRIVATE_MODE, write_atomically
 from ledger.log.note import is_key_name
 from ledger.log.policy import Policy, parse_policy, policy_text
+from ledger.log.quorum import NO_QUORUM, Quorum
 from ledger.log.tiles import CHECKPOINT, POLICY, tile_path
 
 _FILES = ("log-ed25519.pem", "log-ml-dsa-44.pem")
@@ -37,12 +38,13 @@ def create_log(
     origin: str,
     receipt_certificate_sha256: str | None,
     passphrase: bytes | None,
+    quorum: Quorum = NO_QUORUM,
 ) -> Policy:
     """Make the log's two keys and its policy file, or return the policy that stands; doing it twice does it once.
 
-    `origin` ends with `/` and the book's name. Refuses `origin-malformed`, `log-of-another-book`, and
-    `log-keys-missing` where a log or a policy stands without its keys: new keys need a new origin and a new folder,
-    never the old one.
+    `quorum` names the witnesses of a new policy. `origin` ends with `/` and the book's name. Refuses
+    `origin-malformed`, `log-of-another-book`, and `log-keys-missing` where a log or a policy stands without its keys:
+    new keys need a new origin and a new folder, never the old one.
     """
     if (log_dir / POLICY).exists():
         policy = parse_policy((log_dir / POLICY).read_bytes())
@@ -55,9 +57,11 @@ def create_log(
     if not is_key_name(origin) or len(origin.encode()) > _MAX_ORIGIN or "/" not in origin:
         raise Refusal("origin-malformed", origin=origin[:80])
     keys = _make_keys(keys_dir, origin, passphrase)
-    text = policy_text([key.verifier() for key in keys], receipt_certificate_sha256=receipt_certificate_sha256)
+    verifiers = [key.verifier() for key in keys]
+    text = policy_text(verifiers, receipt_certificate_sha256=receipt_certificate_sha256, quorum=quorum)
+    policy = parse_policy(text)
     write_atomically(log_dir / POLICY, text)
-    return parse_policy(text)
+    return policy
 
 
 def load_keys(keys_dir: Path, policy: Policy, *, passphrase: bytes | None) -> tuple[SigningKey, ...]:
@@ -65,7 +69,7 @@ def load_keys(keys_dir: Path, policy: Policy, *, passphrase: bytes | None) -> tu
 
     Refuses `log-keys-missing`, `key-passphrase-wrong`, `log-keys-differ`.
     """
-    keys = tuple(SigningKey(policy.origin, _load(keys_dir / file, passphrase)) for file in _FILES)
+    keys = tuple(SigningKey(policy.origin, load_private_key(keys_dir / file, passphrase)) for file in _FILES)
     if tuple(key.verifier() for key in keys) != policy.log_keys:
         raise Refusal("log-keys-differ", origin=policy.origin)
     return keys
@@ -78,16 +82,18 @@ def _make_keys(keys_dir: Path, origin: str, passphrase: bytes | None) -> tuple[S
     made: tuple[PrivateKey, ...] = (Ed25519PrivateKey.generate(), MLDSA44PrivateKey.generate())
     for file, private in zip(_FILES, made, strict=True):
         if not (keys_dir / file).exists():
-            write_atomically(keys_dir / file, _pem(private, passphrase), mode=PRIVATE_MODE)
-    return tuple(SigningKey(origin, _load(keys_dir / file, passphrase)) for file in _FILES)
+            write_atomically(keys_dir / file, private_key_file(private, passphrase), mode=PRIVATE_MODE)
+    return tuple(SigningKey(origin, load_private_key(keys_dir / file, passphrase)) for file in _FILES)
 
 
-def _pem(private: PrivateKey, passphrase: bytes | None) -> bytes:
+def private_key_file(private: PrivateKey, passphrase: bytes | None) -> bytes:
+    """The bytes of a private key's file, encrypted where there is a passphrase."""
     encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
-def _load(path: Path, passphrase: bytes | None) -> PrivateKey:
+def load_private_key(path: Path, passphrase: bytes | None) -> PrivateKey:
+    """A private key from its file; refuses `log-keys-missing`, `key-passphrase-wrong`."""
     try:
         encoded = path.read_bytes()
     except FileNotFoundError as error:

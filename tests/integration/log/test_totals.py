@@ -36,6 +36,7 @@ from ledger.verify.totals import verify_state
 from tests.conftest import MakeEngine
 from tests.entries import back, entry, paid, post
 from tests.proof import HandmadeLog, PublishedBook, every_byte_changed, published_book
+from tests.sites import serve
 from tests.totals_kit import (
     APRIL,
     MALFORMED,
@@ -251,6 +252,13 @@ def test_the_published_file_opens_the_totals_and_nothing_else(totalled: Publishe
     groups = [opened["line"]["group"] for opened in shown["lines"][1:]]
     assert groups == ["489100-credit", "020000-debit", "021000-credit"]
     assert not [owner for owner in ("c17", "c18", "c19", "e7") if owner in text]
+
+
+def test_totals_are_checked_at_an_address_too(totalled: PublishedBook) -> None:
+    with serve(totalled.log_dir) as address:
+        report = verify_state(address, "2026-03-31", totalled.policy, mine=paths(totalled.book, "c17"))
+        assert report.verdict is Verdict.VERIFIED, report.to_text()
+        assert verify_state(address, "2026-04-30", totalled.policy).verdict is Verdict.INCOMPLETE
 
 
 def test_the_file_waits_for_the_log(published: PublishedBook, clock: FixedClock) -> None:
