@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 EACH_LANGUAGE = pytest.mark.parametrize("language", ["fr", "nl", "en"])
 PAGES = {
     "visitor": ["", "offers", "how", "rules", "log-in", "log-in/sent", "register", "mailbox"],
-    "citizen": ["portfolio", "receipts"],
+    "citizen": ["portfolio", "receipts", "totals"],
     "entrepreneur": ["enterprise"],
     "auditor": ["audit", "audit/entries", "audit/entries/30", "audit/log", "audit/exports", "audit/exceptions"],
     "operator": ["operations"],
