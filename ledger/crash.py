@@ -28,6 +28,9 @@ CRASH_POINTS = (
     "relay.after-effect",
     "bridge.after-hold",
     "bridge.after-entry",
+    "rewrap.after-file",
+    "rewrap.before-commit",
+    "rewrap.after-commit",
 )
 
 _armed = os.environ.get("BXL_CRASH_AT", "")

@@ -4,6 +4,7 @@
     witness, group, quorum                       who must have cosigned (`ledger.log.quorum`)
     # receipt-certificate sha256:<hex>           who signs receipts that are PDF files
     # ended <origin> <size> <root>               an origin that was given up, and its last head
+    # auditor <vkey, type 04>                    who says, under a key of her own, up to where she replayed the log
 
 C2SP leaves keys for other purposes out of scope, so what else is said stands in comments. The genesis entry holds the
 SHA-256 of the whole file, comments included. What is not understood is refused, not passed over.
@@ -15,13 +16,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ledger.log.checkpoint import Checkpoint, parse_checkpoint
-from ledger.log.note import ED25519, ML_DSA_44, VerifierKey
+from ledger.log.note import COSIGNATURE, ED25519, ML_DSA_44, VerifierKey
 from ledger.log.quorum import NO_QUORUM, Quorum, QuorumLines, Witness, malformed
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _SPACE = re.compile(r"[ \t]+")
 _RECEIPT = re.compile(r"# receipt-certificate sha256:([0-9a-f]{64})")
 _ENDED = re.compile(r"# ended (\S+) (\S+) (\S+)")
+_AUDITOR = re.compile(r"# auditor (\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Policy:
     sha256: bytes
     quorum: Quorum = NO_QUORUM
     ended: tuple[Checkpoint, ...] = ()
+    auditors: tuple[VerifierKey, ...] = ()
     older: tuple["Policy", ...] = field(default=(), compare=False)
 
     @property
@@ -79,12 +82,14 @@ def parse_policy(encoded: bytes) -> Policy:
     keys: list[VerifierKey] = []
     receipts: list[str] = []
     ended: list[Checkpoint] = []
+    auditors: list[VerifierKey] = []
     quorum = QuorumLines()
     for line in _lines(encoded):
         match _SPACE.split(line.strip(" \t")):
             case [comment, *_] if comment.startswith("#"):
                 receipts += _RECEIPT.findall(line)
                 ended += [parse_checkpoint("".join(f"{part}\n" for part in head)) for head in _ENDED.findall(line)]
+                auditors += map(VerifierKey.parse, _AUDITOR.findall(line))
             case ["log", vkey] | ["log", vkey, _]:
                 keys.append(VerifierKey.parse(vkey))
             case words:
@@ -96,8 +101,10 @@ def parse_policy(encoded: bytes) -> Policy:
         raise malformed("a log key that signs no checkpoints")
     if len(receipts) > 1:
         raise malformed("at most one receipt certificate")
-    certificate = receipts[0] if receipts else None
-    policy = Policy(tuple(keys), certificate, hashlib.sha256(encoded).digest(), quorum.finish(), tuple(ended))
+    if any(auditor.kind != COSIGNATURE for auditor in auditors) or len(set(auditors)) != len(auditors):
+        raise malformed("auditors' keys of type 04, each once")
+    certificate, sha256 = receipts[0] if receipts else None, hashlib.sha256(encoded).digest()
+    policy = Policy(tuple(keys), certificate, sha256, quorum.finish(), tuple(ended), tuple(auditors))
     if {key.public for key in keys} & {witness.key.public for witness in policy.witnesses}:
         raise malformed("a key of the log is no witness")
     return policy

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import Refusal
+from ledger.log.auditor import load_auditor_key, read_auditor_public
 from ledger.log.policies import trust
 from ledger.log.policy import Policy, parse_policy
 from ledger.verify.balance import verify_balance
@@ -20,6 +21,7 @@ from ledger.verify.receipt import read_part, verify_receipt
 from ledger.verify.replay import replay
 from ledger.verify.report import Report, explain
 
+AUDITOR = "an auditor whose attestation you trust, besides those of the policy"
 EXIT_FORGED, EXIT_UNAVAILABLE, EXIT_USAGE = 1, 2, 3
 
 
@@ -53,7 +55,9 @@ def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
         case "witness-diff":
             return verify_views(options.own, options.others, policy)
         case "log":
-            return verify_log(options.place, policy, since=view_at(options.since) if options.since else None)
+            older = view_at(options.since) if options.since else None
+            auditors = [read_auditor_public(path).signing for path in options.auditor]
+            return verify_log(options.place, policy, since=older, auditors=auditors)
         case _:
             return _run_on_file(options, options.path, policy)
 
@@ -68,7 +72,8 @@ def _run_on_file(options: argparse.Namespace, path: Path, policy: Policy | None)
         case "balance":
             return verify_balance(path.read_bytes(), policy, file=path.name)
         case _:
-            return replay(path, options.openings, policy, jobs=options.jobs)
+            key = load_auditor_key(options.key, passphrase=None).opening if options.key else None
+            return replay(path, options.openings, policy, jobs=options.jobs, key=key)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument(
         "--since", metavar="CHECKPOINT", help="an older checkpoint you trust: the log must have grown from it"
     )
+    log.add_argument("--auditor", type=Path, action="append", default=[], metavar="FILE.pub", help=AUDITOR)
     two = commands.add_parser("consistency", parents=[common], help="two checkpoints: the smaller begins the larger")
     two.add_argument("one", metavar="A", help="a checkpoint file, a log's folder, or an address of either")
     two.add_argument("other", metavar="B")
@@ -101,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("path", type=Path, metavar="DIR")
     audit.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes that hash")
     audit.add_argument("--openings", type=Path, required=True, metavar="BUNDLE")
+    audit.add_argument("--key", type=Path, metavar="FILE", help="the auditor's key, for an encrypted bundle")
     return parser
 
 

@@ -1,14 +1,16 @@
 """A published log held against the policy: signatures, every entry's bytes, every tile, the root."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ledger.errors import Refusal
-from ledger.log.checkpoint import Checkpoint
+from ledger.log.attestation import attestation_path, find_attestation, open_attestation
+from ledger.log.checkpoint import Checkpoint, short_key
 from ledger.log.encoding import b64
 from ledger.log.leaf import POLICY as POLICY_ENTRY
 from ledger.log.merkle import leaf_hash
+from ledger.log.note import VerifierKey
 from ledger.log.policies import opening_path
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.tiles import CHECKPOINT, ENTRIES, POLICY, WIDTH, Edge, LogReader, tile_path, width_at
@@ -31,6 +33,8 @@ class LogWalk:
     checkpoint: Checkpoint
     policy: Policy
     since: Checkpoint | None = None
+    wanted: frozenset[int] = frozenset()
+    roots: dict[int, bytes] = field(default_factory=dict)
     edge: Edge = field(default_factory=Edge)
     size_bytes: int = 0
     tiles: int = 0
@@ -67,6 +71,8 @@ class LogWalk:
         for level, tile, content in self.edge.append(leaf):
             self._check_tile(tile_path(level, tile), content)
         self._check_ended()
+        if self.edge.size in self.wanted:
+            self.roots[self.edge.size] = self.edge.root()
         if self.since is not None and self.edge.size == self.since.size and self.edge.root() != self.since.root:
             raise Refusal("log-forked", size=self.since.size, other_size=self.checkpoint.size)
 
@@ -120,13 +126,47 @@ def open_log(report: Report, place: Place, policy: Policy | None, *, since: View
     return LogWalk(log, checkpoint, trusted, older)
 
 
-def verify_log(place: Place, policy: Policy | None, *, since: View | None = None) -> Report:
-    """Check the files of a log alone, in a folder or at an address, without openings."""
+def verify_log(
+    place: Place, policy: Policy | None, *, since: View | None = None, auditors: Sequence[VerifierKey] = ()
+) -> Report:
+    """Check the files of a log alone, in a folder or at an address, without openings.
+
+    `auditors` are trusted besides those that the policy names: their attestations are checked where there are any.
+    """
     report = Report(f"log {place}")
     report.not_checked.append(FILES_ONLY)
     with stopping(report):
-        finish_walk(report, open_log(report, place, policy, since=since))
+        walk = open_log(report, place, policy, since=since)
+        attested = _attestations(report, walk, [*walk.policy.auditors, *auditors])
+        walk.wanted = frozenset(checkpoint.size for checkpoint in attested.values())
+        finish_walk(report, walk)
+        _check_attestations(report, walk, attested)
     return report
+
+
+def _attestations(report: Report, walk: LogWalk, auditors: Sequence[VerifierKey]) -> dict[str, Checkpoint]:
+    """Up to where each auditor says that she replayed the log, by the path of her newest attestation."""
+    attested: dict[str, Checkpoint] = {}
+    for auditor in dict.fromkeys(auditors):
+        path = attestation_path(auditor.name)
+        encoded = find_attestation(walk.log.read, auditor.name)
+        if encoded is None:
+            report.not_checked.append(f"an attestation by {auditor.name}: the log has none")
+            continue
+        with report.check("attestation", path, f"signed by {short_key(auditor)}"):
+            attested[path] = open_attestation(encoded, auditor, origin=walk.checkpoint.origin)
+    return attested
+
+
+def _check_attestations(report: Report, walk: LogWalk, attested: Mapping[str, Checkpoint]) -> None:
+    for path, checkpoint in attested.items():
+        if checkpoint.size > walk.checkpoint.size:
+            report.not_checked.append(f"{path}: it is about {checkpoint.size} entries, more than this copy has")
+            continue
+        said = f"an auditor says that she replayed the first {checkpoint.size} entries, with every line open to her"
+        with report.check("replayed by an auditor", path, said, size=checkpoint.size, root=b64(checkpoint.root)):
+            if walk.roots[checkpoint.size] != checkpoint.root:
+                raise Refusal("log-forked", size=checkpoint.size, other_size=walk.checkpoint.size)
 
 
 def finish_walk(report: Report, walk: LogWalk) -> None:

@@ -58,7 +58,7 @@ def _texts(note: bytes) -> Iterator[Vector]:
         "size-with-plus": (text.replace("\n17\n", "\n+17\n"), C2SP, "the size has a sign"),
         "size-negative": (text.replace("\n17\n", "\n-17\n"), C2SP, "the size is below zero"),
         "size-hexadecimal": (text.replace("\n17\n", "\n0x11\n"), C2SP, "the size is not in decimal digits"),
-        "size-in-other-digits": (text.replace("\n17\n", "\n١٧\n"), C2SP, "the digits are not ASCII"),  # noqa: RUF001
+        "size-in-other-digits": (text.replace("\n17\n", "\n\u0661\u0667\n"), C2SP, "the digits are not ASCII"),
         "size-with-a-space": (text.replace("\n17\n", "\n17 \n"), C2SP, "a space after the size"),
         "size-of-2-to-the-53": (text.replace("\n17\n", f"\n{2**53}\n"), OURS, "the size is 2^53"),
         "size-missing": (f"{origin}\n{root_line}\n", C2SP, "there is no size"),

@@ -226,7 +226,7 @@ def _altered_openings(log: Log, note: bytes) -> Iterator[Vector]:
     """A right proof of the wide posting, beside an opening that is not the one that was made."""
     n, line = 4, 23
     proof, right = log.proof(n, note).encode(), log.opening(n, line)
-    path: list[str] = list(right["path"])  # type: ignore[call-overload]
+    path: list[str] = list(right["path"])
     changes: dict[str, tuple[tuple[str, ...], object, str]] = {
         "amount": (("line", "line", "credit"), 999_900, "the amount was changed"),
         "holder": (("line", "line", "account"), "489100:c99", "the account was changed"),
@@ -364,7 +364,7 @@ def _replaced(original: Line, place: tuple[str, ...], value: object) -> Line:
     copy: Line = json.loads(json.dumps(original))
     holder: Line = copy
     for name in place[:-1]:
-        holder = holder[name]  # type: ignore[assignment]
+        holder = holder[name]
     holder[place[-1]] = value
     return copy
 
