@@ -6,25 +6,24 @@ const NONE = "none";
 const MAX_WITNESSES = 30;
 const CONTROL = /[\0-\x08\x0b-\x1f\x7f]/;
 const UNPRINTABLE = /[\p{C}\p{Z}]/u;
-const CERTIFICATE = /# receipt-certificate sha256:[0-9a-f]{64}/g;
+const CERTIFICATE = /# receipt-certificate sha256:([0-9a-f]{64})/g;
 const TOLERANT = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * @typedef {import("./note.js").Key} Key
  * @typedef {{ name: string, key: Key }} Witness
  * @typedef {{ name: string, threshold: number, members: string[] }} Group
- * @typedef {{ keys: Key[], witnesses: Witness[], groups: Group[], quorum: string | null, sha256: Uint8Array }} Policy
+ * @typedef {{ keys: Key[], witnesses: Witness[], groups: Group[], quorum: string | null, sha256: Uint8Array,
+ *   certificateSha256: string | null }} Policy `certificateSha256` in hex: who seals receipts that are PDF files
  */
 
 /** The policy; refuses `policy-malformed`, `verifier-key-malformed`. @param {Uint8Array} bytes @returns {Promise<Policy>} */
 export async function parsePolicy(bytes) {
   const draft = new Draft();
-  let certificates = 0;
   for (const line of linesOf(bytes)) {
-    if (line.comment) certificates += (line.text.match(CERTIFICATE) ?? []).length;
+    if (line.comment) draft.certificates.push(...Array.from(line.text.matchAll(CERTIFICATE), (found) => found[1]));
     else await draft.take(line.text, line.text.split(/[ \t]+/));
   }
-  if (certificates > 1) throw malformed("at most one receipt certificate");
   return draft.finish(await sha256(bytes));
 }
 
@@ -44,6 +43,7 @@ class Draft {
   /** @type {Witness[]} */ witnesses = [];
   /** @type {Group[]} */ groups = [];
   /** @type {string[]} */ quorums = [];
+  /** @type {string[]} */ certificates = [];
   /** @type {Set<string>} */ names = new Set([NONE]);
   /** @type {Set<string>} */ grouped = new Set();
 
@@ -93,7 +93,7 @@ class Draft {
 
   /** @param {Uint8Array} hash @returns {Policy} */
   finish(hash) {
-    const { keys, witnesses, groups, quorums } = this;
+    const { keys, witnesses, groups, quorums, certificates } = this;
     const twice = keys.some((key, i) => keys.slice(0, i).some((other) => isSame(key, other)));
     if (!keys.length || twice || keys.some((key) => key.name !== keys[0].name)) {
       throw malformed("log keys of one origin, each once");
@@ -101,11 +101,14 @@ class Draft {
     if (keys.some((key) => key.kind !== ED25519 && key.kind !== ML_DSA_44)) {
       throw malformed("a log key that signs no checkpoints");
     }
-    if (quorums.length !== 1) throw malformed("one quorum line");
+    if (quorums.length !== 1 || certificates.length > 1) {
+      throw malformed("one quorum line, at most one receipt certificate");
+    }
     if (keys.some((key) => witnesses.some((witness) => same(witness.key.public, key.public)))) {
       throw malformed("a key of the log is no witness");
     }
-    return { keys, witnesses, groups, quorum: quorums[0] === NONE ? null : quorums[0], sha256: hash };
+    const quorum = quorums[0] === NONE ? null : quorums[0];
+    return { keys, witnesses, groups, quorum, sha256: hash, certificateSha256: certificates[0] ?? null };
   }
 }
 

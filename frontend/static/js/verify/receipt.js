@@ -9,6 +9,7 @@ import {
 } from "./note.js";
 import { isQuorum, parsePolicy } from "./policy.js";
 import { Report } from "./report.js";
+import { attachments, checkSeal } from "./seal.js";
 
 const MAGIC = "c2sp.org/tlog-proof@v1";
 const HASH_SIZE = 32;
@@ -26,16 +27,17 @@ const HASH_SIZE = 32;
 
 /**
  * Check one receipt. Without a policy all but the signatures is checked, and the verdict is at best incomplete.
- * @param {Uint8Array} proofBytes
- * @param {Uint8Array} openingBytes
+ * @param {{ pdf: Uint8Array } | import("./seal.js").Attachments} files a PDF, or the two files by themselves
  * @param {Trust | null} trust
  * @returns {Promise<{ report: Report, said: Said | null }>} `said` only where every check that was made passed
  */
-export async function verifyReceipt(proofBytes, openingBytes, trust) {
+export async function verifyReceipt(files, trust) {
   const report = new Report();
   /** @type {Said | null} */ let said = null;
   await report.run(async () => {
     const policy = trust && (await checkPolicy(report, trust));
+    const attached = "pdf" in files ? await checkPdf(report, files.pdf, policy) : files;
+    const [proofBytes, openingBytes] = [attached.proof, attached.opening];
     const proof = await report.check("proof", () => parseProof(proofBytes), () => ({ n: proofBytes.length }));
     const opening = await report.check("opening-form", () => parseOpening(openingBytes), () => ({
       n: openingBytes.length,
@@ -94,6 +96,19 @@ async function checkPolicy(report, trust) {
   }, ({ sha256: hash }) => ({ policy: hex(hash) }));
   if (trust.isOfSite && !trust.pin) report.leaveOpen("policy-of-site", { policy: hex(policy.sha256) });
   return policy;
+}
+
+/** The seal over all bytes of the PDF first, then the two files in it. Without a certificate the seal is left open. */
+async function checkPdf(
+  /** @type {Report} */ report,
+  /** @type {Uint8Array} */ pdf,
+  /** @type {Policy | null} */ policy,
+) {
+  const certificate = policy?.certificateSha256 ?? null;
+  await report.check("seal", () => certificate && checkSeal(pdf, certificate), () => ({ n: pdf.length }));
+  if (!certificate) report.leaveOpen("no-certificate");
+  report.notChecked.push({ key: "page", facts: {} });
+  return report.check("attachments", () => attachments(pdf));
 }
 
 /** The checkpoint in a signed note, held against the policy; without one, its form alone. */
