@@ -1,4 +1,4 @@
-"""What everybody may read: home, offers, one offer, how it works, and the rules in force."""
+"""What everybody may read: home, offers, one offer, how it works, the rules in force, and a receipt's verification."""
 
 from fastapi import APIRouter
 from markupsafe import Markup
@@ -16,6 +16,7 @@ from frontend.charts import Label, stacked
 from frontend.figures import schedule_bars
 from frontend.i18n import Tongue, tongue
 from frontend.rendering import render
+from frontend.verifier import script_words
 from frontend.words import LABEL_KINDS
 from ledger.errors import Refusal
 
@@ -72,6 +73,12 @@ def rules(request: Request, book: BookDep) -> Response:
     """The rules in force on the business date, each with its source and how sure it is."""
     today = book.today()
     return render(request, "rules.html", groups=[(scheme, rules_of(scheme, today)) for scheme in schemes()])
+
+
+@router.get("/verify")
+def verify(request: Request, language: Language) -> Response:
+    """Where a receipt is checked: in the browser, by command, or by hand. No file is sent here."""
+    return render(request, "verify.html", words=script_words(language))
 
 
 def _may_see_draft(card: OfferCard, session: Session | None) -> bool:

@@ -2,7 +2,7 @@
 import { Refusal } from "./bytes.js";
 
 /**
- * `open`: the check was not possible here. `detail` and `facts` name a sentence; `code` is that of a refusal.
+ * `open`: the check was not possible here. `code` says why a check failed or is open; `facts` fill its sentence.
  * @typedef {Record<string, string | number>} Facts
  * @typedef {{ key: string, facts: Facts }} Remark
  * @typedef {{ name: string, state: "passed" | "failed" | "open", facts: Facts, code?: string }} Check
@@ -36,8 +36,7 @@ export class Report {
   }
 
   /**
-   * Run one check, which gives the facts of its sentence, or a `Remark` where it is not possible here. A `Refusal`
-   * inside fails it and ends the verification.
+   * Run one check; `tell` gives the facts of its sentence. A `Refusal` inside fails it and ends the verification.
    * @template T
    * @param {string} name
    * @param {() => T | Promise<T>} check

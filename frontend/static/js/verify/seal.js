@@ -88,17 +88,14 @@ async function signedDigest(/** @type {Uint8Array} */ encoded, /** @type {string
 
 /** What varies from one signature to the next; whether the rest is as it must be is seen by building it again. */
 function partsOf(/** @type {Uint8Array} */ encoded) {
-  try {
+  return orRefuse(() => {
     const signed = elements(elements(elements(elements(encoded)[0].content)[1].content)[0].content);
     const certificate = elements(signed[3].content)[0].whole;
     const signer = elements(elements(signed[4].content)[0].content);
     const attributes = elements(signer[3].content).map((attribute) => elements(attribute.content));
     const stated = attributes.filter(([type]) => same(type.whole, MESSAGE_DIGEST))[0];
     return { certificate, digest: elements(stated[1].content)[0].content, value: signer[5].content };
-  } catch (error) {
-    if (error instanceof RangeError || error instanceof TypeError) throw signatureChanged();
-    throw error;
-  }
+  });
 }
 
 /** The one encoding of a signature, all but the parts of which are fixed. */
@@ -127,18 +124,14 @@ async function signedAttributes(/** @type {Uint8Array} */ certificate, /** @type
 
 /** The parts of a certificate: version, serial number, algorithm, issuer, validity, subject, key. */
 function tbs(/** @type {Uint8Array} */ certificate) {
-  try {
-    const parts = elements(elements(elements(certificate)[0].content)[0].content);
-    if (parts.length >= 7) return parts;
-  } catch (error) {
-    if (!(error instanceof RangeError) && !(error instanceof TypeError)) throw error;
-  }
-  throw signatureChanged();
+  const parts = orRefuse(() => elements(elements(elements(certificate)[0].content)[0].content));
+  if (parts.length < 7) throw signatureChanged();
+  return parts;
 }
 
 /** r and s as 32 bytes each; s is in the lower half, so that there is one signature only. */
 function rawSignature(/** @type {Uint8Array} */ value) {
-  const parts = elements(value).length === 1 ? elements(elements(value)[0].content) : [];
+  const parts = orRefuse(() => elements(elements(value)[0].content));
   const numbers = parts.map(({ content }) => BigInt(`0x${hex(content) || "0"}`));
   if (numbers.length !== 2 || numbers.some((number) => number >= ORDER) || numbers[1] > ORDER / 2n) {
     throw signatureChanged();
@@ -159,6 +152,16 @@ function characters(bytes) {
   let written = "";
   for (let at = 0; at < bytes.length; at += PIECE) written += String.fromCharCode(...bytes.subarray(at, at + PIECE));
   return written;
+}
+
+/** What `read` reads; an encoding that can't be read is a changed one. @template T @param {() => T} read @returns {T} */
+function orRefuse(read) {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) throw signatureChanged();
+    throw error;
+  }
 }
 
 function signatureChanged() {
