@@ -8,7 +8,6 @@ from frontend.i18n import catalogue
 from ledger.accounts import chart
 
 REFUSED = (
-    "base64-malformed",
     "checkpoint-malformed",
     "checkpoint-origin-differs",
     "entry-malformed",

@@ -71,7 +71,9 @@ def test_every_page_answers_in_its_language_and_fits_the_smallest_phone(
 
 
 @ROLES
-def test_no_page_carries_a_style_or_a_script_of_its_own_and_one_alone_refers_to_a_script(enter: Enter, demo: Demo, role: str) -> None:
+def test_no_page_carries_a_script_or_a_style_of_its_own_and_one_refers_to_a_script(
+    enter: Enter, demo: Demo, role: str
+) -> None:
     for page in visit(enter(role, java_script_enabled=False), demo, role, "fr"):
         scripts = [script.get_attribute("src") for script in page.locator("script").all()]
         assert scripts == (["/static/js/verify/page.js"] if page.url.endswith("/verify") else [])

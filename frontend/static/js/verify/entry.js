@@ -136,11 +136,15 @@ function isPosting(line) {
 
 /** @param {Members} line */
 function isAsset(line) {
-  const { scale } = line;
-  return hasExactly(line, ["asset", "scale"]) && matches(ASSET, line.asset) && isInteger(scale) && scale >= 0 && scale <= 9;
+  if (!hasExactly(line, ["asset", "scale"]) || !isInteger(line.scale)) return false;
+  return matches(ASSET, line.asset) && line.scale >= 0 && line.scale <= 9;
 }
 
-/** An account with its limits, where it has any; the smaller one first. @param {Members} line @param {string[]} besides */
+/**
+ * An account with its limits, where it has any; the smaller one first.
+ * @param {Members} line
+ * @param {string[]} besides
+ */
 function isAccount(line, besides) {
   const allowed = ["account", "asset", "minimum", "maximum", ...besides];
   if (!hasAll(line, ["account", "asset"]) || Object.keys(line).some((name) => !allowed.includes(name))) return false;

@@ -171,8 +171,12 @@ function opaque(value) {
   return concat(Uint8Array.of(bytes.length), bytes);
 }
 
-/** @param {Uint8Array} publicKey @param {Uint8Array} message @param {Uint8Array} signature @returns {Promise<boolean>} */
-async function verifyEd25519(publicKey, message, signature) {
+/** Whether a signature holds; throws `Unavailable` where the browser has no Ed25519. @returns {Promise<boolean>} */
+async function verifyEd25519(
+  /** @type {Uint8Array} */ publicKey,
+  /** @type {Uint8Array} */ message,
+  /** @type {Uint8Array} */ signature,
+) {
   let key;
   try {
     key = await crypto.subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"]);

@@ -1,4 +1,4 @@
-// The page /verify: takes files that never leave the browser, checks them, and says what came of it in the page's words.
+// The page /verify: takes files that never leave the browser, checks them, and says what came of it.
 import { hex, sha256 } from "./bytes.js";
 import { verifyReceipt } from "./receipt.js";
 import { show, showNotice } from "./show.js";

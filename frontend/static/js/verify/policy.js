@@ -17,7 +17,11 @@ const TOLERANT = new TextDecoder("utf-8", { ignoreBOM: true });
  *   certificateSha256: string | null }} Policy `certificateSha256` in hex: who seals receipts that are PDF files
  */
 
-/** The policy; refuses `policy-malformed`, `verifier-key-malformed`. @param {Uint8Array} bytes @returns {Promise<Policy>} */
+/**
+ * The policy in a file; refuses `policy-malformed`, `verifier-key-malformed`.
+ * @param {Uint8Array} bytes
+ * @returns {Promise<Policy>}
+ */
 export async function parsePolicy(bytes) {
   const draft = new Draft();
   for (const line of linesOf(bytes)) {

@@ -74,7 +74,8 @@ export function parseOpening(bytes) {
     const whole = members(parseCanonical(bytes), ["entry", "header", "line", "path"]);
     const header = members(whole.header, ["line", "nonce"]);
     const line = members(whole.line, ["index", "line", "nonce"]);
-    if (!Number.isSafeInteger(line.index) || !Array.isArray(whole.path)) throw openingMalformed("a number or a list is missing");
+    if (!Number.isSafeInteger(line.index)) throw openingMalformed("a number is missing");
+    if (!Array.isArray(whole.path)) throw openingMalformed("a list is missing");
     return {
       entry: members(whole.entry),
       header: { index: 0, nonce: sized(header.nonce, HASH_SIZE), line: members(header.line) },
@@ -220,7 +221,11 @@ function asciiLines(bytes) {
   return text(bytes).split("\n");
 }
 
-/** The members of an object, which are exactly `names` where these are given. @param {unknown} value @param {string[]} [names] */
+/**
+ * The members of an object, which are exactly `names`, in order, where these are given.
+ * @param {unknown} value
+ * @param {string[]} [names]
+ */
 function members(value, names) {
   if (!isObject(value)) throw openingMalformed("an object is missing");
   const keys = Object.keys(value).sort();

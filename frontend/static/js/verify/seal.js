@@ -56,10 +56,11 @@ export function attachments(pdf) {
 function stream(/** @type {Uint8Array} */ pdf, /** @type {string} */ written, /** @type {string} */ number) {
   const found = [...written.matchAll(new RegExp(`\\n${number} 0 obj\\s*<<([^]*?)>>\\s*stream\\r?\\n`, "g"))];
   const length = /\/Length (\d+)(?! \d+ R)/.exec(found[0]?.[1] ?? "");
-  if (found.length !== 1 || !length || found[0][1].includes("/Filter")) throw new Refusal("receipt-attachments-missing");
+  const missing = new Refusal("receipt-attachments-missing");
+  if (found.length !== 1 || !length || found[0][1].includes("/Filter")) throw missing;
   const start = found[0].index + found[0][0].length;
   const end = start + Number(length[1]);
-  if (!/^\s*endstream/.test(written.slice(end, end + 12))) throw new Refusal("receipt-attachments-missing");
+  if (!/^\s*endstream/.test(written.slice(end, end + 12))) throw missing;
   return pdf.slice(start, end);
 }
 
@@ -82,7 +83,8 @@ async function signedDigest(/** @type {Uint8Array} */ encoded, /** @type {string
     "spki", tbs(certificate)[6].whole, { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"],
   );
   const algorithm = { name: "ECDSA", hash: "SHA-256" };
-  if (!(await crypto.subtle.verify(algorithm, key, rawSignature(value), der(SET, attributes)))) throw signatureChanged();
+  const isRight = await crypto.subtle.verify(algorithm, key, rawSignature(value), der(SET, attributes));
+  if (!isRight) throw signatureChanged();
   return digest;
 }
 
@@ -154,7 +156,12 @@ function characters(bytes) {
   return written;
 }
 
-/** What `read` reads; an encoding that can't be read is a changed one. @template T @param {() => T} read @returns {T} */
+/**
+ * What `read` reads; an encoding that can't be read is a changed one.
+ * @template T
+ * @param {() => T} read
+ * @returns {T}
+ */
 function orRefuse(read) {
   try {
     return read();

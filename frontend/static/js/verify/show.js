@@ -114,8 +114,8 @@ function words(key, facts = {}) {
 /** The page's words for `key` with `facts` in their places, or `otherwise`. */
 function word(/** @type {string} */ key, /** @type {string} */ otherwise, /** @type {Facts} */ facts = {}) {
   const holder = document.getElementById("verify-words");
-  const found = holder instanceof HTMLTemplateElement && holder.content.querySelector(`[data-key="${CSS.escape(key)}"]`);
-  const text = found ? found.textContent ?? "" : otherwise;
+  const all = holder instanceof HTMLTemplateElement ? holder.content : document;
+  const text = all.querySelector(`[data-key="${CSS.escape(key)}"]`)?.textContent ?? otherwise;
   return text.replace(/\{(\w+)\}/g, (place, name) => (name in facts ? String(facts[name]) : place));
 }
 
