@@ -12,6 +12,7 @@ const policy = element("policy-file", HTMLInputElement);
 const pin = element("policy-hash", HTMLInputElement);
 let runs = 0;
 
+element("verify-no-script", HTMLElement).hidden = true;
 form.hidden = false;
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("change", () => void run());

@@ -8,7 +8,10 @@
 
 const KINDS = { verified: "good", incomplete: "warn", forged: "bad" };
 const MARKS = { passed: "\u2713", failed: "\u2717", open: "\u2013" };
-const LOCALE = `${document.documentElement.lang}-BE`;
+const LANGUAGE = document.documentElement.lang;
+// Browsers don't know how Belgium writes English; its numbers look like German ones, and its dates like British ones.
+const NUMBERS = LANGUAGE === "en" ? "de" : `${LANGUAGE}-BE`;
+const DATES = LANGUAGE === "en" ? "en-GB" : `${LANGUAGE}-BE`;
 const TIME_ZONE = "Europe/Brussels";
 
 /** Show the verdict, what the receipt says, each check, and what is left. */
@@ -132,24 +135,24 @@ function amount(/** @type {string} */ minor, /** @type {string} */ asset) {
   if (asset !== "EUR") return words("units", { n: number(Number(minor)), asset });
   const padded = minor.padStart(3, "0");
   const euro = `${padded.slice(0, -2)}.${padded.slice(-2)}`;
-  const format = new Intl.NumberFormat(LOCALE, { style: "currency", currency: "EUR" });
+  const format = new Intl.NumberFormat(NUMBERS, { style: "currency", currency: "EUR" });
   return format.format(/** @type {Intl.StringNumericLiteral} */ (euro));
 }
 
 /** @param {number} value */
 function number(value) {
-  return new Intl.NumberFormat(LOCALE).format(value);
+  return new Intl.NumberFormat(NUMBERS).format(value);
 }
 
 /** A calendar day, whatever the zone of this computer. @param {string} iso */
 function day(iso) {
-  return new Intl.DateTimeFormat(LOCALE, { dateStyle: "long", timeZone: "UTC" }).format(new Date(`${iso}T00:00:00Z`));
+  return new Intl.DateTimeFormat(DATES, { dateStyle: "long", timeZone: "UTC" }).format(new Date(`${iso}T00:00:00Z`));
 }
 
 /** @param {string} iso */
 function instant(iso) {
   const format = { dateStyle: "long", timeStyle: "medium", timeZone: TIME_ZONE };
-  return new Intl.DateTimeFormat(LOCALE, /** @type {Intl.DateTimeFormatOptions} */ (format)).format(new Date(iso));
+  return new Intl.DateTimeFormat(DATES, /** @type {Intl.DateTimeFormatOptions} */ (format)).format(new Date(iso));
 }
 
 /** @param {string} tag @param {string} className @param {string} [text] */
