@@ -23,9 +23,13 @@ export function show(
   verdict.dataset.verdict = report.verdict;
   verdict.append(make("h2", "h3", words(`verdict-${report.verdict}`)));
   verdict.append(make("p", "", words(`verdict-${report.verdict}-meaning`)));
-  const left = remarks("missing", report.missing.map(({ key, facts }) => why(key, facts)));
-  const not = remarks("not-checked", report.notChecked.map(({ key, facts }) => words(`not-${key}`, facts)));
-  target.replaceChildren(verdict, ...left, ...(said ? statement(said) : []), checks(report), ...not);
+  const told = make("div", "stack stack--loose");
+  told.append(...remarks("missing", report.missing.map(({ key, facts }) => why(key, facts))));
+  if (said) told.append(statement(said));
+  told.append(...remarks("not-checked", report.notChecked.map(({ key, facts }) => words(`not-${key}`, facts))));
+  const both = make("div", "split split--even");
+  both.append(told, checks(report));
+  target.replaceChildren(verdict, both);
   announce(words(`verdict-${report.verdict}`));
 }
 
@@ -64,7 +68,7 @@ function statement({ opening, origin, size }) {
   }
   const whole = make("div", "stack stack--tight");
   whole.append(heading("says"), facts);
-  return [whole];
+  return whole;
 }
 
 /** Each check with its mark; the mark is said in words too. @param {Report} report */
@@ -80,13 +84,24 @@ function checks(report) {
     const said = make("div", "checks__said");
     const title = make("p", "checks__name", words(`step-${name}`));
     title.append(make("span", "visually-hidden", ` ${words(`mark-${state}`)}`));
-    said.append(title, make("p", "small soft", code ? why(code, facts) : words(`detail-${name}`, facts)));
+    said.append(title, make("p", "small soft", detail(name, state, facts, code)));
     item.append(mark, said);
     list.append(item);
   }
   const whole = make("div", "stack stack--tight");
   whole.append(heading("steps"), list);
   return whole;
+}
+
+/** The sentence under a check: what was found, what is wrong, or that it stands among what is left open. */
+function detail(
+  /** @type {string} */ name,
+  /** @type {string} */ state,
+  /** @type {Facts} */ facts,
+  /** @type {string | undefined} */ code,
+) {
+  if (state === "open") return words("left-open");
+  return code ? why(code, facts) : words(`detail-${name}`, facts);
 }
 
 /** @param {string} key @param {string[]} sentences */
