@@ -1,6 +1,8 @@
-"""The words that the script of the page `/verify` speaks with, so that it holds none of its own."""
+"""What the script of the page `/verify` is given: all its words, so that it holds none of its own, and policies."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from api.receipts import purpose_words, purposes
 from api.refusals import catalogue as refusals
@@ -34,6 +36,12 @@ REFUSED = (
 )
 """What a check can fail with; two more have words in `verifier.toml`, since the script knows fewer facts of them."""
 _AREA = "verifier."
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def published_policies(log_folder: Path) -> list[str]:
+    """The hashes under which the log publishes its policies, for receipts that were signed under an older one."""
+    return sorted(path.name for path in (log_folder / "policies").glob("*") if _SHA256.fullmatch(path.name))
 
 
 def script_words(language: str) -> Mapping[str, str]:

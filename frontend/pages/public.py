@@ -5,7 +5,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.deps import STAFF, BookDep, Language, MaybeSession
+from api.deps import STAFF, BookDep, Language, MaybeSession, WiringDep
 from api.identity.model import Session
 from contracts.offers.model import OfferState
 from contracts.offers.queries import EXAMPLE_CENTS, OfferCard, OfferPage, offer_page, open_offers
@@ -16,7 +16,7 @@ from frontend.charts import Label, stacked
 from frontend.figures import schedule_bars
 from frontend.i18n import Tongue, tongue
 from frontend.rendering import render
-from frontend.verifier import script_words
+from frontend.verifier import published_policies, script_words
 from frontend.words import LABEL_KINDS
 from ledger.errors import Refusal
 
@@ -76,9 +76,10 @@ def rules(request: Request, book: BookDep) -> Response:
 
 
 @router.get("/verify")
-def verify(request: Request, language: Language) -> Response:
+def verify(request: Request, wiring: WiringDep, language: Language) -> Response:
     """Where a receipt is checked: in the browser, by command, or by hand. No file is sent here."""
-    return render(request, "verify.html", words=script_words(language))
+    policies = published_policies(wiring.settings.log_folder)
+    return render(request, "verify.html", words=script_words(language), policies=policies)
 
 
 def _may_see_draft(card: OfferCard, session: Session | None) -> bool:

@@ -10,6 +10,9 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, Page, Request, expect
 
 from frontend.i18n import tongue
+from ledger.log.encoding import b64
+from ledger.log.note import parse_note
+from ledger.log.receipt import parse_proof
 from tests.e2e.conftest import Enter
 from tests.e2e.kit import Demo
 from tests.e2e.verifying import (
@@ -204,6 +207,56 @@ def test_a_policy_that_says_more_or_less_than_its_form_is_refused(
     vkeys = {"w0": written.split("witness w0 ")[1].split()[0], "log": written.split("log ")[1].split()[0]}
     policy = quorums.policy(*(line.format(**vkeys) for line in lines))
     assert judged_in_page(page, [quorums.receipt(policy)]) == [("forged", [["policy", "failed", "policy-malformed"]])]
+
+
+def test_a_receipt_signed_under_an_older_policy_is_held_against_that_one(page: Page, quorums: Cosigned) -> None:
+    newest, older = sample().policy or b"", quorums.policy("quorum none")
+    old = quorums.receipt(older)
+    pin = hashlib.sha256(newest).hexdigest()
+    told = [
+        replace(old, policy=newest, others=(older,)),
+        replace(old, policy=newest, others=(older,), pin=pin),
+        replace(old, policy=newest),
+        replace(sample(), others=(older,)),
+        replace(quorums.receipt(quorums.policy("quorum w0")), others=(older,)),
+    ]
+    judged = judged_in_page(page, told)
+    assert [verdict for verdict, _ in judged] == ["verified", "forged", "forged", "verified", "verified"]
+    assert judged[1][1][-1] == judged[2][1][-1] == ["signatures", "failed", "signature-missing"]
+
+
+def test_an_origin_that_was_given_up_counts_no_further_than_its_end(page: Page, quorums: Cosigned) -> None:
+    older = quorums.policy("quorum none")
+    origin, size, root = parse_note(parse_proof(quorums.receipt(older).proof).checkpoint).text.split()
+    ends = {
+        f"{origin} {size} {root}": "verified",
+        f"{origin} {int(size) + 1} {root}": "verified",
+        f"other.example/log 1 {root}": "verified",
+        f"{origin} {int(size) - 1} {root}": "forged",
+        f"{origin} {size} {b64(bytes(32))}": "forged",
+    }
+    receipts = [
+        replace(quorums.receipt(older), others=(f"# ended {end}\n".encode() + older,), pin=pin)
+        for end in ends
+        for pin in ("", hashlib.sha256(older).hexdigest())
+    ]
+    judged = judged_in_page(page, receipts)
+    assert [verdict for verdict, _ in judged] == [verdict for verdict in ends.values() for _ in range(2)]
+    assert judged[-1][1][-1] == ["signatures", "failed", "origin-ended"]
+
+
+def test_the_policies_that_the_site_publishes_are_all_asked_for(page: Page, demo: Demo, own: bytes) -> None:
+    right = sample()
+    hashes = [hashlib.sha256(each).hexdigest() for each in (right.policy or b"", own)]
+    page.locator("#verify-form").evaluate("(form, names) => { form.dataset.policies = names }", " ".join(hashes))
+    page.route(f"{demo.origin}/log/policies/{hashes[0]}", lambda route: route.fulfill(body=right.policy))
+    choose(page, right)
+    expect(page.locator("[data-verdict]")).to_have_attribute("data-verdict", "incomplete")
+    assert hashes[0] in page.locator("#verify-result").inner_text()
+    page.locator("summary").click()
+    page.fill("#policy-hash", hashes[0])
+    page.keyboard.press("Tab")
+    expect(page.locator("[data-verdict]")).to_have_attribute("data-verdict", "verified")
 
 
 def test_post_quantum_signatures_of_another_implementation_hold_and_changed_ones_do_not(page: Page) -> None:

@@ -44,9 +44,11 @@ _JUDGE = """async (receipts) => {
   const { verifyReceipt } = await import("/static/js/verify/receipt.js");
   const bytes = (spelled) => Uint8Array.from(atob(spelled), (character) => character.charCodeAt(0));
   const judged = [];
-  for (const { pdf, proof, opening, policy, pin } of receipts) {
+  for (const { pdf, proof, opening, policy, others, pin } of receipts) {
     const files = pdf ? { pdf: bytes(pdf) } : { proof: bytes(proof), opening: bytes(opening) };
-    const trust = policy === null ? null : { bytes: bytes(policy), isOfSite: false, pin };
+    const trust = policy === null ? null : {
+      bytes: bytes(policy), others: others.map(bytes), isOfSite: false, pin,
+    };
     const { report } = await verifyReceipt(files, trust);
     const checks = report.checks.filter(({ name }) => name !== "policy" || report.checks.length === 1);
     judged.push([report.verdict, checks.map(({ name, state, code }) => [name, state, code ?? ""])]);
@@ -57,21 +59,23 @@ _JUDGE = """async (receipts) => {
 
 @dataclass(frozen=True)
 class Receipt:
-    """A receipt's files with the policy to hold it against."""
+    """A receipt's files with the policy to hold it against, and other policies of the same log."""
 
     proof: bytes = b""
     opening: bytes = b""
     policy: bytes | None = None
     pdf: bytes = b""
     pin: str = ""
+    others: tuple[bytes, ...] = ()
 
-    def spelled(self) -> dict[str, str | None]:
+    def spelled(self) -> dict[str, object]:
         """As it is handed to the page."""
         files = {"pdf": self.pdf, "proof": self.proof, "opening": self.opening}
         policy = None if self.policy is None else base64.b64encode(self.policy).decode()
         return {name: base64.b64encode(each).decode() for name, each in files.items()} | {
             "policy": policy,
             "pin": self.pin,
+            "others": [base64.b64encode(each).decode() for each in self.others],
         }
 
 

@@ -29,7 +29,7 @@ def test_whatever_the_script_can_say_has_words(language: str) -> None:
     words = script_words(language)
     wanted = {f"step-{name}" for name in names(r'report\.check\("([a-z-]+)"')}
     wanted |= {f"detail-{name}" for name in names(r'report\.check\("([a-z-]+)"')}
-    wanted |= {f"why-{key}" for key in names(r'leaveOpen\("([a-z0-9-]+)"')}
+    wanted |= {f"why-{key}" for key in names(r'leaveOpen\("[a-z]+", "([a-z0-9-]+)"')}
     wanted |= {f"why-{key}" for key in names(r'missing\.push\(\{ key: "([a-z-]+)"')}
     wanted |= {f"not-{key}" for key in names(r'notChecked\.push\(\{ key: "([a-z-]+)"')}
     wanted |= {f"notice-{key}" for key in names(r'showNotice\(result, "([a-z-]+)"')}

@@ -65,22 +65,27 @@ async function sorted(chosen) {
 }
 
 /**
- * The policy that was chosen, else the one that this site publishes: under the pinned hash where it is an earlier one.
+ * The policy that was chosen; else those that this site publishes, the newest first, since older receipts were signed
+ * under older ones. Where a hash is pinned, the policy that has it comes first.
  * @param {string} pinned
  * @returns {Promise<Trust | null>}
  */
 async function trusted(pinned) {
   const own = policy.files?.[0];
-  if (own) return { bytes: await bytesOf(own), isOfSite: false, pin: pinned };
-  const newest = await fetched("/log/policy");
-  const isOther = pinned && newest && hex(await sha256(newest)) !== pinned;
-  const bytes = (isOther && (await fetched(`/log/policies/${pinned}`))) || newest;
-  return bytes && { bytes, isOfSite: true, pin: pinned };
+  if (own) return { bytes: await bytesOf(own), others: [], isOfSite: false, pin: pinned };
+  const names = (form.dataset.policies ?? "").split(" ").filter(Boolean);
+  const published = await Promise.all(["policy", ...names.map((name) => `policies/${name}`)].map(fetched));
+  const found = published.filter((bytes) => bytes !== null);
+  if (!found.length) return null;
+  const hashes = await Promise.all(found.map(async (bytes) => hex(await sha256(bytes))));
+  const first = Math.max(hashes.indexOf(pinned), 0);
+  const others = found.filter((_, i) => i !== first && hashes.indexOf(hashes[i]) === i && hashes[i] !== hashes[first]);
+  return { bytes: found[first], others, isOfSite: true, pin: pinned };
 }
 
-/** A file of the public log, or null where there is none. @param {string} path */
-async function fetched(path) {
-  const answer = await fetch(path, { credentials: "omit" });
+/** A file of the public log, or null where there is none. @param {string} name */
+async function fetched(name) {
+  const answer = await fetch(`/log/${name}`, { credentials: "omit" });
   return answer.ok ? new Uint8Array(await answer.arrayBuffer()) : null;
 }
 

@@ -1,10 +1,11 @@
 // Whom a verifier trusts (C2SP tlog-policy): the keys of the log, and the witnesses who must have cosigned.
 import { Refusal, same, sha256, text } from "./bytes.js";
-import { COSIGNATURE, ED25519, makeKey, ML_DSA_44, parseKey } from "./note.js";
+import { COSIGNATURE, ED25519, makeKey, ML_DSA_44, parseCheckpoint, parseKey } from "./note.js";
 
 const NONE = "none";
 const MAX_WITNESSES = 30;
 const CONTROL = /[\0-\x08\x0b-\x1f\x7f]/;
+const ENDED = /# ended (\S+) (\S+) (\S+)/g;
 const UNPRINTABLE = /[\p{C}\p{Z}]/u;
 const CERTIFICATE = /# receipt-certificate sha256:([0-9a-f]{64})/g;
 const TOLERANT = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -14,7 +15,8 @@ const TOLERANT = new TextDecoder("utf-8", { ignoreBOM: true });
  * @typedef {{ name: string, key: Key }} Witness
  * @typedef {{ name: string, threshold: number, members: string[] }} Group
  * @typedef {{ keys: Key[], witnesses: Witness[], groups: Group[], quorum: string | null, sha256: Uint8Array,
- *   certificateSha256: string | null }} Policy `certificateSha256` in hex: who seals receipts that are PDF files
+ *   certificateSha256: string | null, ended: import("./note.js").Checkpoint[] }} Policy `certificateSha256` in hex: who
+ *   seals receipts that are PDF files; `ended`: the last heads of origins that were given up
  */
 
 /**
@@ -25,7 +27,7 @@ const TOLERANT = new TextDecoder("utf-8", { ignoreBOM: true });
 export async function parsePolicy(bytes) {
   const draft = new Draft();
   for (const line of linesOf(bytes)) {
-    if (line.comment) draft.certificates.push(...Array.from(line.text.matchAll(CERTIFICATE), (found) => found[1]));
+    if (line.comment) draft.takeComment(line.text);
     else await draft.take(line.text, line.text.split(/[ \t]+/));
   }
   return draft.finish(await sha256(bytes));
@@ -41,6 +43,19 @@ export function isQuorum(policy, names) {
   return standing.has(policy.quorum);
 }
 
+/**
+ * Refuses `origin-ended` for a checkpoint of an origin that was given up at a smaller size, or at another root.
+ * @param {import("./note.js").Checkpoint} checkpoint
+ * @param {Policy[]} policies
+ */
+export function refuseEnded({ origin, size, root }, policies) {
+  const ended = policies.flatMap((policy) => policy.ended).filter((head) => head.origin === origin);
+  for (const head of ended) {
+    if (size < head.size || (size === head.size && same(root, head.root))) continue;
+    throw new Refusal("origin-ended", { origin, size, last: head.size });
+  }
+}
+
 /** What a policy's lines have said so far. */
 class Draft {
   /** @type {Key[]} */ keys = [];
@@ -48,6 +63,7 @@ class Draft {
   /** @type {Group[]} */ groups = [];
   /** @type {string[]} */ quorums = [];
   /** @type {string[]} */ certificates = [];
+  /** @type {import("./note.js").Checkpoint[]} */ ended = [];
   /** @type {Set<string>} */ names = new Set([NONE]);
   /** @type {Set<string>} */ grouped = new Set();
 
@@ -59,6 +75,12 @@ class Draft {
     else if (kind === "group" && rest.length >= 3) this.addGroup(rest[0], rest[1], rest.slice(2));
     else if (kind === "quorum" && rest.length === 1 && this.names.has(rest[0])) this.quorums.push(rest[0]);
     else throw malformed(line);
+  }
+
+  /** @param {string} line */
+  takeComment(line) {
+    for (const [, hash] of line.matchAll(CERTIFICATE)) this.certificates.push(hash);
+    for (const [, ...head] of line.matchAll(ENDED)) this.ended.push(parseCheckpoint(`${head.join("\n")}\n`));
   }
 
   /** @param {string[]} words */
@@ -97,7 +119,7 @@ class Draft {
 
   /** @param {Uint8Array} hash @returns {Policy} */
   finish(hash) {
-    const { keys, witnesses, groups, quorums, certificates } = this;
+    const { keys, witnesses, groups, quorums, certificates, ended } = this;
     const twice = keys.some((key, i) => keys.slice(0, i).some((other) => isSame(key, other)));
     if (!keys.length || twice || keys.some((key) => key.name !== keys[0].name)) {
       throw malformed("log keys of one origin, each once");
@@ -112,7 +134,7 @@ class Draft {
       throw malformed("a key of the log is no witness");
     }
     const quorum = quorums[0] === NONE ? null : quorums[0];
-    return { keys, witnesses, groups, quorum, sha256: hash, certificateSha256: certificates[0] ?? null };
+    return { keys, witnesses, groups, quorum, sha256: hash, certificateSha256: certificates[0] ?? null, ended };
   }
 }
 

@@ -7,7 +7,7 @@ import { leafHash, rootFromInclusion, rootFromLines } from "./merkle.js";
 import {
   checkOrder, checkSignatures, isChecked, linesOf, parseCheckpoint, parseNote, shortKey, timeOf,
 } from "./note.js";
-import { isQuorum, parsePolicy } from "./policy.js";
+import { isQuorum, parsePolicy, refuseEnded } from "./policy.js";
 import { Report } from "./report.js";
 import { attachments, checkSeal } from "./seal.js";
 
@@ -17,8 +17,8 @@ const HASH_SIZE = 32;
 /**
  * @typedef {import("./entry.js").Members} Members
  * @typedef {import("./policy.js").Policy} Policy
- * @typedef {{ bytes: Uint8Array, isOfSite: boolean, pin: string }} Trust a policy, where it came from, and the hash in
- *   hex that it must have, or nothing
+ * @typedef {{ bytes: Uint8Array, others: Uint8Array[], isOfSite: boolean, pin: string }} Trust a policy, others of the
+ *   same log, where they came from, and the hash in hex that the first must have, or nothing
  * @typedef {{ index: number, path: Uint8Array[], checkpoint: Uint8Array }} Proof
  * @typedef {{ index: number, nonce: Uint8Array, line: Members }} OpenedLine
  * @typedef {{ entry: Members, header: OpenedLine, line: OpenedLine, path: Uint8Array[] }} Opening
@@ -35,14 +35,18 @@ export async function verifyReceipt(files, trust) {
   const report = new Report();
   /** @type {Said | null} */ let said = null;
   await report.run(async () => {
-    const policy = trust && (await checkPolicy(report, trust));
-    const attached = "pdf" in files ? await checkPdf(report, files.pdf, policy) : files;
+    const policies = trust ? await checkPolicy(report, trust) : [];
+    const attached = "pdf" in files ? await checkPdf(report, files.pdf, policies[0]) : files;
     const [proofBytes, openingBytes] = [attached.proof, attached.opening];
     const proof = await report.check("proof", () => parseProof(proofBytes), () => ({ n: proofBytes.length }));
     const opening = await report.check("opening-form", () => parseOpening(openingBytes), () => ({
       n: openingBytes.length,
     }));
-    const checkpoint = await checkHead(report, proof.checkpoint, policy);
+    const policy = await policyOf(proof.checkpoint, trust?.pin ? policies.slice(0, 1) : policies);
+    const checkpoint = await checkHead(report, proof.checkpoint, policy, policies);
+    if (trust?.isOfSite && policy && !trust.pin) {
+      report.leaveOpen("policy", "policy-of-site", { policy: hex(policy.sha256) });
+    }
     await checkInclusion(report, proof, opening.entry, checkpoint);
     await checkOpening(report, opening);
     said = { opening, origin: checkpoint.origin, size: checkpoint.size };
@@ -88,26 +92,48 @@ export function parseOpening(bytes) {
   }
 }
 
-/** @param {Report} report @param {Trust} trust @returns {Promise<Policy>} */
+/** The policies, the one to trust first. @param {Report} report @param {Trust} trust @returns {Promise<Policy[]>} */
 async function checkPolicy(report, trust) {
-  const policy = await report.check("policy", async () => {
+  return report.check("policy", async () => {
     const hash = hex(await sha256(trust.bytes));
     if (trust.pin && trust.pin !== hash) throw new Refusal("policy-not-pinned", { pinned: trust.pin, policy: hash });
-    return parsePolicy(trust.bytes);
-  }, ({ sha256: hash }) => ({ policy: hex(hash) }));
-  if (trust.isOfSite && !trust.pin) report.leaveOpen("policy-of-site", { policy: hex(policy.sha256) });
-  return policy;
+    return Promise.all([trust.bytes, ...trust.others].map(parsePolicy));
+  }, ([policy]) => ({ policy: hex(policy.sha256) }));
+}
+
+/**
+ * Of several policies the first under which a note stands, else the first whose keys have lines in it, else the first.
+ * @param {Uint8Array} note
+ * @param {Policy[]} policies
+ * @returns {Promise<Policy | undefined>}
+ */
+async function policyOf(note, policies) {
+  for (const policy of policies.length > 1 ? policies : []) {
+    const trial = new Report();
+    await trial.run(async () => void (await checkHead(trial, note, policy, policies)));
+    if (trial.verdict === "verified") return policy;
+  }
+  return policies.find((policy) => policy.keys.every((key) => isSignedBy(note, key))) ?? policies[0];
+}
+
+/** Whether a note has a line of this key. @param {Uint8Array} bytes @param {import("./note.js").Key} key */
+function isSignedBy(bytes, key) {
+  try {
+    return linesOf(parseNote(bytes), key).length > 0;
+  } catch {
+    return false; // a note that can't be read is refused when it is checked
+  }
 }
 
 /** The seal over all bytes of the PDF first, then the two files in it. Without a certificate the seal is left open. */
 async function checkPdf(
   /** @type {Report} */ report,
   /** @type {Uint8Array} */ pdf,
-  /** @type {Policy | null} */ policy,
+  /** @type {Policy | undefined} */ policy,
 ) {
   const certificate = policy?.certificateSha256 ?? null;
   await report.check("seal", () => certificate && checkSeal(pdf, certificate), () => ({ n: pdf.length }));
-  if (!certificate) report.leaveOpen("no-certificate");
+  if (!certificate) report.leaveOpen("seal", "no-certificate");
   report.notChecked.push({ key: "page", facts: {} });
   return report.check("attachments", () => attachments(pdf));
 }
@@ -116,16 +142,21 @@ async function checkPdf(
 async function checkHead(
   /** @type {Report} */ report,
   /** @type {Uint8Array} */ bytes,
-  /** @type {Policy | null} */ policy,
+  /** @type {Policy | undefined} */ policy,
+  /** @type {Policy[]} */ policies,
 ) {
   if (!policy) return report.check("checkpoint", () => parseCheckpoint(parseNote(bytes).text));
   const keys = policy.keys.map(shortKey).join(", ");
   const head = await report.check("signatures", async () => {
     const note = parseNote(bytes);
     const checkpoint = parseCheckpoint(note.text);
-    return { note, checkpoint, unchecked: await checkSignatures(checkpoint, note, policy.keys) };
+    const unchecked = await checkSignatures(checkpoint, note, policy.keys);
+    refuseEnded(checkpoint, policies);
+    return { note, checkpoint, unchecked };
   }, () => ({ keys }));
-  if (head.unchecked.length) report.leaveOpen("no-ed25519", { keys: head.unchecked.map(shortKey).join(", ") });
+  if (head.unchecked.length) {
+    report.leaveOpen("signatures", "no-ed25519", { keys: head.unchecked.map(shortKey).join(", ") });
+  }
   await checkWitnesses(report, head, policy);
   const known = [...policy.keys, ...policy.witnesses.map((witness) => witness.key)];
   for (const line of head.note.signatures) {
@@ -156,9 +187,9 @@ async function checkWitnesses(report, { note, checkpoint }, policy) {
   const names = cosigned.map((witness) => witness.name);
   if (!isQuorum(policy, names)) {
     const facts = { origin: checkpoint.origin, quorum: policy.quorum, have: names.join(", ") || "none" };
-    report.leaveOpen("quorum-not-reached", facts);
+    report.leaveOpen("witnesses", "quorum-not-reached", facts);
   } else if (!isQuorum(policy, names.filter((name) => !unchecked.includes(name)))) {
-    report.leaveOpen("no-ed25519", { keys: unchecked.join(", ") });
+    report.leaveOpen("witnesses", "no-ed25519", { keys: unchecked.join(", ") });
   }
 }
 
@@ -207,7 +238,7 @@ async function checkOpening(/** @type {Report} */ report, /** @type {Opening} */
     checkHeader(entry, header.line);
     checkLine(entry, line.index, line.line);
   });
-  if (isFormLeftOut(entry.t)) report.leaveOpen("lines-of-type", { type: String(entry.t) });
+  if (isFormLeftOut(entry.t)) report.leaveOpen("lines", "lines-of-type", { type: String(entry.t) });
 }
 
 /** SHA-256(nonce ‖ canonical line). @param {OpenedLine} opened */

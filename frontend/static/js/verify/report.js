@@ -56,10 +56,10 @@ export class Report {
     return result;
   }
 
-  /** Say of the check made last that it was not possible here. @param {string} key @param {Facts} [facts] */
-  leaveOpen(key, facts = {}) {
-    const last = this.checks[this.checks.length - 1];
-    Object.assign(last, { state: "open", code: key, facts });
+  /** Say of a check that was made that it settles less than it has to. */
+  leaveOpen(/** @type {string} */ name, /** @type {string} */ key, /** @type {Facts} */ facts = {}) {
+    const made = this.checks.filter((check) => check.name === name);
+    for (const check of made) Object.assign(check, { state: "open", code: key, facts });
     this.missing.push({ key, facts });
   }
 }
