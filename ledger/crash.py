@@ -16,6 +16,11 @@ CRASH_POINTS = (
     "signer.after-state",
     "signer.after-sign",
     "signer.after-publish",
+    "witnesses.before-publish",
+    "witnesses.after-publish",
+    "witness.after-store",
+    "policies.after-texts",
+    "policies.after-opening",
     "call.before-send",
     "call.after-send",
     "inbox.after-fetch",
@@ -23,6 +28,9 @@ CRASH_POINTS = (
     "relay.after-effect",
     "bridge.after-hold",
     "bridge.after-entry",
+    "rewrap.after-file",
+    "rewrap.before-commit",
+    "rewrap.after-commit",
 )
 
 _armed = os.environ.get("BXL_CRASH_AT", "")

@@ -23,6 +23,11 @@ UNAVAILABLE = frozenset({
     "log-keys-missing",
     "log-not-published",
     "schema-version-differs",
+    "token-key-missing",
+    "token-needs-extra",
+    "token-unavailable",
+    "quorum-not-reached",
+    "witness-key-missing",
     "wrapping-key-missing",
 })  # fmt: skip
 """Refusals that say that what a command needs is not there, which is not a no to what was asked."""
@@ -36,8 +41,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
     "bench": ("api.cli.bench", "bench", "measure posting on a database of your own"),
     "drill": ("api.cli.drill", "drill", "alter a copy of the book in every way, and see whether the audit finds it"),
+    "erase": ("api.cli.erase", "erase_command", "destroy a party's key under four eyes, once the law keeps nothing"),
     "export": ("api.cli.books", "export_command", "write the book for other programs to read and check"),
     "import": ("api.cli.books", "import_command", "post journal entries from a file of JSON lines"),
+    "keys": ("api.cli.keys", "keys", "replace the key under which the keys of persons are wrapped"),
     "log": ("api.cli.log", "log", "publish the transparency log, or say how far it is"),
     "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),
     "period": ("api.cli.periods", "period", "close a period under four eyes, and list those that are closed"),
@@ -53,6 +60,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),
     "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),
     "verify": ("api.cli.verify", "verify", "check a receipt, a balance or a copy of the log, offline"),
+    "witness": ("api.cli.witness", "witness", "be a witness: cosign the checkpoints of a log that only grows"),
     "worker": ("api.cli.worker", "worker", "do what happens after a request: payments, dated jobs, mail, the log"),
     "year": ("api.cli.reports", "year", "close a financial year under four eyes, and open the next"),
 }

@@ -33,6 +33,7 @@ from contracts.agreements import write_due_agreements
 from contracts.dispatch import HANDLERS, resolve_credit
 from contracts.dispatch import Handler as ProductHandler
 from contracts.events import MAIL_TEMPLATES
+from ledger.announcing import publish_policies
 from ledger.book import UnitOfWork
 from ledger.bridges import open_peers
 from ledger.bridges import sweep as sweep_bridge
@@ -46,6 +47,8 @@ from ledger.payments.sweep import sweep
 
 SWEEP_SECONDS = 600.0
 LOG_SECONDS = 1.0
+INTEGRATE_SECONDS = 0.25
+"""Each run leaves unfinished tiles that stay: an entry waits a moment for others, and no longer than is felt."""
 NIGHTLY_SECONDS = 60.0
 HOLD_SECONDS = 1.0
 MOST_SWEEPS = 5
@@ -60,7 +63,7 @@ def steps(wiring: Wiring) -> list[Step]:
         *money_steps(wiring),
         Step("agreements", lambda: write_due_agreements(book, document_desk(wiring)), every=LOG_SECONDS),
         Step("mails", lambda: send_due_mails(book, wiring.mail)),
-        Step("integrate", _Integrator(wiring), every=LOG_SECONDS),
+        Step("integrate", _Integrator(wiring), every=INTEGRATE_SECONDS, pace=INTEGRATE_SECONDS),
         Step("checkpoints", _CheckpointCopier(wiring), every=LOG_SECONDS),
         Step("sweep", lambda: sweep(book, wiring.rail), every=SWEEP_SECONDS),
         Step("holds", _HoldTimer(wiring), every=HOLD_SECONDS),
@@ -162,6 +165,8 @@ class _Integrator:
     def __call__(self) -> int:
         book = self.wiring.book
         size = integrate(book, self.wiring.settings.log_folder)
+        if size != self.size:
+            publish_policies(book, self.wiring.settings.log_folder)
         new, self.size = size - self.size if self.size >= 0 else 0, size
         return new
 

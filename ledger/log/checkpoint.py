@@ -7,15 +7,16 @@ since nobody outside can audit them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from ledger.errors import InvariantError, Refusal
 from ledger.log.encoding import b64, from_b64
 from ledger.log.merkle import HASH_SIZE
-from ledger.log.note import ED25519, ML_DSA_44, Note, Signature, VerifierKey, is_key_name, parse_note
+from ledger.log.note import COSIGNATURE, ED25519, ML_DSA_44, Note, Signature, VerifierKey, is_key_name, parse_note
 
 _LABEL = b"subtree/v1\n\x00"
 _TIME_SIZE = 8
@@ -23,7 +24,17 @@ _TIME_LIMIT = 2**63
 _SIZE_LIMIT = 2**53
 _TEXT_LINES = 3
 
-PrivateKey = Ed25519PrivateKey | MLDSA44PrivateKey
+
+class PrivateKey(Protocol):
+    """The port to a private key, wherever it lies: a file's key of `cryptography`, or one that never leaves a token."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """The signature over `data`."""
+        ...
+
+    def public_key(self) -> Ed25519PublicKey | MLDSA44PublicKey:
+        """The public side, which also says the algorithm."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +59,9 @@ class SigningKey:
 
     def verifier(self) -> VerifierKey:
         """The public side."""
-        kind = ED25519 if isinstance(self.private, Ed25519PrivateKey) else ML_DSA_44
-        return VerifierKey(self.name, kind, self.private.public_key().public_bytes_raw())
+        public = self.private.public_key()
+        kind = ED25519 if isinstance(public, Ed25519PublicKey) else ML_DSA_44
+        return VerifierKey(self.name, kind, public.public_bytes_raw())
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
@@ -110,9 +122,11 @@ def verify_signature(checkpoint: Checkpoint, note: Note, key: VerifierKey) -> No
     try:
         if key.kind == ED25519:
             Ed25519PublicKey.from_public_bytes(key.public).verify(found[0], checkpoint.text().encode())
+        elif key.kind == COSIGNATURE:
+            signature, message = found[0][_TIME_SIZE:], timed_text(checkpoint, signature_time(found[0]))
+            Ed25519PublicKey.from_public_bytes(key.public).verify(signature, message)
         else:
-            time, signature = found[0][:_TIME_SIZE], found[0][_TIME_SIZE:]
-            message = _cosigned_message(checkpoint, key.name, int.from_bytes(time, "big"))
+            signature, message = found[0][_TIME_SIZE:], subtree_message(checkpoint, key.name, signature_time(found[0]))
             MLDSA44PublicKey.from_public_bytes(key.public).verify(signature, message)
     except (InvalidSignature, ValueError) as error:
         raise Refusal("signature-invalid", key=short_key(key)) from error
@@ -120,27 +134,41 @@ def verify_signature(checkpoint: Checkpoint, note: Note, key: VerifierKey) -> No
 
 def short_key(key: VerifierKey) -> str:
     """A key for a sentence: its name, algorithm and id."""
-    return f"{key.name} ({'Ed25519' if key.kind == ED25519 else 'ML-DSA-44'}, {key.key_id.hex()})"
+    return f"{key.name} ({'ML-DSA-44' if key.kind == ML_DSA_44 else 'Ed25519'}, {key.key_id.hex()})"
+
+
+def signature_time(signature: bytes) -> int:
+    """The POSIX time that a cosignature of type 04 or 06 begins with."""
+    return int.from_bytes(signature[:_TIME_SIZE], "big")
+
+
+def timed_text(checkpoint: Checkpoint, posix_time: int) -> bytes:
+    """What an Ed25519 cosignature (type 04) is over; `ValueError` for a time outside 0 to 2^63 - 1."""
+    return f"cosignature/v1\ntime {_checked_time(posix_time)}\n{checkpoint.text()}".encode()
+
+
+def subtree_message(checkpoint: Checkpoint, name: str, posix_time: int) -> bytes:
+    """The structure `cosigned_message` of C2SP tlog-cosignature for a whole checkpoint (start is 0)."""
+    time = _checked_time(posix_time).to_bytes(_TIME_SIZE, "big")
+    numbers = (0).to_bytes(8, "big") + checkpoint.size.to_bytes(8, "big")
+    return b"".join((_LABEL, _opaque(name), time, _opaque(checkpoint.origin), numbers, checkpoint.root))
 
 
 def _sign(checkpoint: Checkpoint, key: SigningKey, posix_time: int) -> Signature:
-    if isinstance(key.private, Ed25519PrivateKey):
+    verifier = key.verifier()
+    if verifier.kind == ED25519:
         blob = key.private.sign(checkpoint.text().encode())
     else:
         blob = posix_time.to_bytes(_TIME_SIZE, "big") + key.private.sign(
-            _cosigned_message(checkpoint, key.name, posix_time)
+            subtree_message(checkpoint, key.name, posix_time)
         )
-    return Signature(key.name, key.verifier().key_id, blob)
+    return Signature(key.name, verifier.key_id, blob)
 
 
-def _cosigned_message(checkpoint: Checkpoint, name: str, posix_time: int) -> bytes:
-    """The structure `cosigned_message` of C2SP tlog-cosignature for a whole checkpoint (start is 0)."""
+def _checked_time(posix_time: int) -> int:
     if not 0 <= posix_time < _TIME_LIMIT:
         raise ValueError("a time outside 0 to 2^63 - 1")
-    numbers = (0).to_bytes(8, "big") + checkpoint.size.to_bytes(8, "big")
-    return b"".join(
-        (_LABEL, _opaque(name), posix_time.to_bytes(8, "big"), _opaque(checkpoint.origin), numbers, checkpoint.root)
-    )
+    return posix_time
 
 
 def _opaque(text: str) -> bytes:

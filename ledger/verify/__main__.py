@@ -1,4 +1,5 @@
-"""`python -m ledger.verify`: the offline verifier by itself. Needs Python and `cryptography`, no database, no network.
+"""`python -m ledger.verify`: the verifier by itself. Needs Python and `cryptography`, no database, and no network but
+for what an address is given for.
 
 Exit codes: 0 verified, 1 forged, 2 incomplete or unavailable, 3 usage.
 """
@@ -9,13 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import Refusal
+from ledger.log.auditor import load_auditor_key, read_auditor_public
+from ledger.log.policies import trust
 from ledger.log.policy import Policy, parse_policy
 from ledger.verify.balance import verify_balance
+from ledger.verify.consistency import verify_two, verify_views
 from ledger.verify.log import verify_log
-from ledger.verify.receipt import verify_receipt
+from ledger.verify.places import log_at, view_at
+from ledger.verify.receipt import read_part, verify_receipt
 from ledger.verify.replay import replay
 from ledger.verify.report import Report, explain
 
+AUDITOR = "an auditor whose attestation you trust, besides those of the policy"
 EXIT_FORGED, EXIT_UNAVAILABLE, EXIT_USAGE = 1, 2, 3
 
 
@@ -27,36 +33,54 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as ending:  # argparse answers a wrong call with 2, which here means incomplete
         return EXIT_USAGE if ending.code else 0
     try:
-        policy = parse_policy(options.policy.read_bytes()) if options.policy else None
+        files = [*([options.policy] if options.policy else []), *options.older_policy]
+        policy = trust([parse_policy(file.read_bytes()) for file in files]) if files else None
         report = _run(options, policy)
     except Refusal as refusal:
         sys.stderr.write(f"{explain(refusal)}\n")
         return EXIT_FORGED
     except OSError as error:
-        sys.stderr.write(f"{error.filename}: {error.strerror}\n")
+        sys.stderr.write(f"{error.filename or 'temporary files'}: {error.strerror}\n")
         return EXIT_UNAVAILABLE
     sys.stdout.write(f"{report.to_json()}\n" if options.json else report.to_text())
     return report.exit_code
 
 
 def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
-    path: Path = options.path
-    match options.command:
+    command: str = options.command
+    match command:
+        case "consistency":
+            tiles = log_at(options.log) if options.log else None
+            return verify_two(options.one, options.other, policy, proof=options.proof, log=tiles)
+        case "witness-diff":
+            return verify_views(options.own, options.others, policy)
+        case "log":
+            older = view_at(options.since) if options.since else None
+            auditors = [read_auditor_public(path).signing for path in options.auditor]
+            return verify_log(options.place, policy, since=older, auditors=auditors)
+        case _:
+            return _run_on_file(options, options.path, policy)
+
+
+def _run_on_file(options: argparse.Namespace, path: Path, policy: Policy | None) -> Report:
+    command: str = options.command
+    match command:
         case "receipt":
             opening: Path = options.opening or path.with_name("opening.json")
             files = {"proof_file": path.name, "opening_file": opening.name}
-            return verify_receipt(path.read_bytes(), opening.read_bytes(), policy, **files)
+            return verify_receipt(read_part(path), read_part(opening), policy, **files)
         case "balance":
             return verify_balance(path.read_bytes(), policy, file=path.name)
-        case "replay":
-            return replay(path, options.openings, policy)
         case _:
-            return verify_log(path, policy)
+            key = load_auditor_key(options.key, passphrase=None).opening if options.key else None
+            return replay(path, options.openings, policy, jobs=options.jobs, key=key)
 
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--policy", type=Path, help="the policy file of the log, from a source you trust")
+    older = "a policy before it, for what was signed under that one; may be repeated"
+    common.add_argument("--older-policy", type=Path, action="append", default=[], help=older)
     common.add_argument("--json", action="store_true", help="print the report as JSON")
     parser = argparse.ArgumentParser(prog="python -m ledger.verify", description="Verify offline.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -66,10 +90,24 @@ def _parser() -> argparse.ArgumentParser:
     balance = commands.add_parser("balance", parents=[common], help="a balance on a day as known at an entry")
     balance.add_argument("path", type=Path, metavar="FILE")
     log = commands.add_parser("log", parents=[common], help="a mirror of a log: signatures, bytes, tiles, root")
-    log.add_argument("path", type=Path, metavar="DIR")
+    log.add_argument("place", metavar="DIR|URL")
+    log.add_argument(
+        "--since", metavar="CHECKPOINT", help="an older checkpoint you trust: the log must have grown from it"
+    )
+    log.add_argument("--auditor", type=Path, action="append", default=[], metavar="FILE.pub", help=AUDITOR)
+    two = commands.add_parser("consistency", parents=[common], help="two checkpoints: the smaller begins the larger")
+    two.add_argument("one", metavar="A", help="a checkpoint file, a log's folder, or an address of either")
+    two.add_argument("other", metavar="B")
+    two.add_argument("--log", metavar="DIR|URL", help="where the tiles are (default: beside the larger checkpoint)")
+    two.add_argument("--proof", type=Path, metavar="FILE", help="a consistency proof, a hash in base64 a line")
+    views = commands.add_parser("witness-diff", parents=[common], help="the same log, as many show it")
+    views.add_argument("own", metavar="DIR")
+    views.add_argument("others", nargs="+", metavar="URL")
     audit = commands.add_parser("replay", parents=[common], help="a log with all its openings: every balance again")
     audit.add_argument("path", type=Path, metavar="DIR")
+    audit.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes that hash")
     audit.add_argument("--openings", type=Path, required=True, metavar="BUNDLE")
+    audit.add_argument("--key", type=Path, metavar="FILE", help="the auditor's key, for an encrypted bundle")
     return parser
 
 

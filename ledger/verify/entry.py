@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
 from functools import partial
 
 from ledger.errors import Refusal
@@ -11,12 +10,15 @@ from ledger.log.encoding import from_b64
 from ledger.log.leaf import (
     ACCOUNTS,
     APPROVED_FINDINGS,
+    ERASURE,
     FINDINGS,
     GENESIS,
     HOLD,
     JSON,
+    KEY,
     NOTE,
     PERIOD,
+    POLICY,
     POSTING,
     RELEASE,
     RULES,
@@ -25,6 +27,9 @@ from ledger.log.leaf import (
     parse_canonical,
 )
 from ledger.log.merkle import HASH_SIZE
+from ledger.log.policies import is_key_line, is_policy_line
+from ledger.verify.dates import MICROSECOND, is_date, is_instant
+from ledger.verify.plain import plain_entry
 
 HEADER, ACCOUNT, ASSET, LINE, RULE, FINDING = "header", "account", "asset", "line", "rule", "finding"
 
@@ -32,9 +37,9 @@ _ACTOR = re.compile(r"[a-z0-9][a-z0-9.:-]{0,63}")
 _ACCOUNT = re.compile(r"[0-9]{2,10}(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?")
 _ASSET = re.compile(r"[A-Z]([A-Z0-9-]{0,22}[A-Z0-9])?")
 _META_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_BASIS = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:00Z")
-_MICROSECOND = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}):[0-9]{2}\.[0-9]{6}Z")
 _MAX_MINOR = 2**53 - 1
 _MAX_SCALE = 9
 _MAX_TEXT = 200
@@ -63,6 +68,9 @@ def parse_entry(encoded: bytes, n: int) -> Line:
 
     Refuses `entry-not-canonical`, `entry-type-unknown`, `entry-number-differs`, `entry-malformed`.
     """
+    plain = plain_entry(encoded, n)
+    if plain is not None:
+        return plain
     try:
         entry = parse_canonical(encoded)
     except Refusal as refusal:
@@ -130,6 +138,11 @@ def _kind_of(entry_type: str, index: int, line: Line) -> str | None:
         return LINE if not line.keys() & {"v", "prev"} and _is_posting(line) else None
     if entry_type == RULES:
         return RULE if index == 1 and _is_rule(line) else None
+    if entry_type in {KEY, POLICY}:
+        fits = is_key_line(line) if entry_type == KEY else is_policy_line(line)
+        return FINDING if index == 1 and fits else None
+    if entry_type == ERASURE:
+        return FINDING if _is_erasure(index, line) else None
     if entry_type in FINDINGS:
         return FINDING  # an object; what it says is for whoever compares it with the record
     if entry_type == ACCOUNTS and "account" in line:
@@ -149,7 +162,7 @@ def _check_header(entry: Line, line: Line) -> None:
         raise Refusal("line-malformed", n=n, line=0)
     if {"hold", "reverses"} <= line.keys() or ("rest" in line and "hold" not in line):
         raise Refusal("line-malformed", n=n, line=0)
-    at = _MICROSECOND.fullmatch(str(line["at"]))
+    at = MICROSECOND.fullmatch(str(line["at"]))
     if at is None or f"{at[1]}:00Z" != entry["ts"]:
         raise Refusal("entry-minute-differs", n=n, at=str(line["at"]), ts=str(entry["ts"]))
 
@@ -189,6 +202,19 @@ def _is_rule(line: Line) -> bool:
         and _is_count(line["version"], least=first)
         and line.get("closed", True) is True
     )
+
+
+def _is_erasure(index: int, line: Line) -> bool:
+    """First on what ground and how many lines are named here, in which part of how many; then the lines of entries."""
+    if index == 1:
+        counts = line.keys() == {"basis", "count", "part", "parts"} and _is_count(line["count"], least=0)
+        return counts and _is(_BASIS, line["basis"]) and _in_order(line["part"], line["parts"])
+    return line.keys() == {"entry", "from", "to"} and _is_count(line["entry"]) and _in_order(line["from"], line["to"])
+
+
+def _in_order(first: object, last: object) -> bool:
+    """Two counts, the second no less than the first."""
+    return isinstance(first, int) and _is_count(first) and _is_count(last, least=first)
 
 
 def _is(pattern: re.Pattern[str], value: object) -> bool:
@@ -233,38 +259,24 @@ def _hash_of(value: object, n: int, member: str) -> None:
         raise Refusal("entry-malformed", n=n, member=member)
 
 
-def _is_date(value: object) -> bool:
-    try:
-        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
-
-
-def _is_instant(value: object) -> bool:
-    try:
-        return _is(_MICROSECOND, value) and bool(datetime.fromisoformat(str(value)))
-    except ValueError:
-        return False
-
-
 _MEMBERS: Mapping[str, Callable[[object], bool]] = {
     "about": _is_count,
     "actor": partial(_is, _ACTOR),
     "approvals": _are_approvals,
-    "at": _is_instant,
+    "at": is_instant,
     "evidence": partial(_is, _SHA256),
-    "expires": _is_instant,
+    "expires": is_instant,
     "hold": _is_count,
     "key": _is_text,
     "meta": _is_meta,
-    "on": _is_date,
+    "on": is_date,
     "purpose": _is_text,
     "rest": lambda value: value == "released",
-    "restates": _is_date,
+    "restates": is_date,
     "reverses": _is_count,
-    "since": _is_date,
+    "since": is_date,
     "step": lambda value: value in ("void", "expired"),
     "text": _is_text,
-    "until": _is_date,
+    "until": is_date,
 }
 """Every member that a header can have, and what it may be."""

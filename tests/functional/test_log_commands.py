@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from api.bootstrap import open_book
+from api.cli.verify import LARGEST_PAPER
 from api.settings import Settings, read_settings
 from contracts.documents.authority import make_receipt_identity
 from contracts.documents.receipt import render_receipt
@@ -107,11 +108,43 @@ def test_the_auditors_command_verifies_and_reports(bxl: Bxl, settings: Settings,
     assert "VERIFIED" in report.stdout
     assert "Not checked:" in report.stdout
     assert json.loads(bxl(*offline, "--json").stdout)["verdict"] == "verified"
-    assert bxl(*offline, "--policy", settings.log_folder / "policy").returncode == 0
+    assert bxl(*offline, "--policy", settings.log_folder / "policy", "--jobs", "2").returncode == 0
     assert bxl(*offline, BXL_DATA=str(tmp_path / "elsewhere")).returncode == 2  # nobody's policy is trusted there
     assert bxl("audit").returncode == 0
     assert json.loads(bxl("audit", "--json").stdout)["figures"]["entries"] == 5
     assert bxl("verify", "log", settings.log_folder).returncode == 0
+
+
+def test_checkpoints_are_compared_by_command(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
+    older, log = tmp_path / "older", settings.log_folder
+    older.write_bytes((log / "checkpoint").read_bytes())
+    assert bxl("import", "-", given=entries("d")).returncode == 0
+    assert bxl("log", "publish").returncode == 0
+    nobody = "http://127.0.0.1:1"
+    for arguments, code in (
+        (("log", log, "--since", older), 0),
+        (("log", nobody), 2),
+        (("consistency", older, log), 0),
+        (("consistency", older, log, "--log", nobody), 2),
+        (("witness-diff", log, older), 0),
+        (("witness-diff", log, nobody), 2),
+    ):
+        report = bxl("verify", *arguments, "--json")
+        assert (report.returncode, json.loads(report.stdout)["exit_code"]) == (code, code), (
+            report.stdout + report.stderr
+        )
+    older.write_bytes(older.read_bytes().replace(b"\n5\n", b"\n4\n"))
+    for arguments in (("log", log, "--since", older), ("consistency", older, log), ("witness-diff", log, older)):
+        assert bxl("verify", *arguments).returncode == 1
+
+
+def test_a_paper_too_large_for_a_receipt_is_not_read(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
+    paper = tmp_path / "r.pdf"
+    with paper.open("wb") as file:
+        file.truncate(LARGEST_PAPER + 1)
+    report = bxl("verify", "receipt", paper, "--json")
+    assert report.returncode == 1
+    assert json.loads(report.stdout)["checks"][0]["code"] == "receipt-too-large"
 
 
 def test_a_changed_file_makes_the_audits_fail(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
@@ -135,6 +168,11 @@ def test_a_changed_file_makes_the_audits_fail(bxl: Bxl, settings: Settings, tmp_
         ("verify", "receipt"),
         ("verify", "receipt", "nowhere.pdf"),
         ("verify", "paper"),
+        ("verify", "log"),
+        ("verify", "consistency", "."),
+        ("verify", "consistency", ".", ".", "--proof", "nowhere"),
+        ("verify", "witness-diff", "."),
+        ("audit", "--log", ".", "--openings", "nothing", "--jobs", "0"),
         ("signer", "--interval", "0"),
     ],
 )
@@ -231,4 +269,41 @@ def test_two_books_of_one_installation_share_no_key_and_no_log(bxl: Bxl, setting
     first = json.loads(bxl("log", "status", "--json").stdout)
     assert (first["signed"], first["folder"]) == (5, str(settings.log_folder))
     assert bxl("audit", "--book", "second").returncode == 0
+    assert bxl("audit").returncode == 0
+
+
+def announced(bxl: Bxl, *request: object) -> dict[str, object]:
+    """Ask as one person, enter as another, publish; what was entered."""
+    asked = bxl("log", *request, "--as", "s1", "--json")
+    assert asked.returncode == 0, asked.stderr
+    entering = ("log", "announce", "--approval", json.loads(asked.stdout)["approval_id"])
+    alone = bxl(*entering, "--as", "s1")
+    assert (alone.returncode, "Announced" in alone.stdout) == (1, False)
+    entered = bxl(*entering, "--as", "s2", "--json")
+    assert entered.returncode == 0, entered.stderr
+    assert "it was already" in bxl(*entering, "--as", "s2").stdout
+    assert bxl("log", "publish").returncode == 0
+    return json.loads(entered.stdout)
+
+
+def test_keys_are_rotated_compromised_and_retired_by_command(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
+    policies = [settings.log_folder / "policy", tmp_path / "first", tmp_path / "second", tmp_path / "third"]
+    policies[1].write_bytes(policies[0].read_bytes())
+    assert announced(bxl, "rotate-key", "--reason", "yearly")["entries"] == [5, 6]
+    policies[2].write_bytes(policies[0].read_bytes() + b"# the same keys and witnesses, with a remark\n")
+    assert announced(bxl, "change-policy", policies[2], "--reason", "a remark")["entries"] == [7]
+    for policy in policies[:3]:
+        assert bxl("verify", "log", settings.log_folder, "--policy", policy).returncode == 0
+    early = bxl("log", "retire-key")
+    assert (early.returncode, "they are kept" in early.stderr) == (1, True)
+    before = receipt_of(settings, "a")
+    assert announced(bxl, "new-origin", "--reason", "the key was stolen")["entries"] == [8, 9]
+    assert "/2/main" in bxl("log", "publish").stdout
+    assert bxl("verify", "log", settings.log_folder).returncode == 0
+    assert bxl("verify", "log", settings.log_folder, "--policy", policies[1]).returncode == 1
+    proof = tmp_path / "old.tlog-proof"
+    proof.write_bytes(before.proof)
+    (tmp_path / "opening.json").write_bytes(before.opening)
+    assert bxl("verify", "receipt", proof).returncode == 0
+    assert "Deleted: log-ed25519" in bxl("log", "retire-key").stdout
     assert bxl("audit").returncode == 0

@@ -1,5 +1,7 @@
 """Settings: read once, every fault at once, and nothing dangerous together."""
 
+from pathlib import Path
+
 import pytest
 
 from api.settings import SANDBOX_KEY, SettingsError, read_settings
@@ -66,3 +68,10 @@ def test_secrets_are_kept_out_of_the_text_form() -> None:
     text = repr(settings)
     assert "hunter" not in text
     assert "ssss" not in text
+
+
+def test_the_witnesses_of_new_books_stand_in_a_file(tmp_path: Path) -> None:
+    assert read_settings({}).witnesses_file is None
+    (tmp_path / "quorum").touch()
+    assert read_settings({"BXL_WITNESSES": str(tmp_path / "quorum")}).witnesses_file == tmp_path / "quorum"
+    assert faults(BXL_WITNESSES=str(tmp_path)) == (f"BXL_WITNESSES={tmp_path} is no file",)
