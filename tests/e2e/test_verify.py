@@ -159,8 +159,10 @@ def test_the_policy_decides_whether_witnesses_are_enough(
     page: Page, quorums: Cosigned, cosigners: tuple[int, ...], *, flip: bool, verdict: str, check: list[str]
 ) -> None:
     policy = quorums.policy("group ours 2 w0 w1 w2", "quorum ours")
-    [(said, checks)] = judged_in_page(page, [quorums.receipt(policy, *cosigners, flip=flip)])
-    assert said == verdict
+    receipt = quorums.receipt(policy, *cosigners, flip=flip)
+    [(said, checks)] = judged_in_page(page, [receipt])
+    assert said == verdict == judged_here(receipt)[0]
+    assert verdict == "incomplete" or checks == judged_here(receipt)[1]
     assert check in checks
     assert len(checks) == (9 if verdict != "forged" else 4)
 
@@ -206,7 +208,9 @@ def test_a_policy_that_says_more_or_less_than_its_form_is_refused(
     written = quorums.policy("quorum none").decode()
     vkeys = {"w0": written.split("witness w0 ")[1].split()[0], "log": written.split("log ")[1].split()[0]}
     policy = quorums.policy(*(line.format(**vkeys) for line in lines))
-    assert judged_in_page(page, [quorums.receipt(policy)]) == [("forged", [["policy", "failed", "policy-malformed"]])]
+    receipt = quorums.receipt(policy)
+    assert judged_in_page(page, [receipt]) == [judged_here(receipt)]
+    assert judged_here(receipt) == ("forged", [["policy", "failed", "policy-malformed"]])
 
 
 def test_a_receipt_signed_under_an_older_policy_is_held_against_that_one(page: Page, quorums: Cosigned) -> None:
@@ -222,6 +226,9 @@ def test_a_receipt_signed_under_an_older_policy_is_held_against_that_one(page: P
     ]
     judged = judged_in_page(page, told)
     assert [verdict for verdict, _ in judged] == ["verified", "forged", "forged", "verified", "verified"]
+    assert [judgment for receipt, judgment in zip(told, judged, strict=True) if not receipt.pin] == [
+        judged_here(receipt) for receipt in told if not receipt.pin
+    ]
     assert judged[1][1][-1] == judged[2][1][-1] == ["signatures", "failed", "signature-missing"]
 
 
@@ -242,6 +249,7 @@ def test_an_origin_that_was_given_up_counts_no_further_than_its_end(page: Page, 
     ]
     judged = judged_in_page(page, receipts)
     assert [verdict for verdict, _ in judged] == [verdict for verdict in ends.values() for _ in range(2)]
+    assert judged[::2] == [judged_here(receipt) for receipt in receipts[::2]]
     assert judged[-1][1][-1] == ["signatures", "failed", "origin-ended"]
 
 

@@ -15,14 +15,14 @@ from playwright.sync_api import Page
 from ledger.errors import Refusal
 from ledger.log.checkpoint import SigningKey, parse_checkpoint, sign_checkpoint
 from ledger.log.encoding import b64
-from ledger.log.note import Signature, VerifierKey, parse_note
+from ledger.log.note import COSIGNATURE, Signature, VerifierKey, parse_note
+from ledger.log.policies import trust
 from ledger.log.policy import parse_policy, policy_text
 from ledger.log.receipt import parse_proof
 from ledger.verify.receipt import verify_receipt
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "log"
 SAMPLE = VECTORS / "sample"
-COSIGNATURE = 0x04
 NAMES = {
     "form of the proof": "proof",
     "form of the opening": "opening-form",
@@ -104,10 +104,10 @@ def judged_in_page(page: Page, receipts: list[Receipt]) -> list[Judgment]:
 def judged_here(receipt: Receipt) -> Judgment:
     """What `ledger.verify` says of it, in the names of the page."""
     try:
-        policy = None if receipt.policy is None else parse_policy(receipt.policy)
+        given = [] if receipt.policy is None else [parse_policy(each) for each in (receipt.policy, *receipt.others)]
     except Refusal as refusal:
         return "forged", [["policy", "failed", refusal.code]]
-    report = verify_receipt(receipt.proof, receipt.opening, policy)
+    report = verify_receipt(receipt.proof, receipt.opening, trust(given) if given else None)
     checks = [[NAMES[c.name], "passed" if c.passed else "failed", c.code or ""] for c in report.checks]
     return report.verdict.value, checks
 
