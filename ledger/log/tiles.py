@@ -37,6 +37,11 @@ def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
     return f"tile/{level}/{name}" + ("" if width == WIDTH else f".p/{width}")
 
 
+def state_path(period: str) -> str:
+    """The path of the opened totals of the period that ends on that day, below the log's folder."""
+    return f"state/{period}.json"
+
+
 def encode_bundle(entries: Iterable[bytes]) -> bytes:
     """The bytes of an entry bundle; refuses `entry-too-long` at 64 KiB."""
     parts: list[bytes] = []

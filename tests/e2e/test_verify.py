@@ -343,7 +343,8 @@ def test_two_files_are_told_apart_whatever_their_order_and_one_alone_is_asked_to
         expect(page.locator("[data-verdict]")).to_have_attribute("data-verdict", "verified")
         page.locator("#verify-result").evaluate("(result) => result.replaceChildren()")
     shown = page.locator("#verify-result")
-    for files in ([proof], [opening], [proof, opening, opening]):
+    huge = FilePayload(name="receipt.pdf", mimeType="application/pdf", buffer=b"%PDF-" + bytes(2**24))
+    for files in ([proof], [opening], [proof, opening, opening], [huge]):
         page.set_input_files("#receipt-files", files)
         expect(page.locator("[data-notice=files-missing]")).to_be_visible()
         assert shown.locator("[data-verdict]").count() == 0

@@ -10,6 +10,7 @@ const result = element("verify-result", HTMLElement);
 const receipt = element("receipt-files", HTMLInputElement);
 const policy = element("policy-file", HTMLInputElement);
 const pin = element("policy-hash", HTMLInputElement);
+const LARGEST = 2 ** 24; // bytes; a receipt has a hundredth of it
 let runs = 0;
 
 element("verify-no-script", HTMLElement).hidden = true;
@@ -56,6 +57,7 @@ async function judge(chosen) {
  * @param {File[]} chosen
  */
 async function sorted(chosen) {
+  if (chosen.some((file) => file.size > LARGEST)) return null;
   const contents = await Promise.all(chosen.map(bytesOf));
   const [first, second] = contents;
   if (contents.length === 1 && startsWith(first, "%PDF-")) return { pdf: first };
