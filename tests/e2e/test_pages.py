@@ -11,13 +11,8 @@ from tests.e2e.kit import Demo
 pytestmark = pytest.mark.browser
 EACH_LANGUAGE = pytest.mark.parametrize("language", ["fr", "nl", "en"])
 PAGES = {
-<<<<<<< HEAD
     "visitor": ["", "offers", "how", "rules", "verify", "log-in", "log-in/sent", "register", "mailbox"],
-    "citizen": ["portfolio", "receipts"],
-=======
-    "visitor": ["", "offers", "how", "rules", "log-in", "log-in/sent", "register", "mailbox"],
     "citizen": ["portfolio", "receipts", "totals"],
->>>>>>> main
     "entrepreneur": ["enterprise"],
     "auditor": ["audit", "audit/entries", "audit/entries/30", "audit/log", "audit/exports", "audit/exceptions"],
     "operator": ["operations"],
