@@ -53,7 +53,13 @@ def lock_and_read(driver: sqlite3.Connection, book_id: str, wanted: Wanted) -> t
     return head, accounts, read(_KNOWN, wanted.fact_keys), read(_REQUESTS, wanted.request_keys)
 
 
-def write(driver: sqlite3.Connection, book_id: str, changes: Changes, *, commit: bool) -> None:  # noqa: ARG001
+def write(
+    driver: sqlite3.Connection,
+    book_id: str,
+    changes: Changes,
+    *,
+    commit: bool,  # noqa: ARG001 -- as on PostgreSQL
+) -> None:
     """Each statement over its rows. A commit is no network turn here: it is left to whoever began."""
     cursor = driver.cursor()
     for change in changes:

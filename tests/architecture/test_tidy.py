@@ -77,6 +77,7 @@ def test_nothing_commits_but_the_unit_of_work() -> None:
         for name, tree in parsed(*FLOORS)
         if name not in TRANSACTIONS
         and name != "ledger/decide.py"  # it commits to lines, and import rule 5 keeps it pure
+        and name != "ledger/storage/postgresql.py"  # the writer's commit goes along with its last statements
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
