@@ -76,8 +76,8 @@ def test_nothing_commits_but_the_unit_of_work() -> None:
         f"{name}:{node.lineno} {node.func.attr}"
         for name, tree in parsed(*FLOORS)
         if name not in TRANSACTIONS
-        and name != "ledger/decide.py"  # it commits to lines, and import rule 5 keeps it pure
-        and name != "ledger/storage/postgresql.py"  # the writer's commit goes along with its last statements
+        # decide commits to lines, and import rule 5 keeps it pure; the writer's commit goes along with its statements
+        and name not in {"ledger/decide.py", "ledger/storage/postgresql.py"}
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

@@ -117,7 +117,7 @@ class MemoryBook:
             places = [list(table.columns).index(column) for column in table.primary_key.columns]
             rows[name].sort(key=lambda row, places=places: [row[place] for place in places])
         owners = {account.owner for account in rows["account"]} | {""}
-        commitments = oracle._check_lines("main", rows, {owner: key_of(owner) for owner in owners})
+        commitments = oracle._check_lines("main", rows, {owner: key_of(owner) for owner in owners}, set())
         oracle._check_entries(rows, commitments)
         oracle._check_blocks("main", rows)
         oracle._check_balances(rows)
