@@ -6,10 +6,12 @@ from pathlib import Path
 import click
 
 from api.bootstrap import open_book
+from api.cli.logkeys import announce, change_policy, new_origin, retire_key, rotate_key
 from api.cli.options import book_options, settings_for
 from api.cli.signer import signer_of, witnessing_of
 from api.refusals import sentence
 from api.settings import Settings
+from ledger.announcing import publish_policies
 from ledger.audit.totals import enter_totals, publish_totals
 from ledger.balances import entry_count
 from ledger.errors import Refusal
@@ -22,6 +24,10 @@ from ledger.log.tiles import LogFolder
 @click.group("log")
 def log() -> None:
     """Publish the transparency log and look at it."""
+
+
+for _command in (announce, change_policy, new_origin, retire_key, rotate_key):
+    log.add_command(_command)
 
 
 @log.command("publish")
@@ -37,6 +43,7 @@ def publish(database: str | None, book: str | None, *, as_json: bool) -> None:
     enter_totals(opened)
     size = integrate(opened, settings.log_folder)
     publish_totals(opened, settings.log_folder, size=size)
+    publish_policies(opened, settings.log_folder)
     signer_of(settings).run_round()
     _have_witnessed(settings)
     checkpoint = copy_checkpoint(opened, settings.log_folder, now=opened.clock.now())
@@ -67,8 +74,7 @@ def status(database: str | None, book: str | None, *, as_json: bool) -> None:
 
 def _have_witnessed(settings: Settings) -> None:
     """One round of the witnesses, if the policy names any; refuses `quorum-not-reached`, and says what each refused."""
-    witnessing = witnessing_of(settings)
-    asked = witnessing.run_round() if witnessing else None
+    asked = witnessing_of(settings).run_round()
     for problem in asked.problems.values() if asked else ():
         click.echo(sentence(problem, "en"), err=True)
     if asked is not None and not asked.published:

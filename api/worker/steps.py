@@ -34,6 +34,7 @@ from contracts.agreements import write_due_agreements
 from contracts.dispatch import HANDLERS, resolve_credit
 from contracts.dispatch import Handler as ProductHandler
 from contracts.events import MAIL_TEMPLATES
+from ledger.announcing import publish_policies
 from ledger.audit.totals import enter_totals, publish_totals
 from ledger.book import UnitOfWork
 from ledger.bridges import open_peers
@@ -169,6 +170,7 @@ class _Integrator:
         book = self.wiring.book
         size = integrate(book, self.wiring.settings.log_folder)
         if size != self.size:
+            publish_policies(book, self.wiring.settings.log_folder)
             publish_totals(book, self.wiring.settings.log_folder, size=size)
         new, self.size = size - self.size if self.size >= 0 else 0, size
         return new

@@ -3,32 +3,42 @@
     log <vkey>                                   one line per key of the log, all under its origin
     witness, group, quorum                       who must have cosigned (`ledger.log.quorum`)
     # receipt-certificate sha256:<hex>           who signs receipts that are PDF files
+    # ended <origin> <size> <root>               an origin that was given up, and its last head
+    # auditor <vkey, type 04>                    who says, under a key of her own, up to where she replayed the log
 
-C2SP leaves keys for other purposes out of scope, so the receipt certificate stands in a comment. The genesis entry
-holds the SHA-256 of the whole file, comments included. What is not understood is refused, not passed over.
+C2SP leaves keys for other purposes out of scope, so what else is said stands in comments. The genesis entry holds the
+SHA-256 of the whole file, comments included. What is not understood is refused, not passed over.
 """
 
 import hashlib
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ledger.log.note import ED25519, ML_DSA_44, VerifierKey
+from ledger.log.checkpoint import Checkpoint, parse_checkpoint
+from ledger.log.note import COSIGNATURE, ED25519, ML_DSA_44, VerifierKey
 from ledger.log.quorum import NO_QUORUM, Quorum, QuorumLines, Witness, malformed
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _SPACE = re.compile(r"[ \t]+")
 _RECEIPT = re.compile(r"# receipt-certificate sha256:([0-9a-f]{64})")
+_ENDED = re.compile(r"# ended (\S+) (\S+) (\S+)")
+_AUDITOR = re.compile(r"# auditor (\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A parsed policy: `log_keys` must all have signed; `sha256` is the hash of the file as it stands."""
+    """A parsed policy: `log_keys` must all have signed; `sha256` is the hash of the file as it stands; `ended` are the
+    last heads of origins that were given up; `older` are policies before it, trusted for what was signed under them.
+    """
 
     log_keys: tuple[VerifierKey, ...]
     receipt_certificate_sha256: str | None
     sha256: bytes
     quorum: Quorum = NO_QUORUM
+    ended: tuple[Checkpoint, ...] = ()
+    auditors: tuple[VerifierKey, ...] = ()
+    older: tuple["Policy", ...] = field(default=(), compare=False)
 
     @property
     def is_witnessed(self) -> bool:
@@ -71,11 +81,15 @@ def parse_policy(encoded: bytes) -> Policy:
     """The policy in `encoded`; refuses `policy-malformed` with the line."""
     keys: list[VerifierKey] = []
     receipts: list[str] = []
+    ended: list[Checkpoint] = []
+    auditors: list[VerifierKey] = []
     quorum = QuorumLines()
     for line in _lines(encoded):
         match _SPACE.split(line.strip(" \t")):
             case [comment, *_] if comment.startswith("#"):
                 receipts += _RECEIPT.findall(line)
+                ended += [parse_checkpoint("".join(f"{part}\n" for part in head)) for head in _ENDED.findall(line)]
+                auditors += map(VerifierKey.parse, _AUDITOR.findall(line))
             case ["log", vkey] | ["log", vkey, _]:
                 keys.append(VerifierKey.parse(vkey))
             case words:
@@ -87,7 +101,10 @@ def parse_policy(encoded: bytes) -> Policy:
         raise malformed("a log key that signs no checkpoints")
     if len(receipts) > 1:
         raise malformed("at most one receipt certificate")
-    policy = Policy(tuple(keys), receipts[0] if receipts else None, hashlib.sha256(encoded).digest(), quorum.finish())
+    if any(auditor.kind != COSIGNATURE for auditor in auditors) or len(set(auditors)) != len(auditors):
+        raise malformed("auditors' keys of type 04, each once")
+    certificate, sha256 = receipts[0] if receipts else None, hashlib.sha256(encoded).digest()
+    policy = Policy(tuple(keys), certificate, sha256, quorum.finish(), tuple(ended), tuple(auditors))
     if {key.public for key in keys} & {witness.key.public for witness in policy.witnesses}:
         raise malformed("a key of the log is no witness")
     return policy

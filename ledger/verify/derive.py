@@ -20,6 +20,7 @@ from ledger.errors import Refusal
 from ledger.log.encoding import b64
 from ledger.log.leaf import (
     ACCOUNTS,
+    ERASURE,
     FINDINGS,
     GENESIS,
     HOLD,
@@ -29,12 +30,14 @@ from ledger.log.leaf import (
     POSTING,
     RELEASE,
     RULES,
+    STATE,
     TOTALS,
     canonical_json,
     lines_root,
     parse_canonical,
 )
 from ledger.verify.entry import ACCOUNT, Line, check_line, commitment, lines_of
+from ledger.verify.erased import Closed, Opened
 from ledger.verify.plain import PlainPosting
 from ledger.verify.scratch import DIGEST_SIZE, Scratch
 from ledger.verify.totals import LastClose, Standing, check_totals
@@ -82,10 +85,14 @@ class Leg(NamedTuple):
 
 @dataclass(slots=True)
 class Hold:
-    """What a hold still reserves, and the instant at which it expires, if any."""
+    """What a hold still reserves, and the instant at which it expires, if any.
+
+    Of one with closed lines nobody knows when nothing is left: it stays until an entry says that it ends.
+    """
 
     remaining: Counter[Side]
     expires: str
+    partly_closed: bool = False
 
 
 @dataclass(slots=True)
@@ -100,10 +107,12 @@ class Replay:
     reversals: set[int] = field(default_factory=set)
     reversed: set[int] = field(default_factory=set)
     holds: dict[int, Hold] = field(default_factory=dict)
+    closed: Closed = field(default_factory=Closed)
     keyless: set[int] = field(default_factory=lambda: {0})
     closed_until: list[str] = field(default_factory=list)
     last_close: LastClose | None = None
     totals: int = 0
+    totals_as_given: int = 0
     header_nonce: bytes = b""
     last_at: str = ""
     lines: int = 0
@@ -113,8 +122,11 @@ class Replay:
     late: int = 0
     step: str = ""
 
-    def apply(self, entry: Line, opened: Sequence[tuple[bytes, Line]]) -> None:
-        """Take in the next entry with its opened lines, refusing the first thing that is wrong."""
+    def apply(self, entry: Line, opened: Sequence[Opened]) -> None:
+        """Take in the next entry with its opened lines, refusing the first thing that is wrong.
+
+        Lines that are closed are counted and otherwise passed over; in what follows they are `None`.
+        """
         n, entry_type = self.next_n, str(entry["t"])
         if entry_type == GENESIS:
             self.step = "openings"
@@ -124,8 +136,11 @@ class Replay:
             return
         commitments = self._check_openings(n, entry, opened)
         self.step = "lines"
-        kinds = [check_line(entry, index, line) for index, (_, line) in enumerate(opened)]
-        self.header_nonce, header, lines = opened[0][0], opened[0][1], [line for _, line in opened[1:]]
+        read = [None if isinstance(each, bytes) else each[1] for each in opened]
+        kinds = [None if line is None else check_line(entry, index, line) for index, line in enumerate(read)]
+        header, *lines = read
+        self.header_nonce = opened[0][0] if isinstance(opened[0], tuple) else b""
+        assert header is not None, "looked at with the openings"
         if not lines and entry_type in {ACCOUNTS, RULES} | FINDINGS:
             raise Refusal("line-malformed", n=n, line=1)
         self._check_instant(n, str(header["at"]))
@@ -181,24 +196,27 @@ class Replay:
         """Every asset, as the bundle's closing record states it."""
         return [{"asset": asset, "scale": scale} for asset, scale in sorted(self.assets.items())]
 
-    def _apply_other(self, entry_type: str, n: int, header: Line, lines: Sequence[Line]) -> None:
-        others: Mapping[str, Callable[[int, Line, Sequence[Line]], None]] = {
+    def _apply_other(self, entry_type: str, n: int, header: Line, lines: Sequence[Line | None]) -> None:
+        others: Mapping[str, Callable[[int, Line, Sequence[Line | None]], None]] = {
             HOLD: self._hold,
             RELEASE: self._release,
             RULES: self._change_rule,
             PERIOD: self._close_period,
             NOTE: self._note,
             **dict.fromkeys(FINDINGS, self._find),
+            STATE: self._attest,
+            ERASURE: self._erase,
             TOTALS: self._total,
         }
         others[entry_type](n, header, lines)
 
-    def _check_openings(self, n: int, entry: Line, opened: Sequence[tuple[bytes, Line]]) -> list[bytes]:
+    def _check_openings(self, n: int, entry: Line, opened: Sequence[Opened]) -> list[bytes]:
         self.step = "openings"
         count, root = lines_of(entry)
-        commitments = [commitment(nonce, line) for nonce, line in opened]
+        commitments = [each if isinstance(each, bytes) else commitment(*each) for each in opened]
         if len(opened) != count or lines_root(commitments) != root:
             raise Refusal("opening-does-not-fit", n=n)
+        self.closed.keep(n, opened)
         self.lines += count
         return commitments
 
@@ -210,9 +228,11 @@ class Replay:
 
     # accounts, assets, limits
 
-    def _open(self, n: int, kinds: Sequence[str], lines: Sequence[Line]) -> None:
+    def _open(self, n: int, kinds: Sequence[str | None], lines: Sequence[Line | None]) -> None:
         self.step = "accounts and assets"
         for index, (kind, line) in enumerate(zip(kinds, lines, strict=True), start=1):
+            if line is None:
+                continue
             asset = str(line["asset"])
             if kind == ACCOUNT:
                 name = (str(line["account"]), asset)
@@ -226,9 +246,11 @@ class Replay:
             else:
                 self.assets[asset] = _integer(line["scale"])
 
-    def _change_rule(self, n: int, _header: Line, lines: Sequence[Line]) -> None:
+    def _change_rule(self, n: int, _header: Line, lines: Sequence[Line | None]) -> None:
         """The next version of an account's limits, which its balance keeps; a closed account has nothing left."""
         line = lines[0]
+        if line is None:
+            return
         account = self._account(n, 1, line)
         self.step = "limits"
         facts = {"account": str(line["account"]), "asset": str(line["asset"])}
@@ -255,14 +277,16 @@ class Replay:
 
     # postings
 
-    def _post(self, n: int, header: Line, lines: Sequence[Line], commitments: Sequence[bytes]) -> None:
+    def _post(self, n: int, header: Line, lines: Sequence[Line | None], commitments: Sequence[bytes]) -> None:
         legs: list[Leg] = []
         for index, (line, committed) in enumerate(zip(lines, commitments, strict=True), start=1):
+            if line is None:
+                continue
             account, v, prev = self._account_to_move(n, index, line), _optional(line, "v"), line.get("prev")
             legs.append(Leg(account, _signed(line), v, prev if isinstance(prev, str) else None, committed))
-        self._move(n, header, canonical_json(header["key"]), legs)
+        self._move(n, header, canonical_json(header["key"]), legs, closed=len(lines) - len(legs))
 
-    def _move(self, n: int, header: Line, key: bytes, legs: Sequence[Leg]) -> None:
+    def _move(self, n: int, header: Line, key: bytes, legs: Sequence[Leg], *, closed: int = 0) -> None:
         self.step = "account chains"
         sums: dict[str, int] = {}
         for index, leg in enumerate(legs, start=1):
@@ -273,8 +297,11 @@ class Replay:
             account.postings += 1
             asset = account.name[1]
             sums[asset] = sums.get(asset, 0) + signed
-        self.postings += len(legs)
-        self._check_balanced(n, sums, len(legs))
+        self.postings += len(legs) + closed
+        if closed:
+            self.closed.moved.subtract(sums)
+            sums = {}
+        self._check_balanced(n, sums, len(legs) + closed)
         if "hold" in header:
             self._settle(n, header, legs)
         self._check_limits(n, [leg.account for leg in legs])
@@ -333,25 +360,27 @@ class Replay:
 
     # holds
 
-    def _hold(self, n: int, header: Line, lines: Sequence[Line]) -> None:
+    def _hold(self, n: int, header: Line, lines: Sequence[Line | None]) -> None:
         sums: Counter[str] = Counter()
         touched: list[Account] = []
         remaining: Counter[Side] = Counter()
         for index, line in enumerate(lines, start=1):
+            if line is None:
+                continue
             account, signed = self._account_to_move(n, index, line), _signed(line)
             name = (str(line["account"]), str(line["asset"]))
             sums[name[1]] += signed
             remaining[name, signed > 0] += abs(signed)
             account.free(debit_side=signed > 0, amount=-abs(signed))
             touched.append(account)
-        self._check_balanced(n, sums, len(lines))
+        self._check_balanced(n, {} if None in lines else sums, len(lines))
         self._check_limits(n, touched)
         self.step = "holds"
         expires = str(header.get("expires", ""))
         if expires and expires <= str(header["at"]):
             raise Refusal("hold-step-does-not-fit", n=n, hold=n, reason="it expires before it begins")
         self._expect_open_period(n, str(header["on"]))
-        self.holds[n] = Hold(remaining, expires)
+        self.holds[n] = Hold(remaining, expires, partly_closed=None in lines)
         self.held += 1
 
     def _settle(self, n: int, header: Line, legs: Sequence[Leg]) -> None:
@@ -365,10 +394,10 @@ class Replay:
             if hold.remaining[side] < 0:
                 raise Refusal("hold-step-does-not-fit", n=n, hold=number, reason="more than it reserves")
             account.free(debit_side=side[1], amount=abs(signed))
-        if "rest" in header or not any(hold.remaining.values()):
+        if "rest" in header or not (hold.partly_closed or any(hold.remaining.values())):
             self._end(number)
 
-    def _release(self, n: int, header: Line, _lines: Sequence[Line]) -> None:
+    def _release(self, n: int, header: Line, _lines: Sequence[Line | None]) -> None:
         number, hold = self._open_hold(n, header)
         if header["step"] == "expired" and not (hold.expires and hold.expires <= str(header["at"])):
             raise Refusal("hold-step-does-not-fit", n=n, hold=number, reason="it has not expired")
@@ -387,7 +416,7 @@ class Replay:
 
     # periods and notes
 
-    def _close_period(self, n: int, header: Line, _lines: Sequence[Line]) -> None:
+    def _close_period(self, n: int, header: Line, _lines: Sequence[Line | None]) -> None:
         """A period begins on the day after the one before; the first has no beginning."""
         self.step = "periods"
         until = str(header["until"])
@@ -397,7 +426,8 @@ class Replay:
             raise Refusal("period-out-of-order", n=n, until=until)
         self.closed_until.append(until)
         standing = [Standing(*name, a.posted, a.postings, a.last) for name, a in self.accounts.items() if a.chained]
-        self.last_close = LastClose(n, until, self.header_nonce, standing)
+        unseen = dict(self.closed.moved) if self.closed.count else None
+        self.last_close = LastClose(n, until, self.header_nonce, standing, unseen)
 
     def _check_lateness(self, n: int, header: Line) -> None:
         """An entry says which closed period it belongs to exactly when its date falls in one."""
@@ -419,19 +449,29 @@ class Replay:
             return None
         return self.closed_until[bisect_left(self.closed_until, on)]
 
-    def _note(self, n: int, header: Line, _lines: Sequence[Line]) -> None:
+    def _note(self, n: int, header: Line, _lines: Sequence[Line | None]) -> None:
         self.step = "notes"
         about = _integer(header["about"])
         if about >= n or about in self.keyless:
             raise Refusal("note-about-nothing", n=n, about=about)
 
-    def _find(self, _n: int, _header: Line, _lines: Sequence[Line]) -> None:
+    # findings
+
+    def _find(self, _n: int, _header: Line, _lines: Sequence[Line | None]) -> None:
         """What was found moves nothing."""
 
-    def _total(self, n: int, header: Line, lines: Sequence[Line]) -> None:
+    def _attest(self, n: int, _header: Line, _lines: Sequence[Line | None]) -> None:
+        self.closed.attested_n = n
+
+    def _erase(self, n: int, _header: Line, lines: Sequence[Line | None]) -> None:
+        self.step = "erasures"
+        self.closed.name(n, [line for line in lines if line is not None])
+
+    def _total(self, n: int, header: Line, lines: Sequence[Line | None]) -> None:
         """The totals of the last closed period are those of the accounts as its closing entry found them."""
         self.step = "totals"
-        check_totals(n, header, lines, self.last_close)
+        check_totals(n, header, [line for line in lines if line is not None], self.last_close)
+        self.totals_as_given += self.last_close is not None and self.last_close.unseen is not None
         self.last_close = None
         self.totals += 1
 
