@@ -112,7 +112,7 @@ class Replay:
     closed_until: list[str] = field(default_factory=list)
     last_close: LastClose | None = None
     totals: int = 0
-    totals_as_given: int = 0
+    totals_given: int = 0
     header_nonce: bytes = b""
     last_at: str = ""
     lines: int = 0
@@ -138,9 +138,8 @@ class Replay:
         self.step = "lines"
         read = [None if isinstance(each, bytes) else each[1] for each in opened]
         kinds = [None if line is None else check_line(entry, index, line) for index, line in enumerate(read)]
-        header, *lines = read
-        self.header_nonce = opened[0][0] if isinstance(opened[0], tuple) else b""
-        assert header is not None, "looked at with the openings"
+        assert isinstance(opened[0], tuple), "looked at with the openings"
+        (self.header_nonce, header), lines = opened[0], read[1:]
         if not lines and entry_type in {ACCOUNTS, RULES} | FINDINGS:
             raise Refusal("line-malformed", n=n, line=1)
         self._check_instant(n, str(header["at"]))
@@ -471,7 +470,7 @@ class Replay:
         """The totals of the last closed period are those of the accounts as its closing entry found them."""
         self.step = "totals"
         check_totals(n, header, [line for line in lines if line is not None], self.last_close)
-        self.totals_as_given += self.last_close is not None and self.last_close.unseen is not None
+        self.totals_given += self.last_close is not None and self.last_close.unseen is not None
         self.last_close = None
         self.totals += 1
 

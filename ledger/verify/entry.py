@@ -140,11 +140,10 @@ def _kind_of(entry_type: str, index: int, line: Line) -> str | None:
         return LINE if not line.keys() & {"v", "prev"} and _is_posting(line) else None
     if entry_type == RULES:
         return RULE if index == 1 and _is_rule(line) else None
-    if entry_type in {KEY, POLICY}:
-        fits = is_key_line(line) if entry_type == KEY else is_policy_line(line)
-        return FINDING if index == 1 and fits else None
     if entry_type == ERASURE:
         return FINDING if _is_erasure(index, line) else None
+    if entry_type in {KEY, POLICY} and index != 1:
+        return None
     if entry_type in FINDINGS:  # what it says is for whoever compares it with the record
         return FINDING if _FINDING_FORMS.get(entry_type, _is_object)(line) else None
     if entry_type == ACCOUNTS and "account" in line:
@@ -206,17 +205,6 @@ def _is_rule(line: Line) -> bool:
     )
 
 
-def _is_totals(line: Line) -> bool:
-    """A group's tree over a period: how many accounts and leaves, what they come to, its root; `at` closed it."""
-    if line.keys() != {"accounts", "asset", "at", "group", "leaves", "period", "root", "sum"}:
-        return False
-    leaves = line["leaves"]
-    whole = isinstance(leaves, int) and _is_count(leaves) and not leaves & (leaves - 1)
-    counts = _is_count(line["accounts"]) and _is_count(line["at"]) and _is_count(line["sum"], least=0)
-    named = _is(_ASSET, line["asset"]) and _is(_GROUP, line["group"]) and is_date(line["period"])
-    return whole and counts and named and _is_hash(line["root"])
-
-
 def _is_erasure(index: int, line: Line) -> bool:
     """First on what ground and how many lines are named here, in which part of how many; then the lines of entries."""
     if index == 1:
@@ -230,12 +218,23 @@ def _in_order(first: object, last: object) -> bool:
     return isinstance(first, int) and _is_count(first) and _is_count(last, least=first)
 
 
+def _is_totals(line: Line) -> bool:
+    """A group's tree over a period: how many accounts and leaves, what they come to, its root; `at` closed it."""
+    if line.keys() != {"accounts", "asset", "at", "group", "leaves", "period", "root", "sum"}:
+        return False
+    leaves = line["leaves"]
+    whole = isinstance(leaves, int) and _is_count(leaves) and not leaves & (leaves - 1)
+    counts = _is_count(line["accounts"]) and _is_count(line["at"]) and _is_count(line["sum"], least=0)
+    named = _is(_ASSET, line["asset"]) and _is(_GROUP, line["group"]) and is_date(line["period"])
+    return whole and counts and named and _is_hash(line["root"])
+
+
 def _is_object(_line: Line) -> bool:
     """Whatever was parsed as a line is one."""
     return True
 
 
-_FINDING_FORMS: Mapping[str, Callable[[Line], bool]] = {TOTALS: _is_totals}
+_FINDING_FORMS: Mapping[str, Callable[[Line], bool]] = {KEY: is_key_line, POLICY: is_policy_line, TOTALS: _is_totals}
 """Findings whose lines have a fixed form."""
 
 

@@ -430,28 +430,81 @@ def check_lines(kind, lines):
     least, most = LINES[kind]
     assert least <= len(rest) <= (len(rest) if most is None else most)
     for index, line in enumerate(rest):
-        if line is CLOSED:
-            continue
-        if kind == "erasure/1" and index == 0:
-            check_members(line, "basis count part parts")
-            assert line["part"] <= line["parts"]
-        elif kind == "erasure/1":
-            check_members(line, "entry from to")
-            assert line["from"] <= line["to"]
-        elif kind == "accounts/1" and "account" not in line:
-            check_members(line, "asset scale")
-        elif kind == "accounts/1":
-            check_members(line, "account asset", "minimum maximum")
-        elif kind == "rules/1":
-            check_members(line, "account asset version", "minimum maximum closed")
-        elif kind == "policy/1":
-            check_announcement(line)
-        elif kind == "key/1":
-            check_keys(line)
-        elif kind in ("posting/1", "hold/1"):
-            side = "debit" if "debit" in line else "credit"
-            check_members(line, "account asset " + side, "v prev" if kind == "posting/1" else "")
-            assert ("prev" in line) == (line.get("v", 1) > 1)
+        if line is not CLOSED:
+            check_line(kind, index, line)
+
+
+def check_line(kind, index, line):
+    if kind == "erasure/1":
+        check_erasure(index, line)
+    elif kind == "accounts/1" and "account" not in line:
+        check_members(line, "asset scale")
+    elif kind == "accounts/1":
+        check_members(line, "account asset", "minimum maximum")
+    elif kind == "rules/1":
+        check_members(line, "account asset version", "minimum maximum closed")
+    elif kind == "policy/1":
+        check_announcement(line)
+    elif kind == "key/1":
+        check_keys(line)
+    elif kind in ("posting/1", "hold/1"):
+        side = "debit" if "debit" in line else "credit"
+        check_members(line, "account asset " + side, "v prev" if kind == "posting/1" else "")
+        assert ("prev" in line) == (line.get("v", 1) > 1)
+
+
+def check_erasure(index, line):
+    if index == 0:
+        check_members(line, "basis count part parts")
+        assert line["part"] <= line["parts"]
+    else:
+        check_members(line, "entry from to")
+        assert line["from"] <= line["to"]
+
+
+def check_announcement(line):
+    assert set(line) - {"until"} == {"before", "policy"}
+    assert matches("[0-9a-f]{64}")(line["before"])
+    assert is_date(line.get("until", "2000-01-01"))
+    keys, *_ = read_policy(line["policy"])
+    assert keys
+
+
+def check_keys(line):
+    if "compromised" in line:
+        assert set(line) == {"begins", "compromised", "origin", "root", "size"}
+        assert isinstance(line["origin"], str)
+        assert line["origin"]
+        assert is_count(line["size"])
+        assert len(unbase64(line["root"])) == 32
+        ends = line["compromised"]
+    else:
+        assert set(line) - {"until"} == {"begins", "ends"}
+        assert is_date(line.get("until", "2000-01-01"))
+        ends = line["ends"]
+    assert line["begins"]
+    for vkey in line["begins"] + ends:
+        key_of(vkey)
+
+
+def follow(policies, folder, n, entry, opened):
+    """Take the policy that entry n announces; its opening is published too."""
+    line = opened[1]["line"]
+    assert line["before"] == policies[-1]
+    policies.append(hashlib.sha256(line["policy"].encode()).hexdigest())
+    published = parsed((folder / "policies" / f"{n}.json").read_bytes())
+    assert published["entry"] == entry
+    assert published["header"] == opened[0]
+    assert published["line"] == opened[1] | {"index": 1}
+    assert published["path"] == []
+
+
+def check_ended(policy, leaves):
+    """A log that was given a new name goes on from the last head of the old one."""
+    for line in policy.decode().splitlines():
+        if line.startswith("# ended "):
+            _, _, _, size, head = line.split(" ")
+            assert tree(leaves[: int(size)]) == unbase64(head)
 
 
 # --- totals of a period
@@ -572,54 +625,6 @@ def state(folder, period, policy, paths=b""):
         proof = parsed(each)
         check_path(proof, groups[proof["asset"], proof["group"]])
     return lines[1:]
-
-
-# --- policies
-
-
-def check_announcement(line):
-    assert set(line) - {"until"} == {"before", "policy"}
-    assert matches("[0-9a-f]{64}")(line["before"])
-    assert is_date(line.get("until", "2000-01-01"))
-    keys, *_ = read_policy(line["policy"])
-    assert keys
-
-
-def check_keys(line):
-    if "compromised" in line:
-        assert set(line) == {"begins", "compromised", "origin", "root", "size"}
-        assert isinstance(line["origin"], str)
-        assert line["origin"]
-        assert is_count(line["size"])
-        assert len(unbase64(line["root"])) == 32
-        ends = line["compromised"]
-    else:
-        assert set(line) - {"until"} == {"begins", "ends"}
-        assert is_date(line.get("until", "2000-01-01"))
-        ends = line["ends"]
-    assert line["begins"]
-    for vkey in line["begins"] + ends:
-        key_of(vkey)
-
-
-def follow(policies, folder, n, entry, opened):
-    """Take the policy that entry n announces; its opening is published too."""
-    line = opened[1]["line"]
-    assert line["before"] == policies[-1]
-    policies.append(hashlib.sha256(line["policy"].encode()).hexdigest())
-    published = parsed((folder / "policies" / f"{n}.json").read_bytes())
-    assert published["entry"] == entry
-    assert published["header"] == opened[0]
-    assert published["line"] == opened[1] | {"index": 1}
-    assert published["path"] == []
-
-
-def check_ended(policy, leaves):
-    """A log that was given a new name goes on from the last head of the old one."""
-    for line in policy.decode().splitlines():
-        if line.startswith("# ended "):
-            _, _, _, size, head = line.split(" ")
-            assert tree(leaves[: int(size)]) == unbase64(head)
 
 
 # --- what entries do
