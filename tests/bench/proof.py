@@ -36,6 +36,7 @@ from ledger.integrator import integrate
 from ledger.log.keys import create_log, load_keys
 from ledger.log.merkle import leaf_hash
 from ledger.log.policy import Policy, parse_policy
+from ledger.log.sumtree import Holding, SumTree
 from ledger.log.tiles import CHECKPOINT, Edge, LogFolder
 from ledger.signer import Signer, sign_until
 from ledger.state import Request
@@ -68,6 +69,7 @@ def run(databases: Databases, scale: Scale, findings: Findings) -> None:
     findings.table("what", "figure")
     findings.measured["tree"] = _tree_rate(scale.proved)
     findings.row("tree", f"{number(findings.measured['tree'])} leaves/s")
+    findings.row(f"sum tree of {scale.accounts:,} accounts", f"{_sum_tree_seconds(scale.accounts):.1f} s")
     _posting(databases, scale, findings)
     peaks = [_audits(databases, count, findings) for count in (scale.proved // 10, scale.proved)]
     findings.measured["proof.memory"] = round(peaks[1] - peaks[0])
@@ -80,6 +82,14 @@ def _tree_rate(count: int) -> int:
         edge.append(leaf)
     edge.root()
     return round(len(leaves) / (time.perf_counter() - started))
+
+
+def _sum_tree_seconds(accounts: int) -> float:
+    head = leaf_hash(b"a posting")
+    holdings = [Holding(f"489100:c{i}", "EUR", "489100-credit", "2026-03-31", i, 1, head) for i in range(accounts)]
+    started = time.perf_counter()
+    SumTree(bytes(32), holdings)
+    return time.perf_counter() - started
 
 
 def _posting(databases: Databases, scale: Scale, findings: Findings) -> None:
