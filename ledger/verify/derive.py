@@ -425,7 +425,8 @@ class Replay:
             raise Refusal("period-out-of-order", n=n, until=until)
         self.closed_until.append(until)
         standing = [Standing(*name, a.posted, a.postings, a.last) for name, a in self.accounts.items() if a.chained]
-        self.last_close = LastClose(n, until, self.header_nonce, standing)
+        unseen = dict(self.closed.moved) if self.closed.count else None
+        self.last_close = LastClose(n, until, self.header_nonce, standing, unseen)
 
     def _check_lateness(self, n: int, header: Line) -> None:
         """An entry says which closed period it belongs to exactly when its date falls in one."""
@@ -468,12 +469,10 @@ class Replay:
     def _total(self, n: int, header: Line, lines: Sequence[Line | None]) -> None:
         """The totals of the last closed period are those of the accounts as its closing entry found them."""
         self.step = "totals"
-        if self.closed.count:
-            self.totals_given += 1
-        else:
-            check_totals(n, header, [line for line in lines if line is not None], self.last_close)
-            self.totals += 1
+        check_totals(n, header, [line for line in lines if line is not None], self.last_close)
+        self.totals_given += self.last_close is not None and self.last_close.unseen is not None
         self.last_close = None
+        self.totals += 1
 
 
 def _digest(moved: Sequence[tuple[int, int]]) -> bytes:

@@ -36,7 +36,7 @@ from ledger.verify.scratch import Scratch
 PORTION = 1 << 22
 """Bytes of records that are in memory before they are taken in."""
 TOTALS_GIVEN = (
-    "totals of {periods} periods that erased persons were part of: taken as given, holders' own paths prove them"
+    "roots of the totals of {periods} periods that erased persons were part of: taken as given, unlike their sums"
 )
 STATED = "accounts, limits, reserved amounts, assets, periods and trial balance equal those derived"
 NOT_CHECKED = (
@@ -184,6 +184,8 @@ def _note_replay(report: Report, state: Replay, bundle: Bundle, size: int) -> No
     periods = f"{len(state.closed_until)} closed; {state.late} entries late, each says so"
     report.passed("periods", file, periods, closed=len(state.closed_until), late=state.late)
     totalled = f"of {state.totals} periods; each sum and root made again from the balances then"
+    if state.totals_given:
+        totalled = f"of {state.totals} periods; each sum made again from the balances then, as far as lines are open"
     report.passed("totals", file, totalled, periods=state.totals)
     if state.totals_given:
         report.not_checked.append(TOTALS_GIVEN.format(periods=state.totals_given))

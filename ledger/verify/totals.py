@@ -5,6 +5,7 @@ totals/1 entry. Without openings, the published state file leads to an entry of 
 lines.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
@@ -15,7 +16,19 @@ from ledger.log.encoding import from_b64
 from ledger.log.leaf import JSON, NONCE_SIZE, TOTALS, canonical_json, lines_root, parse_canonical
 from ledger.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from ledger.log.policy import Policy
-from ledger.log.sumtree import Holding, Proof, Sum, group_of, parse_proof, seed_of, totals_key, totals_lines, verify
+from ledger.log.sumtree import (
+    DEBIT,
+    Holding,
+    Proof,
+    Sum,
+    group_of,
+    grouped,
+    parse_proof,
+    seed_of,
+    totals_key,
+    totals_lines,
+    verify,
+)
 from ledger.log.tiles import ENTRIES, WIDTH, LogReader, state_path, tile_path, width_at
 from ledger.verify.entry import Line, check_entry, check_line, commitment, lines_of
 from ledger.verify.log import open_log
@@ -38,12 +51,16 @@ class Standing(NamedTuple):
 
 
 class LastClose(NamedTuple):
-    """The last period that was closed, by entry `n`: the nonce of its header, and the chained accounts then."""
+    """The last period that was closed, by entry `n`: the nonce of its header, and the chained accounts then.
+
+    `unseen` is what closed lines of erased persons had moved by asset, or None where every line was open.
+    """
 
     n: int
     until: str
     header_nonce: bytes
     accounts: Sequence[Standing]
+    unseen: Mapping[str, int] | None = None
 
 
 def check_totals(n: int, header: Line, lines: Sequence[Line], last_close: LastClose | None) -> None:
@@ -53,6 +70,9 @@ def check_totals(n: int, header: Line, lines: Sequence[Line], last_close: LastCl
     """
     if last_close is None or header["key"] != totals_key(last_close.until):
         raise Refusal("totals-out-of-place", n=n, key=str(header["key"]))
+    if last_close.unseen is not None:
+        _check_sums(n, lines, last_close, last_close.unseen)
+        return
     derived = totals_lines(seed_of(last_close.header_nonce), _holdings(last_close), last_close.n)
     for index, (line, expected) in enumerate(zip(lines, derived, strict=False), start=1):
         if line != expected:
@@ -92,6 +112,27 @@ def parse_state(encoded: bytes) -> tuple[Line, list[tuple[bytes, Line]]]:
 def _holdings(last_close: LastClose) -> Iterator[Holding]:
     for account, asset, posted, postings, last in last_close.accounts:
         yield Holding(account, asset, group_of(account, posted), last_close.until, abs(posted), postings, last)
+
+
+def _check_sums(n: int, lines: Sequence[Line], last_close: LastClose, unseen: Mapping[str, int]) -> None:
+    """Where lines of erased persons are closed, roots and parts are taken as given, and the sums are not: no group has
+    less than its open accounts, and each asset comes to what open and closed lines have moved.
+    """
+    moved = Counter(unseen)
+    left = {(asset, group): own for (asset, group), own in grouped(_holdings(last_close)).items()}
+    for account in last_close.accounts:
+        moved[account.asset] += account.posted
+    last = ("", "")
+    for index, line in enumerate(lines, start=1):
+        name, own = (str(line["asset"]), str(line["group"])), left.pop((str(line["asset"]), str(line["group"])), ())
+        accounts, cents = int(str(line["accounts"])), int(str(line["sum"]))
+        placed = name > last and line["at"] == last_close.n and line["period"] == last_close.until
+        if not placed or accounts < len(own) or cents < sum(held.cents for held in own):
+            raise Refusal("totals-differ", n=n, line=index)
+        moved[name[0]] -= cents if name[1].endswith(f"-{DEBIT}") else -cents
+        last = name
+    if left or any(moved.values()):
+        raise Refusal("totals-differ", n=n, line=len(lines))
 
 
 def _check_state(report: Report, place: Place, period: str, policy: Policy | None) -> list[Line]:

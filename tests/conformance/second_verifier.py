@@ -558,6 +558,28 @@ def totals(at, until, header_nonce, standing):
     return lines
 
 
+def check_sums(lines, at, until, header_nonce, standing, unseen):
+    """Of totals with erased persons in them: no group has less than its open accounts, each asset comes to all."""
+    least, moved = (
+        {(line["asset"], line["group"]): line for line in totals(at, until, header_nonce, standing)},
+        Counter(),
+    )
+    for line in lines:
+        assert set(line) == {"accounts", "asset", "at", "group", "leaves", "period", "root", "sum"}
+        own = least.pop((line["asset"], line["group"]), {"accounts": 1, "sum": 0})
+        assert (line["at"], line["period"]) == (at, until)
+        assert line["accounts"] >= own["accounts"]
+        assert line["sum"] >= own["sum"]
+        moved[line["asset"]] += line["sum"] if line["group"].endswith("-debit") else -line["sum"]
+    assert not least
+    names = [(line["asset"], line["group"]) for line in lines]
+    assert names == sorted(set(names))
+    for (_, asset), balance, _, _ in standing:
+        moved[asset] -= balance
+    moved.subtract(unseen)
+    assert not any(moved.values())
+
+
 def check_path(proof, line):
     """Three shares, apart, each leading to the root of its group's line, together the balance."""
     assert set(proof) == {"account", "asset", "cents", "format", "group", "head", "period", "shares", "v"}
@@ -635,7 +657,7 @@ class Book:
 
     def __init__(self):
         self.assets, self.accounts, self.keys = {"EUR": 2}, {}, {}
-        self.holds, self.periods, self.at, self.at_close = {}, [], "", None
+        self.holds, self.periods, self.at, self.last_close = {}, [], "", None
         self.posted, self.reversed, self.reversals = {}, set(), set()
         self.closed, self.moved, self.named, self.state, self.count = set(), Counter(), 0, 0, 0
 
@@ -663,11 +685,7 @@ class Book:
         elif kind == "period/1":
             self.close_period(n, header, header_nonce)
         elif kind == "totals/1":
-            assert self.at_close is not None
-            assert header["key"] == f"totals:{self.at_close[1]}"
-            # where a line is closed, nobody can say any more what its account stood at
-            assert self.count or canonical(rest) == canonical(totals(*self.at_close))
-            self.at_close = None
+            self.total(header, rest)
         elif kind == "note/1":
             assert header["about"] in self.keys
         self.keys[n] = header["key"]
@@ -688,7 +706,18 @@ class Book:
         assert not self.periods or header["until"] > self.periods[-1]
         self.periods.append(header["until"])
         standing = [(name, a.balance, a.count, a.last) for name, a in self.accounts.items() if a.chained]
-        self.at_close = n, header["until"], header_nonce, standing
+        self.last_close = (n, header["until"], header_nonce, standing), Counter(self.moved) if self.count else None
+
+    def total(self, header, lines):
+        """Of the last close, once; where lines are closed, sums alone."""
+        assert self.last_close is not None
+        close, unseen = self.last_close
+        assert header["key"] == f"totals:{close[1]}"
+        if unseen is None:
+            assert canonical(lines) == canonical(totals(*close))
+        else:
+            check_sums(lines, *close, unseen)
+        self.last_close = None
 
     def erase(self, n, kind, lines):
         """Closed lines that are named, and were attested before, are taken as given."""

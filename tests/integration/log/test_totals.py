@@ -1,5 +1,6 @@
 """Totals of closed periods: entered, published, found again by holders and auditors, and every falsehood noticed."""
 
+import importlib.util
 import json
 import threading
 from collections.abc import Callable
@@ -29,12 +30,12 @@ from ledger.log.sumtree import parse_proof
 from ledger.log.tiles import LogFolder
 from ledger.periods import closed_periods
 from ledger.storage import tables
-from ledger.storage.engine import write_transaction
-from ledger.verify.replay import replay
+from ledger.verify.replay import TOTALS_GIVEN, replay
 from ledger.verify.report import Report, Verdict
 from ledger.verify.totals import verify_state
 from tests.conftest import MakeEngine
 from tests.entries import back, entry, paid, post
+from tests.erasure_kit import erased
 from tests.proof import HandmadeLog, PublishedBook, every_byte_changed, published_book
 from tests.sites import serve
 from tests.totals_kit import (
@@ -51,6 +52,11 @@ from tests.totals_kit import (
     stated,
     total,
 )
+
+SECOND = Path(__file__).parents[2] / "conformance" / "second_verifier.py"
+_spec = importlib.util.spec_from_file_location("second_of_totals", SECOND)
+second_verifier = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(second_verifier)
 
 
 @pytest.fixture
@@ -231,15 +237,59 @@ def test_an_account_without_a_part_in_the_totals_has_no_path(totalled: Published
 
 def test_erasing_a_person_changes_no_total_and_no_path(totalled: PublishedBook) -> None:
     book = totalled.book
-    before = {owner: paths(book, owner) for owner in ("c17", "c18")}
-    with write_transaction(book.engine) as connection:
-        connection.execute(sa.delete(tables.subject_key).where(tables.subject_key.c.owner == "c17"))
+    before = {owner: paths(book, owner) for owner in ("c17", "c19")}
+    erased(book, "c19")
     assert {owner: paths(book, owner) for owner in before} == before
     with book.read() as connection:
         [period] = closed_periods(connection, book.book_id)
         assert derived_totals(connection, book, period) == list(lines_in(book).values())
     for mine in before.values():
         assert checked(totalled, mine).verdict is Verdict.VERIFIED
+    assert audit_rows(book).failure is None
+
+
+def with_one_gone(published: PublishedBook, clock: FixedClock, *, less: int = 0, moved: int = 0) -> Report:
+    """A replay of March, when c19 had 500, after she was paid back and erased; the operator stated `less`."""
+    book = published.book
+    some_balances(book)
+    post(book, paid("gone", 500, citizen="c19"))
+    close(book, clock)
+    with book.read() as connection:
+        [period] = closed_periods(connection, book.book_id)
+        lines = [dict(line) for line in derived_totals(connection, book, period)]
+    lines[0]["sum"] -= less
+    lines[1]["sum"] += moved
+    post(book, Finding("totals:2026-03-31", TOTALS, lines))
+    post(book, back("gone:back", 500, citizen="c19", on=date(2026, 4, 1)))
+    erased(book, "c19")
+    publish(published)
+    bundle = published.bundle()
+    report = replay(published.log_dir, bundle, published.policy)
+    policy = (published.log_dir / "policy").read_bytes()
+    if report.failure is None:
+        second_verifier.replay(published.log_dir, bundle.read_bytes(), policy)
+    else:
+        with pytest.raises(AssertionError):
+            second_verifier.replay(published.log_dir, bundle.read_bytes(), policy)
+    return report
+
+
+def test_after_an_erasure_totals_are_still_derived_and_roots_are_taken_as_given(
+    published: PublishedBook, clock: FixedClock
+) -> None:
+    report = with_one_gone(published, clock)
+    assert report.verdict is Verdict.VERIFIED, report.to_text()
+    assert TOTALS_GIVEN.format(periods=1) in report.not_checked
+    assert lines_in(published.book)["EUR", "489100-credit"]["sum"] == 75_500
+
+
+@pytest.mark.parametrize(("less", "moved"), [(1, 0), (500, 0), (-1, 0), (75_500, 0), (0, 1)])
+def test_after_an_erasure_totals_that_are_wrong_are_still_found(
+    published: PublishedBook, clock: FixedClock, less: int, moved: int
+) -> None:
+    failure = with_one_gone(published, clock, less=less, moved=moved).failure
+    assert failure is not None
+    assert failure.code == "totals-differ"
 
 
 # what is published
