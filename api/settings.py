@@ -11,6 +11,7 @@
 | BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
 | BXL_SANDBOX | address of the running payment sandbox | none |
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
+| BXL_TSA_URL, BXL_TSA_CERTIFICATE | timestamp authority of the daily anchor, and a PEM file of whom to trust for it | none |
 | BXL_SMTP_URL, BXL_MAIL_FROM | mail server, `smtp://user:secret@host:587`; else mail stays in the mailbox | none |
 """
 
@@ -57,6 +58,8 @@ class Settings:
     smtp_url: str | None = field(repr=False)
     mail_from: str
     key_passphrase: bytes | None = field(default=None, repr=False)
+    tsa_url: str | None = None
+    tsa_certificate: Path | None = None
 
     @property
     def is_sandbox(self) -> bool:
@@ -103,6 +106,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     port = reader.port("BXL_PORT", 8000)
     origin = reader.url("BXL_ORIGIN", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")  # noqa: S104 -- only compared
     sandbox_url = reader.url("BXL_SANDBOX", "") or None
+    tsa_certificate = reader.text("BXL_TSA_CERTIFICATE", "")
     key = reader.checked(
         "BXL_MOLLIE_KEY", SANDBOX_KEY, _MOLLIE_KEY, "is no Mollie key: test_ or live_ and at least 30 letters"
     )
@@ -127,6 +131,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=reader.checked("BXL_SMTP_URL", "", _SMTP, "is no mail address: smtp://user:secret@host:587") or None,
         mail_from=reader.text("BXL_MAIL_FROM", "BXL Invest <no-reply@bxl-invest.example>"),
         key_passphrase=reader.text("BXL_KEY_PASSPHRASE", "").encode() or None,
+        tsa_url=reader.url("BXL_TSA_URL", "") or None,
+        tsa_certificate=Path(tsa_certificate).absolute() if tsa_certificate else None,
     )
     faults = (*reader.faults, *_contradictions(settings))
     if faults:
@@ -135,10 +141,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    """Settings that are fine alone and dangerous together."""
-    if settings.is_sandbox:
-        return []
+    """Settings that are fine alone and dangerous, or useless, together."""
     faults = []
+    if (settings.tsa_url is None) != (settings.tsa_certificate is None):
+        faults.append("BXL_TSA_URL and BXL_TSA_CERTIFICATE go together: a token that can't be checked anchors nothing")
+    if settings.is_sandbox:
+        return faults
     if settings.sandbox_url:
         faults.append(
             "BXL_MOLLIE_KEY is a live key while BXL_SANDBOX is set: real payments never go through a sandbox; unset one"

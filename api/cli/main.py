@@ -23,6 +23,8 @@ UNAVAILABLE = frozenset({
     "log-keys-missing",
     "log-not-published",
     "schema-version-differs",
+    "timestamp-unavailable",
+    "timestamps-not-set-up",
     "wrapping-key-missing",
 })  # fmt: skip
 """Refusals that say that what a command needs is not there, which is not a no to what was asked."""
@@ -38,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "drill": ("api.cli.drill", "drill", "alter a copy of the book in every way, and see whether the audit finds it"),
     "export": ("api.cli.books", "export_command", "write the book for other programs to read and check"),
     "import": ("api.cli.books", "import_command", "post journal entries from a file of JSON lines"),
-    "log": ("api.cli.log", "log", "publish the transparency log, or say how far it is"),
+    "log": ("api.cli.log", "log", "publish or anchor the transparency log, or say how far it is"),
     "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),
     "period": ("api.cli.periods", "period", "close a period under four eyes, and list those that are closed"),
     "report": ("api.cli.reports", "report", "print annual statements, restatements, and balances below their floor"),

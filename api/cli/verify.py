@@ -1,5 +1,6 @@
 """`bxl verify`: checks that need no database and no network."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ from ledger.errors import Refusal
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.receipt import ReceiptFiles
 from ledger.log.tiles import POLICY
+from ledger.verify.anchors import verify_anchors
 from ledger.verify.balance import verify_balance
 from ledger.verify.log import verify_log
 from ledger.verify.receipt import NO_POLICY, verify_receipt
@@ -60,6 +62,22 @@ def balance(file: Path, policy_file: Path | None, *, as_json: bool) -> int:
 def log(folder: Path, policy_file: Path | None, *, as_json: bool) -> int:
     """Check the copy of a log in FOLDER: signatures, every entry's bytes, every tile, the root."""
     return show(verify_log(folder, trusted_policy(policy_file)), as_json=as_json)
+
+
+@verify.command("anchors")
+@click.argument("folder", type=_FOLDER)
+@click.option("--tsa-certificate", type=_FILE, help="PEM file of the authority's root (default: BXL_TSA_CERTIFICATE).")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def anchors(folder: Path, tsa_certificate: Path | None, policy_file: Path | None, *, as_json: bool) -> int:
+    """Check the anchors of the log in FOLDER: each is a checkpoint the log continues, stamped by the authority."""
+    certificate = tsa_certificate or settings_for(None, None).tsa_certificate
+    check = None
+    if certificate is not None:
+        from api.timestamps import check_token, read_certificates  # noqa: PLC0415 -- only anchors need the client
+
+        check = partial(check_token, read_certificates(certificate))
+    return show(verify_anchors(folder, trusted_policy(policy_file), check), as_json=as_json)
 
 
 def trusted_policy(policy_file: Path | None, database: str | None = None, book: str | None = None) -> Policy | None:

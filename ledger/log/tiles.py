@@ -16,7 +16,7 @@ from ledger.log.merkle import HASH_SIZE, Frontier, node_hash, root, split
 
 WIDTH = 256
 ENTRIES = "entries"
-CHECKPOINT, POLICY = "checkpoint", "policy"
+CHECKPOINT, POLICY, ANCHORS = "checkpoint", "policy", "anchors"
 _MAX_ENTRY = 0xFFFF
 _LEVELS = 8
 _GROUP = 1000
@@ -34,6 +34,11 @@ def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
         index //= _GROUP
         name = f"x{index % _GROUP:03d}/{name}"
     return f"tile/{level}/{name}" + ("" if width == WIDTH else f".p/{width}")
+
+
+def anchor_paths(size: int) -> tuple[str, str]:
+    """Where the anchored checkpoint of this size stands, and the timestamp over its bytes."""
+    return f"{ANCHORS}/{size}.checkpoint", f"{ANCHORS}/{size}.tsr"
 
 
 def encode_bundle(entries: Iterable[bytes]) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ledger.errors import Refusal
 from ledger.log.policy import Policy, parse_policy
+from ledger.verify.anchors import verify_anchors
 from ledger.verify.balance import verify_balance
 from ledger.verify.log import verify_log
 from ledger.verify.receipt import verify_receipt
@@ -48,6 +49,8 @@ def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
             return verify_receipt(path.read_bytes(), opening.read_bytes(), policy, **files)
         case "balance":
             return verify_balance(path.read_bytes(), policy, file=path.name)
+        case "anchors":
+            return verify_anchors(path, policy, None)
         case "replay":
             return replay(path, options.openings, policy)
         case _:
@@ -67,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     balance.add_argument("path", type=Path, metavar="FILE")
     log = commands.add_parser("log", parents=[common], help="a mirror of a log: signatures, bytes, tiles, root")
     log.add_argument("path", type=Path, metavar="DIR")
+    anchors = commands.add_parser("anchors", parents=[common], help="anchored checkpoints; not their tokens")
+    anchors.add_argument("path", type=Path, metavar="DIR")
     audit = commands.add_parser("replay", parents=[common], help="a log with all its openings: every balance again")
     audit.add_argument("path", type=Path, metavar="DIR")
     audit.add_argument("--openings", type=Path, required=True, metavar="BUNDLE")

@@ -14,11 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from ledger.errors import Refusal
 from ledger.log.encoding import b64
 from ledger.log.leaf import (
     ACCOUNTS,
+    ANCHOR,
     FINDINGS,
     GENESIS,
     HOLD,
@@ -68,6 +70,15 @@ class Hold:
     expires: str
 
 
+class Anchored(NamedTuple):
+    """What line `line` of entry `n` says of an anchor: the root of the log's first `size` entries, in base64."""
+
+    n: int
+    line: int
+    size: int
+    root: str
+
+
 @dataclass(slots=True)
 class Replay:
     """The state that opened entries lead to. `step` says what is being checked, for whoever catches a refusal."""
@@ -81,6 +92,7 @@ class Replay:
     holds: dict[int, Hold] = field(default_factory=dict)
     keyless: set[int] = field(default_factory=lambda: {0})
     closed_until: list[str] = field(default_factory=list)
+    anchored: list[Anchored] = field(default_factory=list)
     last_at: str = ""
     lines: int = 0
     postings: int = 0
@@ -143,6 +155,7 @@ class Replay:
             PERIOD: self._close_period,
             NOTE: self._note,
             **dict.fromkeys(FINDINGS, self._find),
+            ANCHOR: self._anchor,
         }
         others[entry_type](n, header, lines)
 
@@ -374,6 +387,15 @@ class Replay:
 
     def _find(self, _n: int, _header: Line, _lines: Sequence[Line]) -> None:
         """What was found moves nothing."""
+
+    def _anchor(self, n: int, _header: Line, lines: Sequence[Line]) -> None:
+        """An anchor is of a log that ends before it; whether that log has this root, its tiles tell."""
+        self.step = "anchors"
+        for index, line in enumerate(lines, start=1):
+            size = _integer(line["size"])
+            if size > n:
+                raise Refusal("anchor-differs-from-log", n=n, line=index, size=size)
+            self.anchored.append(Anchored(n, index, size, str(line["root"])))
 
 
 def _digest(legs: Sequence[tuple[str, str, int]]) -> bytes:

@@ -10,6 +10,7 @@ from ledger.errors import Refusal
 from ledger.log.encoding import from_b64
 from ledger.log.leaf import (
     ACCOUNTS,
+    ANCHOR,
     APPROVED_FINDINGS,
     FINDINGS,
     GENESIS,
@@ -130,8 +131,8 @@ def _kind_of(entry_type: str, index: int, line: Line) -> str | None:
         return LINE if not line.keys() & {"v", "prev"} and _is_posting(line) else None
     if entry_type == RULES:
         return RULE if index == 1 and _is_rule(line) else None
-    if entry_type in FINDINGS:
-        return FINDING  # an object; what it says is for whoever compares it with the record
+    if entry_type in FINDINGS:  # what it says is for whoever compares it with the record
+        return FINDING if _FINDING_FORMS.get(entry_type, _is_object)(line) else None
     if entry_type == ACCOUNTS and "account" in line:
         return ACCOUNT if _is_account(line, set()) else None
     if entry_type == ACCOUNTS:
@@ -189,6 +190,28 @@ def _is_rule(line: Line) -> bool:
         and _is_count(line["version"], least=first)
         and line.get("closed", True) is True
     )
+
+
+def _is_anchor(line: Line) -> bool:
+    """A timestamp over the checkpoint of a size: whose root it holds, hash of the token, the authority's instant."""
+    return (
+        line.keys() == {"kind", "root", "sha256", "size", "time"}
+        and line["kind"] == "rfc3161"
+        and isinstance(line["root"], str)
+        and _is_hash(line["root"])
+        and _is(_SHA256, line["sha256"])
+        and _is_count(line["size"])
+        and _is_instant(line["time"])
+    )
+
+
+def _is_object(_line: Line) -> bool:
+    """Whatever was parsed as a line is one."""
+    return True
+
+
+_FINDING_FORMS: Mapping[str, Callable[[Line], bool]] = {ANCHOR: _is_anchor}
+"""Findings whose lines have a fixed form."""
 
 
 def _is(pattern: re.Pattern[str], value: object) -> bool:

@@ -31,6 +31,7 @@ NOT_CHECKED = (
     "the limits that accounts were opened with: they are kept, whether they are the right ones is for the auditor",
     "approvals: entries name them, who approved is in the operator's database",
     "whether a period was over when it was closed: that rests on the operator's business date",
+    "timestamps: the tokens that anchors name are checked with `bxl verify anchors`, not here",
     "findings: what a state or a verdict says is compared with the record it is about, not here",
     "interest, tax and other amounts against the agreements they follow from",
 )
@@ -107,12 +108,21 @@ def _replay(report: Report, walk: LogWalk, bundle: _Bundle) -> None:
             report.failed("entries, tiles and root", walk.file, refusal)
         raise Stop from refusal
     note_walk(report, walk)
+    _check_anchors(report, walk, state, bundle.name)
     _note_replay(report, state, bundle.name, size)
     _check_closing(report, state, bundle)
     report.figures["openings_sha256"] = bundle.digest.hexdigest()
     if size < walk.checkpoint.size:
         newer = walk.checkpoint.size - size
         report.missing.append(f"{newer} entries are newer than the openings and stay closed: ask for a new bundle")
+
+
+def _check_anchors(report: Report, walk: LogWalk, state: Replay, file: str) -> None:
+    """Each root that was timestamped is that of the log's first entries; the walk has checked the tiles it is from."""
+    with report.check("anchors", file, f"{len(state.anchored)}, each of a root that the log passed through"):
+        for anchored in state.anchored:
+            if b64(walk.log.subtree(0, anchored.size, walk.checkpoint.size)) != anchored.root:
+                raise Refusal("anchor-differs-from-log", n=anchored.n, line=anchored.line, size=anchored.size)
 
 
 def _check_header(header: Line, walk: LogWalk, bundle_format: str) -> int:

@@ -1,0 +1,96 @@
+"""How far the log is behind the record, and how old its newest proofs are: for `bxl log status`, metrics and the desk.
+
+Postings never wait for the log; so somebody must see it when the log stands still.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ledger.anchors import newest_anchor
+from ledger.balances import entry_count
+from ledger.book import Book
+from ledger.integrator import read_checkpoint
+from ledger.log.checkpoint import signed_at
+from ledger.log.encoding import b64
+from ledger.log.note import parse_note
+from ledger.log.policy import parse_policy
+from ledger.log.tiles import POLICY, LogFolder
+from ledger.storage.tables import entry
+
+PENDING_ALARM = timedelta(minutes=10)
+ANCHOR_ALARM = timedelta(hours=48)
+
+
+@dataclass(frozen=True, slots=True)
+class LogStanding:
+    """Sizes are numbers of entries; ages are whole seconds, 0 where nothing waits, absent where there is nothing yet.
+
+    `pending` entries are booked and not yet under the published checkpoint, the oldest since `pending_seconds`.
+    An anchor's age counts from the authority's instant; without any, from the book's first entry.
+    """
+
+    booked: int
+    written: int
+    signed: int
+    witnessed: int
+    root: str
+    pending: int
+    pending_seconds: int
+    checkpoint_seconds: int | None
+    anchored: int
+    anchor_seconds: int
+
+    @property
+    def is_late(self) -> bool:
+        """Whether an entry has waited for its signature for more than ten minutes."""
+        return self.pending_seconds > PENDING_ALARM // timedelta(seconds=1)
+
+    @property
+    def anchor_is_late(self) -> bool:
+        """Whether nothing was anchored for 48 hours; an alarm only where there is an authority."""
+        return self.anchor_seconds > ANCHOR_ALARM // timedelta(seconds=1)
+
+
+def log_standing(book: Book, log_dir: Path, *, now: datetime) -> LogStanding:
+    """The figures at the instant `now`; refuses a checkpoint that the log's keys did not sign."""
+    published = read_checkpoint(log_dir)
+    size = published[0].size if published else 0
+    with book.read() as connection:
+        booked = entry_count(connection, book.book_id)
+        first_pending = _booked_at(connection, book.book_id, size)
+        first = _booked_at(connection, book.book_id, 0)
+        anchor = newest_anchor(connection, book.book_id)
+    signed = None if published is None else _signed_at(log_dir, published[1])
+    anchored_at = first if anchor is None else anchor.stamped_at
+    return LogStanding(
+        booked=booked,
+        written=LogFolder(log_dir).position(),
+        signed=size,
+        witnessed=size,
+        root=b64(published[0].root) if published else "",
+        pending=max(booked - size, 0),
+        pending_seconds=_age(first_pending, now),
+        checkpoint_seconds=None if signed is None else _age(signed, now),
+        anchored=0 if anchor is None else anchor.size,
+        anchor_seconds=_age(anchored_at, now),
+    )
+
+
+def _booked_at(connection: sa.Connection, book_id: str, n: int) -> datetime | None:
+    """The instant of entry `n`, if it stands."""
+    instant: datetime | None = connection.scalar(
+        sa.select(entry.c.booked_at).where(entry.c.book_id == book_id, entry.c.n == n)
+    )
+    return instant
+
+
+def _signed_at(log_dir: Path, note: bytes) -> datetime | None:
+    return signed_at(parse_note(note), parse_policy((log_dir / POLICY).read_bytes()).log_keys)
+
+
+def _age(since: datetime | None, now: datetime) -> int:
+    """Whole seconds; none where a machine's clock went backwards."""
+    return 0 if since is None else max((now - since) // timedelta(seconds=1), 0)

@@ -1,0 +1,81 @@
+"""Anchors of a log: timestamps (RFC 3161) by outsiders over checkpoints that the log has published.
+
+    anchors/<size>.checkpoint    the signed note whose bytes were stamped
+    anchors/<size>.tsr           the authority's answer; `openssl ts -verify -data` checks it against the other file
+
+Who re-signs a rewritten log can't re-date it: an anchored root that the log does not pass through convicts it, even
+when log keys and witnesses have all been turned. The token itself is checked by a function that is passed in, since
+its form needs a library that this package does without.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from ledger.errors import Refusal
+from ledger.log.checkpoint import Checkpoint, open_checkpoint
+from ledger.log.merkle import consistency_proof, verify_consistency
+from ledger.log.policy import Policy
+from ledger.log.tiles import ANCHORS, LogFolder, anchor_paths
+from ledger.verify.log import LogWalk, open_log
+from ledger.verify.report import Report, Stop
+
+TokenCheck = Callable[[bytes, bytes], datetime]
+"""From a token and the bytes it stamps to the authority's instant; refuses `timestamp-invalid`."""
+NO_TOKENS = "the timestamps: `bxl verify anchors --tsa-certificate` or `openssl ts -verify` checks the .tsr files"
+NO_ENTRIES = "entries and tiles: `verify log` checks them"
+NO_ANCHORS = "anchors: the log has none"
+
+
+def verify_anchors(log_dir: Path, policy: Policy | None, check_token: TokenCheck | None) -> Report:
+    """Check every anchor of the log in `log_dir`: signatures, consistency with the log, and the token.
+
+    Without `check_token` the tokens are not looked into and the report says so.
+    """
+    report = Report(f"anchors of log {log_dir}")
+    report.not_checked.append(NO_ENTRIES)
+    if check_token is None:
+        report.missing.append(NO_TOKENS)
+    try:
+        walk = open_log(report, log_dir, policy)
+        sizes = anchored_sizes(log_dir)
+        for size in sizes:
+            _verify_anchor(report, walk, size, check_token)
+    except Stop:
+        report.not_checked.append("whatever rests on the check that failed")
+        return report
+    if not sizes:
+        report.missing.append(NO_ANCHORS)
+    report.figures["anchors"] = len(sizes)
+    return report
+
+
+def anchored_sizes(log_dir: Path) -> list[int]:
+    """The sizes that `anchors/` holds a checkpoint or a token for, in order."""
+    named = {file.stem for kind in ("checkpoint", "tsr") for file in (log_dir / ANCHORS).glob(f"[0-9]*.{kind}")}
+    return sorted(int(name) for name in named if name.isdecimal())
+
+
+def _verify_anchor(report: Report, walk: LogWalk, size: int, check_token: TokenCheck | None) -> None:
+    note_path, token_path = anchor_paths(size)
+    with report.check("anchored checkpoint", note_path, f"signed, and the log of {walk.checkpoint.size} continues it"):
+        note = walk.log.read(note_path)
+        anchored, _ = open_checkpoint(note, walk.policy.log_keys)
+        if anchored.size != size or not _continues(walk.log, anchored, walk.checkpoint):
+            raise Refusal("anchor-differs-from-checkpoint", file=note_path, size=walk.checkpoint.size)
+        token = walk.log.read(token_path)
+    if check_token is None:
+        return
+    stamped_at: list[datetime] = []
+    with report.check("timestamp", token_path, lambda: f"the checkpoint existed at {stamped_at[0].isoformat()}"):
+        stamped_at.append(check_token(token, note))
+
+
+def _continues(log: LogFolder, older: Checkpoint, newer: Checkpoint) -> bool:
+    """Whether `newer` is the log of `older` with more entries; the proof holds whatever the tiles say."""
+    proof: Sequence[bytes] = ()
+    if older.size < newer.size:
+        proof = consistency_proof(older.size, newer.size, lambda start, end: log.subtree(start, end, newer.size))
+    return verify_consistency(
+        old_size=older.size, old_root=older.root, new_size=newer.size, new_root=newer.root, proof=proof
+    )
