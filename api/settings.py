@@ -11,7 +11,7 @@
 | BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
 | BXL_SANDBOX | address of the running payment sandbox | none |
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
-| BXL_TSA_URL, BXL_TSA_CERTIFICATE | timestamp authority of the daily anchor, and a PEM file of whom to trust for it | none |
+| BXL_TSA_URL, BXL_TSA_CERTIFICATE | timestamp authority of the daily anchor, and its root in PEM | none |
 | BXL_SMTP_URL, BXL_MAIL_FROM | mail server, `smtp://user:secret@host:587`; else mail stays in the mailbox | none |
 """
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from cryptography import x509
 from rfc3161_client import (
     HashAlgorithm,
-    TimeStampResponse,
     TimestampRequestBuilder,
+    TimeStampResponse,
     VerificationError,
     VerifierBuilder,
     decode_timestamp_response,
@@ -74,12 +74,13 @@ def check_token(
     verifier = VerifierBuilder(roots=list(certificates), nonce=nonce).build()
     try:
         answer: TimeStampResponse = decode_timestamp_response(token)
-        if answer.as_bytes() != token:
-            raise Refusal("timestamp-invalid", reason="another encoding of the same answer")
         verifier.verify_message(answer, stamped)
-        return answer.tst_info.gen_time
+        stamped_at: datetime = answer.tst_info.gen_time
     except (ValueError, VerificationError) as error:
         raise Refusal("timestamp-invalid", reason=str(error)[:200]) from error
+    if answer.as_bytes() != token:
+        raise Refusal("timestamp-invalid", reason="another encoding of the same answer")
+    return stamped_at
 
 
 def _ask(url: str, query: bytes) -> bytes:

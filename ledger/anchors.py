@@ -3,7 +3,7 @@
     checkpoint ── stamped ──> anchors/<size>.checkpoint, anchors/<size>.tsr ── hash ──> anchor/1 entry
 
 Files come first and are never changed, so whoever is killed in between is taken up: the files that stand are entered.
-One anchor a day, by the fact key of the day.
+A checkpoint without a token is an anchor that nobody finished. One anchor a day, by the fact key of the day.
 """
 
 import hashlib
@@ -29,6 +29,7 @@ from ledger.log.tiles import POLICY, anchor_paths
 Stamp = Callable[[bytes], bytes]
 TokenCheck = Callable[[bytes, bytes], datetime]
 KEY = "anchor:"
+ACTOR = "system:anchor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,11 @@ def daily_key(on: date) -> str:
     return f"{KEY}{on.isoformat()}"
 
 
-def anchor_checkpoint(
-    book: Book, log_dir: Path, *, stamp: Stamp, check: TokenCheck, key: str, actor: str
-) -> Anchor | None:
+def anchor_checkpoint(book: Book, log_dir: Path, *, stamp: Stamp, check: TokenCheck, key: str) -> Anchor | None:
     """Anchor the published checkpoint under fact key `key`; None where that key or that size is anchored already.
 
-    `stamp` asks the authority for a token, outside any database transaction. Refuses `log-not-published` and what
-    `stamp` and `check` refuse; then nothing is entered.
+    `stamp` asks the authority for a token, outside any database transaction. Refuses `log-not-published`,
+    `anchor-differs-from-checkpoint` and what `stamp` and `check` refuse; then nothing is entered.
     """
     published = read_checkpoint(log_dir)
     if published is None:
@@ -61,17 +60,14 @@ def anchor_checkpoint(
         newest = newest_anchor(connection, book.book_id)
     if newest is not None and (newest.size == checkpoint.size or newest.key == key):
         return None
-    note_file, token_file = (log_dir / path for path in anchor_paths(checkpoint.size))
-    if not token_file.exists():
-        note = note_file.read_bytes() if note_file.exists() else note  # of one who was killed before the token
-        token = stamp(note)
-        write_new(note_file, note)
-        write_new(token_file, token)
-    note, token = note_file.read_bytes(), token_file.read_bytes()
+    kept = _kept(log_dir, checkpoint.size) or _stamped(log_dir, checkpoint.size, note, stamp)
+    if kept is None:
+        return None
+    note, token = kept
     _check_kept(log_dir, note, checkpoint)
     stamped_at = check(token, note)
-    with book.unit_of_work(actor=actor) as unit:
-        unit.post(Finding(key, ANCHOR, [_line(checkpoint, token, stamped_at)], actor))
+    with book.unit_of_work(actor=ACTOR) as unit:
+        unit.post(Finding(key, ANCHOR, [_line(checkpoint, token, stamped_at)], ACTOR))
     return Anchor(checkpoint.size, stamped_at, unit.results[0].n)
 
 
@@ -91,6 +87,24 @@ def newest_anchor(connection: sa.Connection, book_id: str) -> NewestAnchor | Non
         return None
     line = found.lines[-1]
     return NewestAnchor(found.key, int(str(line["size"])), datetime.fromisoformat(str(line["time"])))
+
+
+def _kept(log_dir: Path, size: int) -> tuple[bytes, bytes] | None:
+    """Note and token of an anchor of this size that somebody finished on disk."""
+    note_file, token_file = (log_dir / path for path in anchor_paths(size))
+    return (note_file.read_bytes(), token_file.read_bytes()) if token_file.exists() else None
+
+
+def _stamped(log_dir: Path, size: int, note: bytes, stamp: Stamp) -> tuple[bytes, bytes] | None:
+    """Have `note` stamped and keep both; None where another process keeps other signatures of the same checkpoint."""
+    note_file, token_file = (log_dir / path for path in anchor_paths(size))
+    note = note_file.read_bytes() if note_file.exists() else note  # of one who was killed before the token
+    token = stamp(note)
+    write_new(note_file, note)
+    if note_file.read_bytes() != note:
+        return None
+    write_new(token_file, token)
+    return _kept(log_dir, size)
 
 
 def _check_kept(log_dir: Path, note: bytes, checkpoint: Checkpoint) -> None:

@@ -69,9 +69,7 @@ def anchor(database: str | None, book: str | None, *, as_json: bool) -> None:
     authority = authority_of(settings)
     opened = open_book(settings)
     key = daily_key(brussels_date(opened.clock.now()))
-    anchored = anchor_checkpoint(
-        opened, settings.log_folder, stamp=authority.stamp, check=authority.check, key=key, actor="anchor"
-    )
+    anchored = anchor_checkpoint(opened, settings.log_folder, stamp=authority.stamp, check=authority.check, key=key)
     if anchored is None:
         click.echo(json.dumps({"anchored": False}) if as_json else "Today's checkpoint is anchored already.")
         return

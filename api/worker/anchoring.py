@@ -16,7 +16,6 @@ from ledger.clock import BRUSSELS
 from ledger.errors import Refusal
 from ledger.standing import log_standing
 
-ACTOR = "worker:anchor"
 logger = structlog.get_logger("bxl.anchor")
 
 
@@ -42,7 +41,7 @@ class DailyAnchor:
     def _anchor(self, day: date) -> int:
         authority, folder = authority_of(self._wiring.settings), self._wiring.settings.log_folder
         anchored = anchor_checkpoint(
-            self._wiring.book, folder, stamp=authority.stamp, check=authority.check, key=daily_key(day), actor=ACTOR
+            self._wiring.book, folder, stamp=authority.stamp, check=authority.check, key=daily_key(day)
         )
         return int(anchored is not None)
 

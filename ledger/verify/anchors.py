@@ -51,9 +51,8 @@ def verify_anchors(log_dir: Path, policy: Policy | None, check_token: TokenCheck
 
 
 def anchored_sizes(log_dir: Path) -> list[int]:
-    """The sizes that `anchors/` holds a checkpoint or a token for, in order."""
-    named = {file.stem for kind in ("checkpoint", "tsr") for file in (log_dir / ANCHORS).glob(f"[0-9]*.{kind}")}
-    return sorted(int(name) for name in named if name.isdecimal())
+    """The sizes that `anchors/` holds a token for, in order; a checkpoint without one was never anchored."""
+    return sorted(int(file.stem) for file in (log_dir / ANCHORS).glob("[0-9]*.tsr") if file.stem.isdecimal())
 
 
 def _verify_anchor(report: Report, walk: LogWalk, size: int, check_token: TokenCheck | None) -> None:

@@ -71,12 +71,15 @@ class Hold:
 
 
 class Anchored(NamedTuple):
-    """What line `line` of entry `n` says of an anchor: the root of the log's first `size` entries, in base64."""
+    """What line `line` of entry `n` says of an anchor: the root of the log's first `size` entries, in base64, and the
+    SHA-256 of the token in hex.
+    """
 
     n: int
     line: int
     size: int
     root: str
+    sha256: str
 
 
 @dataclass(slots=True)
@@ -395,7 +398,7 @@ class Replay:
             size = _integer(line["size"])
             if size > n:
                 raise Refusal("anchor-differs-from-log", n=n, line=index, size=size)
-            self.anchored.append(Anchored(n, index, size, str(line["root"])))
+            self.anchored.append(Anchored(n, index, size, str(line["root"]), str(line["sha256"])))
 
 
 def _digest(legs: Sequence[tuple[str, str, int]]) -> bytes:

@@ -14,6 +14,7 @@ from ledger.errors import Refusal
 from ledger.log.encoding import b64, from_b64
 from ledger.log.leaf import JSON, NONCE_SIZE, canonical_json, parse_canonical
 from ledger.log.policy import Policy
+from ledger.log.tiles import anchor_paths
 from ledger.verify.derive import Replay
 from ledger.verify.entry import Line
 from ledger.verify.log import LogWalk, note_walk, open_log
@@ -123,6 +124,13 @@ def _check_anchors(report: Report, walk: LogWalk, state: Replay, file: str) -> N
         for anchored in state.anchored:
             if b64(walk.log.subtree(0, anchored.size, walk.checkpoint.size)) != anchored.root:
                 raise Refusal("anchor-differs-from-log", n=anchored.n, line=anchored.line, size=anchored.size)
+    for anchored in state.anchored:
+        _, token_file = anchor_paths(anchored.size)
+        try:
+            if hashlib.sha256(walk.log.read(token_file)).hexdigest() != anchored.sha256:
+                raise Refusal("anchor-token-differs", n=anchored.n, file=token_file)
+        except Refusal as refusal:
+            report.failed("anchor's token", token_file, refusal)
 
 
 def _check_header(header: Line, walk: LogWalk, bundle_format: str) -> int:
