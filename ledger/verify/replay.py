@@ -15,7 +15,7 @@ from ledger.log.encoding import b64, from_b64
 from ledger.log.leaf import JSON, NONCE_SIZE, canonical_json, parse_canonical
 from ledger.log.policy import Policy
 from ledger.log.tiles import anchor_paths
-from ledger.verify.derive import Replay
+from ledger.verify.derive import Anchored, Replay
 from ledger.verify.entry import Line
 from ledger.verify.log import LogWalk, note_walk, open_log
 from ledger.verify.receipt import NO_TRUTH, NO_WITNESSES
@@ -125,12 +125,17 @@ def _check_anchors(report: Report, walk: LogWalk, state: Replay, file: str) -> N
             if b64(walk.log.subtree(0, anchored.size, walk.checkpoint.size)) != anchored.root:
                 raise Refusal("anchor-differs-from-log", n=anchored.n, line=anchored.line, size=anchored.size)
     for anchored in state.anchored:
-        _, token_file = anchor_paths(anchored.size)
         try:
-            if hashlib.sha256(walk.log.read(token_file)).hexdigest() != anchored.sha256:
-                raise Refusal("anchor-token-differs", n=anchored.n, file=token_file)
+            _check_token(walk, anchored)
         except Refusal as refusal:
-            report.failed("anchor's token", token_file, refusal)
+            report.failed("anchor's token", anchor_paths(anchored.size)[1], refusal)
+
+
+def _check_token(walk: LogWalk, anchored: Anchored) -> None:
+    """The token beside the log is the one that was entered."""
+    _, file = anchor_paths(anchored.size)
+    if hashlib.sha256(walk.log.read(file)).hexdigest() != anchored.sha256:
+        raise Refusal("anchor-token-differs", n=anchored.n, file=file)
 
 
 def _check_header(header: Line, walk: LogWalk, bundle_format: str) -> int:

@@ -271,6 +271,14 @@ LINES = {
     "policy/1": (1, None),
 }
 
+ANCHOR = {
+    "kind": lambda v: v == "rfc3161",
+    "root": lambda v: isinstance(v, str) and len(unbase64(v)) == 32,
+    "sha256": matches("[0-9a-f]{64}"),
+    "size": is_count,
+    "time": is_instant,
+}
+
 
 def check_members(line, required, optional=""):
     must, may = set(required.split()), set(optional.split())
@@ -299,6 +307,9 @@ def check_lines(kind, lines):
             side = "debit" if "debit" in line else "credit"
             check_members(line, "account asset " + side, "v prev" if kind == "posting/1" else "")
             assert ("prev" in line) == (line.get("v", 1) > 1)
+        elif kind == "anchor/1":
+            assert set(line) == set(ANCHOR)
+            assert all(ANCHOR[name](value) for name, value in line.items())
 
 
 # --- what entries do
@@ -333,6 +344,7 @@ class Book:
         self.assets, self.accounts, self.keys = {"EUR": 2}, {}, {}
         self.holds, self.periods, self.at = {}, [], ""
         self.posted, self.reversed, self.reversals = {}, set(), set()
+        self.anchors = []
 
     def enter(self, n, kind, lines, commitments):
         header, rest = lines[0], lines[1:]
@@ -358,6 +370,9 @@ class Book:
             self.periods.append(header["until"])
         elif kind == "note/1":
             assert header["about"] in self.keys
+        elif kind == "anchor/1":
+            assert all(line["size"] <= n for line in rest)
+            self.anchors += rest
         self.keys[n] = header["key"]
 
     def open(self, line):
@@ -497,6 +512,10 @@ def replay(folder, bundle, policy):
         assert is_integer(record["n"])
         assert record["n"] == n
         open_entry(book, n, entry, record["lines"])
+    for anchor in book.anchors:
+        assert tree(leaves[: anchor["size"]]) == unbase64(anchor["root"])
+        token = folder / "anchors" / f"{anchor['size']}.tsr"
+        assert not token.exists() or hashlib.sha256(token.read_bytes()).hexdigest() == anchor["sha256"]
     closing = book.closing()
     if form == "bxl-openings/1":
         del closing["periods"]
