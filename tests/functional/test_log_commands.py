@@ -19,6 +19,7 @@ from ledger.accounts import AccountRef
 from ledger.audit.openings import lines_with, receipt_for
 from ledger.log.receipt import ReceiptFiles
 from tests import papers
+from tests.timestamp_authority import make_authority, serving
 
 Bxl = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
@@ -94,7 +95,7 @@ def test_publishing_says_how_far_it_is(bxl: Bxl, settings: Settings) -> None:
     figures = json.loads(bxl("log", "status", "--json").stdout)
     assert (figures["booked"], figures["written"], figures["signed"]) == (6, 5, 5)
     assert bxl("log", "publish").returncode == 0
-    assert "signed   6" in bxl("log", "status").stdout
+    assert ["signed", "6"] in [line.split() for line in bxl("log", "status").stdout.splitlines()]
     assert bxl("log", "publish").returncode == 0  # nothing new is no failure
 
 
@@ -124,6 +125,30 @@ def test_a_changed_file_makes_the_audits_fail(bxl: Bxl, settings: Settings, tmp_
         assert (report.returncode, "FAILED" in report.stdout) == (1, True), report.stdout
     refused = bxl("log", "publish", "--json")
     assert (refused.returncode, json.loads(refused.stdout)["refusal"]["code"]) == (1, "signature-invalid")
+
+
+def test_a_checkpoint_is_anchored_from_the_shell_and_checked_without_network(
+    bxl: Bxl, settings: Settings, tmp_path: Path
+) -> None:
+    unset = bxl("log", "anchor", "--json")
+    assert (unset.returncode, json.loads(unset.stdout)["refusal"]["code"]) == (2, "timestamps-not-set-up")
+    authority = make_authority(tmp_path / "authority")
+    with serving(lambda query: (200, authority.reply(query))) as url:
+        known = {"BXL_TSA_URL": url, "BXL_TSA_CERTIFICATE": str(authority.root)}
+        first, again = (bxl("log", "anchor", "--json", **known) for _ in range(2))
+    assert json.loads(first.stdout)["size"] == 5, first.stderr
+    assert json.loads(again.stdout) == {"anchored": False}
+    assert json.loads(bxl("log", "status", "--json").stdout)["anchored"] == 5
+    verify = ("verify", "anchors", settings.log_folder)
+    (tmp_path / "sitecustomize.py").write_text(NETWORK_OFF)
+    offline = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    report = bxl(*verify, "--tsa-certificate", authority.root, **offline)
+    assert (report.returncode, "VERIFIED" in report.stdout) == (0, True), report.stdout + report.stderr
+    assert bxl(*verify).returncode == 2  # nobody to trust
+    stranger = make_authority(tmp_path / "stranger")
+    assert bxl(*verify, "--tsa-certificate", stranger.root).returncode == 1
+    (settings.log_folder / "anchors/5.checkpoint").write_bytes(b"nothing")
+    assert bxl(*verify, "--tsa-certificate", authority.root).returncode == 1
 
 
 @pytest.mark.parametrize(

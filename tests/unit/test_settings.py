@@ -66,3 +66,12 @@ def test_secrets_are_kept_out_of_the_text_form() -> None:
     text = repr(settings)
     assert "hunter" not in text
     assert "ssss" not in text
+
+
+def test_a_timestamp_authority_comes_with_the_certificate_to_check_it() -> None:
+    known = {"BXL_TSA_URL": "https://tsa.example/", "BXL_TSA_CERTIFICATE": "root.pem"}
+    settings = read_settings(known)
+    assert (settings.tsa_url, settings.tsa_certificate.name) == ("https://tsa.example/", "root.pem")
+    assert settings.tsa_certificate.is_absolute()
+    for name, value in known.items():
+        assert "go together" in faults(**{name: value})[0]
