@@ -6,10 +6,13 @@ from pathlib import Path
 import click
 
 from api.cli.options import settings_for
+from ledger.clock import SystemClock
 from ledger.errors import Refusal
+from ledger.log.note import VerifierKey
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.receipt import ReceiptFiles
 from ledger.log.tiles import POLICY
+from ledger.verify.acknowledgement import verify_acknowledgement
 from ledger.verify.anchors import verify_anchors
 from ledger.verify.balance import verify_balance
 from ledger.verify.log import verify_log
@@ -78,6 +81,28 @@ def anchors(folder: Path, tsa_certificate: Path | None, policy_file: Path | None
 
         check = partial(check_token, read_certificates(certificate))
     return show(verify_anchors(folder, trusted_policy(policy_file), check), as_json=as_json)
+
+
+@verify.command("acknowledgement")
+@click.argument("file", type=_FILE)
+@click.option("--log", "folder", type=_FOLDER, help="The log's folder, to see whether the promise was kept.")
+@click.option("--key", "key_file", type=_FILE, help="File with the public key (vkey), where the policy names none.")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def acknowledgement(
+    file: Path, folder: Path | None, key_file: Path | None, policy_file: Path | None, *, as_json: bool
+) -> int:
+    """Check FILE, the signed promise of an entry; past its deadline, the log in --log must hold the entry."""
+    key = VerifierKey.parse(key_file.read_text("utf-8").strip()) if key_file else None
+    report = verify_acknowledgement(
+        file.read_bytes(),
+        trusted_policy(policy_file),
+        file=file.name,
+        key=key,
+        log_dir=folder,
+        at=SystemClock().now(),
+    )
+    return show(report, as_json=as_json)
 
 
 def trusted_policy(policy_file: Path | None, database: str | None = None, book: str | None = None) -> Policy | None:

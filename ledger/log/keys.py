@@ -1,6 +1,7 @@
 """The log's own keys and policy, made together before the first entry.
 
     <data>/keys/log-ed25519.pem, log-ml-dsa-44.pem    private, PKCS #8, folder 0700, files 0600
+    <data>/keys/ack-ed25519.pem                       the same; signs acknowledgements and never a checkpoint
     <data>/log/policy                                 public
 
 With a passphrase the private keys are encrypted at rest (PKCS #8, PBES2). Without one they are as safe as the file
@@ -20,13 +21,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ledger.errors import Refusal
+from ledger.log.acknowledgement import acknowledger
 from ledger.log.checkpoint import PrivateKey, SigningKey
-from ledger.log.files import PRIVATE_MODE, write_atomically
+from ledger.log.files import PRIVATE_MODE, write_atomically, write_new
 from ledger.log.note import is_key_name
 from ledger.log.policy import Policy, parse_policy, policy_text
 from ledger.log.tiles import CHECKPOINT, POLICY, tile_path
 
 _FILES = ("log-ed25519.pem", "log-ml-dsa-44.pem")
+_ACKNOWLEDGEMENT_FILE = "ack-ed25519.pem"
 _MAX_ORIGIN = 255
 
 
@@ -55,7 +58,12 @@ def create_log(
     if not is_key_name(origin) or len(origin.encode()) > _MAX_ORIGIN or "/" not in origin:
         raise Refusal("origin-malformed", origin=origin[:80])
     keys = _make_keys(keys_dir, origin, passphrase)
-    text = policy_text([key.verifier() for key in keys], receipt_certificate_sha256=receipt_certificate_sha256)
+    promises = _made_acknowledgement_key(keys_dir, acknowledger(origin), passphrase)
+    text = policy_text(
+        [key.verifier() for key in keys],
+        receipt_certificate_sha256=receipt_certificate_sha256,
+        acknowledgement_key=promises.verifier(),
+    )
     write_atomically(log_dir / POLICY, text)
     return parse_policy(text)
 
@@ -69,6 +77,26 @@ def load_keys(keys_dir: Path, policy: Policy, *, passphrase: bytes | None) -> tu
     if tuple(key.verifier() for key in keys) != policy.log_keys:
         raise Refusal("log-keys-differ", origin=policy.origin)
     return keys
+
+
+def acknowledgement_key(keys_dir: Path, policy: Policy, *, passphrase: bytes | None) -> SigningKey:
+    """The key that signs acknowledgements: the one that the policy names; where it names none, one made at first use.
+
+    Refuses `log-keys-missing`, `key-passphrase-wrong`, `log-keys-differ`.
+    """
+    if policy.acknowledgement_key is None:
+        return _made_acknowledgement_key(keys_dir, acknowledger(policy.origin), passphrase)
+    key = SigningKey(policy.acknowledgement_key.name, _load(keys_dir / _ACKNOWLEDGEMENT_FILE, passphrase))
+    if key.verifier() != policy.acknowledgement_key:
+        raise Refusal("log-keys-differ", origin=policy.origin)
+    return key
+
+
+def _made_acknowledgement_key(keys_dir: Path, name: str, passphrase: bytes | None) -> SigningKey:
+    file = keys_dir / _ACKNOWLEDGEMENT_FILE
+    if not file.exists():
+        write_new(file, _pem(Ed25519PrivateKey.generate(), passphrase), mode=PRIVATE_MODE)
+    return SigningKey(name, _load(file, passphrase))
 
 
 def _make_keys(keys_dir: Path, origin: str, passphrase: bytes | None) -> tuple[SigningKey, ...]:

@@ -17,6 +17,7 @@ from ledger.log.merkle import HASH_SIZE, Frontier, node_hash, root, split
 WIDTH = 256
 ENTRIES = "entries"
 CHECKPOINT, POLICY, ANCHORS = "checkpoint", "policy", "anchors"
+ACKNOWLEDGEMENT_KEY = "acknowledgement-key"
 _MAX_ENTRY = 0xFFFF
 _LEVELS = 8
 _GROUP = 1000

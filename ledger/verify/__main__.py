@@ -6,10 +6,13 @@ Exit codes: 0 verified, 1 forged, 2 incomplete or unavailable, 3 usage.
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from ledger.errors import Refusal
+from ledger.log.note import VerifierKey
 from ledger.log.policy import Policy, parse_policy
+from ledger.verify.acknowledgement import verify_acknowledgement
 from ledger.verify.anchors import verify_anchors
 from ledger.verify.balance import verify_balance
 from ledger.verify.log import verify_log
@@ -51,6 +54,10 @@ def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
             return verify_balance(path.read_bytes(), policy, file=path.name)
         case "anchors":
             return verify_anchors(path, policy, None)
+        case "acknowledgement":
+            key = VerifierKey.parse(options.key.read_text("utf-8").strip()) if options.key else None
+            told = {"file": path.name, "key": key, "log_dir": options.log, "at": options.at}
+            return verify_acknowledgement(path.read_bytes(), policy, **told)
         case "replay":
             return replay(path, options.openings, policy)
         case _:
@@ -72,10 +79,22 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument("path", type=Path, metavar="DIR")
     anchors = commands.add_parser("anchors", parents=[common], help="anchored checkpoints; not their tokens")
     anchors.add_argument("path", type=Path, metavar="DIR")
+    promise = commands.add_parser("acknowledgement", parents=[common], help="the signed promise of an entry")
+    promise.add_argument("path", type=Path, metavar="FILE")
+    promise.add_argument("--log", type=Path, metavar="DIR", help="the log, which must hold the entry by the deadline")
+    promise.add_argument("--key", type=Path, help="file with the public key, where the policy names none")
+    promise.add_argument("--at", type=_instant, help="now, with its offset (default: the log's last signature)")
     audit = commands.add_parser("replay", parents=[common], help="a log with all its openings: every balance again")
     audit.add_argument("path", type=Path, metavar="DIR")
     audit.add_argument("--openings", type=Path, required=True, metavar="BUNDLE")
     return parser
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("an instant without an offset")
+    return instant
 
 
 if __name__ == "__main__":
