@@ -13,11 +13,12 @@ from pathlib import Path
 from ledger import crash
 from ledger.clock import Clock
 from ledger.errors import Refusal
-from ledger.log.checkpoint import Checkpoint, SigningKey, open_checkpoint, sign_checkpoint
+from ledger.log.checkpoint import Checkpoint, SigningKey, open_checkpoint, sign_checkpoint, signed_at
 from ledger.log.encoding import b64, from_b64
 from ledger.log.files import PRIVATE_MODE, write_atomically
 from ledger.log.leaf import JSON, canonical_json, parse_canonical
 from ledger.log.merkle import leaf_hash
+from ledger.log.note import parse_note
 from ledger.log.tiles import CHECKPOINT, ENTRIES, WIDTH, Edge, LogFolder, tile_path, width_at
 from ledger.verify.entry import parse_entry
 
@@ -89,12 +90,19 @@ class Signer:
         state: dict[str, JSON] = {"origin": checkpoint.origin, "root": b64(checkpoint.root), "size": checkpoint.size}
         write_atomically(self._state_file, canonical_json(state), mode=PRIVATE_MODE)
         crash.reach("signer.after-state")
-        seconds = (self._clock.now() - _EPOCH) // timedelta(seconds=1)
-        note = sign_checkpoint(checkpoint, self._keys, posix_time=seconds)
+        note = sign_checkpoint(checkpoint, self._keys, posix_time=self._second())
         open_checkpoint(note, [key.verifier() for key in self._keys])
         crash.reach("signer.after-sign")
         write_atomically(self._log.folder / CHECKPOINT, note)
         crash.reach("signer.after-publish")
+
+    def _second(self) -> int:
+        """The clock's second since 1970; where it went backwards, that of the published signature."""
+        now, published = self._clock.now(), self._log.folder / CHECKPOINT
+        before = None
+        if published.exists():
+            before = signed_at(parse_note(published.read_bytes()), [key.verifier() for key in self._keys])
+        return (max(now, before or now) - _EPOCH) // timedelta(seconds=1)
 
     def _signed_before(self) -> dict[int, bytes]:
         """Sizes and roots that this signer's keys have signed: from its state, and from the published checkpoint."""

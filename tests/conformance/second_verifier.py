@@ -2,6 +2,7 @@
 
 python second_verifier.py receipt receipt.tlog-proof opening.json policy
 python second_verifier.py replay log-folder openings.jsonl policy
+python second_verifier.py acknowledgement receipt.ack policy
 python second_verifier.py blocks export.log
 """
 
@@ -99,6 +100,25 @@ def verify(proof, opening, policy):
     assert inner_root(0, entry["l"]["n"], lines, path) == base64.b64decode(entry["l"]["root"])
     assert not path
     return opened["line"]["line"]
+
+
+def acknowledged(note, policy):
+    """Entry number, leaf hash and deadline of an acknowledgement."""
+    text, signature = note.decode().split("\n\n")
+    [vkey] = re.findall(r"^# acknowledgement-key (\S+)$", policy.decode(), re.MULTILINE)
+    name, key_id, material = vkey.split("+", 2)
+    prefix = f"— {name} "
+    assert signature.startswith(prefix)
+    assert signature.endswith("\n")
+    blob, public = unbase64(signature[:-1].removeprefix(prefix)), unbase64(material)
+    assert blob[:4].hex() == key_id
+    assert public[0] == 1
+    Ed25519PublicKey.from_public_bytes(public[1:]).verify(blob[4:], f"{text}\n".encode())
+    origin, word, n, promised, deadline = text.split("\n")
+    assert (origin, word) == (re.findall(r"^log ([^+]+)\+", policy.decode(), re.MULTILINE)[0], "acknowledgement")
+    assert is_instant(deadline)
+    assert len(unbase64(promised)) == 32
+    return int(n), unbase64(promised), deadline
 
 
 # --- canonical JSON, trees, files
@@ -580,6 +600,8 @@ if __name__ == "__main__":
     command, *names = sys.argv[1:]
     if command == "replay":
         result = replay(Path(names[0]), *(Path(name).read_bytes() for name in names[1:3]))
+    elif command == "acknowledgement":
+        result = acknowledged(*(Path(name).read_bytes() for name in names[:2]))
     elif command == "blocks":
         result = blocks(Path(names[0]).read_bytes())
     else:

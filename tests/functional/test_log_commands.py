@@ -16,6 +16,7 @@ from contracts.documents.authority import make_receipt_identity
 from contracts.documents.receipt import render_receipt
 from contracts.documents.signature import sign_receipt
 from ledger.accounts import AccountRef
+from ledger.acknowledgements import acknowledge
 from ledger.audit.openings import lines_with, receipt_for
 from ledger.log.receipt import ReceiptFiles
 from tests import papers
@@ -149,6 +150,25 @@ def test_a_checkpoint_is_anchored_from_the_shell_and_checked_without_network(
     assert bxl(*verify, "--tsa-certificate", stranger.root).returncode == 1
     (settings.log_folder / "anchors/5.checkpoint").write_bytes(b"nothing")
     assert bxl(*verify, "--tsa-certificate", authority.root).returncode == 1
+
+
+def test_an_acknowledgement_is_checked_from_the_shell(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
+    book = open_book(settings)
+    given = (book, settings.log_folder, settings.keys_folder)
+    for n in (2, 4):
+        (tmp_path / f"{n}.ack").write_bytes(acknowledge(*given, n, passphrase=None))
+    book.engine.dispose()
+    kept = bxl("verify", "acknowledgement", "4.ack", "--log", settings.log_folder, "--json")
+    assert (kept.returncode, json.loads(kept.stdout)["figures"]["entry"]) == (0, 4), kept.stderr
+    assert bxl("verify", "acknowledgement", "4.ack", BXL_DATA=str(tmp_path / "elsewhere")).returncode == 2
+    policy = ("--policy", settings.log_folder / "policy")
+    assert bxl("verify", "acknowledgement", "4.ack", *policy, BXL_DATA=str(tmp_path / "elsewhere")).returncode == 0
+    key = [line.split()[2] for line in policy[1].read_text().splitlines() if "acknowledgement-key" in line]
+    (tmp_path / "key").write_text(f"{key[0]}\n")
+    known = ("--key", "key")
+    assert bxl("verify", "acknowledgement", "2.ack", *known, BXL_DATA=str(tmp_path / "elsewhere")).returncode == 0
+    (tmp_path / "2.ack").write_bytes((tmp_path / "2.ack").read_bytes().replace(b"\n2\n", b"\n3\n"))
+    assert bxl("verify", "acknowledgement", "2.ack").returncode == 1
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from frontend.site import build_site
 from ledger.accounts import AccountRef
 from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
+from ledger.log.keys import create_log
 from ledger.payments.rows import open_case
 from ledger.years import request_year_close
 from tests.entries import entry, post
@@ -69,6 +70,21 @@ def test_a_line_whose_entry_is_no_business_event_shows_the_purpose_it_was_import
     assert "Reprise &lt;2025&gt;" in page.text
 
 
+def test_a_line_that_waits_for_its_signature_has_an_acknowledgement_for_its_holder_alone(
+    enter: Enter, sqlite_town: Town, tmp_path: Path
+) -> None:
+    named = {"origin": "log.example/main", "receipt_certificate_sha256": None, "passphrase": None}
+    create_log(tmp_path / "keys", tmp_path / "log", **named)
+    ada, eve = sqlite_town.citizen("Ada"), sqlite_town.citizen("Eve")
+    lines = (Posting(AccountRef("550100"), debit=100), Posting(AccountRef("489100", ada), credit=100))
+    with sqlite_town.book.unit_of_work(actor="import") as uow:
+        uow.post(JournalEntry("old:1", sqlite_town.today, "payment-received", lines))
+    path = re.search(r'href="(/fr/receipts/\d+/2\.ack)"', enter(ada).get("/fr/receipts").text)[1]
+    promise = enter(ada).get(path)
+    assert (promise.status_code, promise.text.splitlines()[1]) == (200, "acknowledgement")
+    assert enter(eve).get(path).status_code == 404
+
+
 def test_other_peoples_things_do_not_exist(enter: Enter, sqlite_town: Town) -> None:
     town = sqlite_town
     ada, bob, eve = town.citizen("Ada"), town.citizen("Bob"), town.citizen("Eve")
@@ -78,7 +94,7 @@ def test_other_peoples_things_do_not_exist(enter: Enter, sqlite_town: Town) -> N
     assert enter(ada).get(f"/fr/loans/{loan_id}").status_code == 200
     assert enter(ada).get(f"/fr/pledges/{pledge_id}").status_code == 200
     stranger = enter(eve)
-    for path in (f"loans/{loan_id}", f"pledges/{pledge_id}", "documents/d00000000", "receipts/3/1"):
+    for path in (f"loans/{loan_id}", f"pledges/{pledge_id}", "documents/d00000000", "receipts/3/1", "receipts/3/1.ack"):
         assert stranger.get(f"/fr/{path}").status_code == 404, path
     assert stranger.post(f"/fr/pledges/{pledge_id}/withdraw").status_code == 404
     assert town.state(pledge_id) == "pledged"
