@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from contracts.parties import service as parties
 from contracts.parties.model import Role, StaffIdentity
 from frontend.site import build_site
 from ledger.accounts import AccountRef
+from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
 from ledger.log.keys import create_log
@@ -253,3 +254,15 @@ def test_the_desk_shows_the_year_that_waits_to_be_closed_and_closes_it(enter: En
     assert town.balance("704000") == -123_45
     assert enter(town.checker).post(deed).status_code == 303
     assert (town.balance("704000"), town.balance("139000")) == (0, -123_45)
+
+
+def test_the_desk_says_how_far_the_log_is_and_when_somebody_must_look(
+    enter: Enter, sqlite_town: Town, clock: FixedClock, tmp_path: Path
+) -> None:
+    clock.instant += timedelta(minutes=11)
+    page = enter(sqlite_town.checker).get("/en/operations").text
+    assert "An entry has waited 11 minutes for its signature." in page
+    (tmp_path / "log").mkdir()
+    for file in ("policy", "checkpoint"):
+        (tmp_path / "log" / file).write_text("nothing\n")
+    assert "The published checkpoint cannot be read" in enter(sqlite_town.checker).get("/en/operations").text
