@@ -19,6 +19,7 @@ EXIT_REFUSED, EXIT_INCOMPLETE, EXIT_USAGE = 1, 2, 3
 UNAVAILABLE = frozenset({
     "database-missing",
     "database-of-another-program",
+    "disk-full",
     "format-needs-extra",
     "log-keys-missing",
     "log-not-published",

@@ -1,4 +1,4 @@
-"""A full disk: integrator and signer stop with a refusal, nothing is half written, and they go on when there is space."""
+"""A full disk: integrator and signer stop with a refusal, nothing is half written, and with space they go on."""
 
 import errno
 import itertools
@@ -71,7 +71,7 @@ def test_a_disk_that_is_full_at_any_file_stops_the_log_and_leaves_what_stands_wh
 ) -> None:
     published.post(600)
     before = read_checkpoint(published.log_dir)[0]
-    stopped_at = []
+    codes, stopped_at = set(), []
     for after in itertools.count():
         with monkeypatch.context() as patched:
             fill_up(patched, after=after)
@@ -79,11 +79,12 @@ def test_a_disk_that_is_full_at_any_file_stops_the_log_and_leaves_what_stands_wh
                 published.publish()
                 break
             except Refusal as refusal:
-                assert refusal.code == "disk-full"
+                codes.add(refusal.code)
                 stopped_at.append(Path(refusal.facts["file"]).relative_to(published.folder).parts[:2])
         assert leftovers(published) == []
         assert read_checkpoint(published.log_dir)[0] == before
         assert verify_log(published.log_dir, published.policy).verdict is Verdict.VERIFIED
+    assert codes == {"disk-full"}
     assert {("log", "tile"), ("signer", "state.json"), ("log", "checkpoint")} <= set(stopped_at)
     assert read_checkpoint(published.log_dir)[0].size == 802
     assert audit_rows(published.book, published.log_dir).verdict is Verdict.VERIFIED
