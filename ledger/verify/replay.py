@@ -120,8 +120,9 @@ def _replay(report: Report, walk: LogWalk, bundle: _Bundle) -> None:
 
 def _check_anchors(report: Report, walk: LogWalk, state: Replay, file: str) -> None:
     """Each root that was timestamped is that of the log's first entries; the walk has checked the tiles it is from."""
-    with report.check("anchors", file, f"{len(state.anchored)}, each of a root that the log passed through"):
-        for anchored in state.anchored:
+    for anchored in state.anchored:
+        record = f"{file} line {anchored.n + 2}"  # after the header, and entry 0
+        with report.check("anchors", record, f"entry {anchored.n}: the log had this root at {anchored.size} entries"):
             if b64(walk.log.subtree(0, anchored.size, walk.checkpoint.size)) != anchored.root:
                 raise Refusal("anchor-differs-from-log", n=anchored.n, line=anchored.line, size=anchored.size)
     for anchored in state.anchored:
