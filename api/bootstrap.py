@@ -35,6 +35,8 @@ from ledger.book import Book
 from ledger.clock import SystemClock
 from ledger.errors import Refusal
 from ledger.log.keys import create_log
+from ledger.log.policy import parse_quorum
+from ledger.log.quorum import NO_QUORUM
 from ledger.log.tiles import LogFolder
 from ledger.payments.calls import send_due_calls
 from ledger.payments.rail import PaymentRail
@@ -158,6 +160,7 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
         origin=_log_origin(settings),
         receipt_certificate_sha256=receipt.certificate_sha256,
         passphrase=settings.key_passphrase,
+        quorum=parse_quorum(settings.witnesses_file.read_bytes()) if settings.witnesses_file else NO_QUORUM,
     )
     keys = KeyRing(settings.book_id, _wrapping_key(settings.keys_folder))
     written = LogFolder(settings.log_folder).position()

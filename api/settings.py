@@ -12,6 +12,7 @@
 | BXL_SANDBOX | address of the running payment sandbox | none |
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
 | BXL_TSA_URL, BXL_TSA_CERTIFICATE | timestamp authority of the daily anchor, and its root in PEM | none |
+| BXL_WITNESSES | file of `witness`, `group` and `quorum` lines for the policy of a new book | no witness is asked for |
 | BXL_SMTP_URL, BXL_MAIL_FROM | mail server, `smtp://user:secret@host:587`; else mail stays in the mailbox | none |
 """
 
@@ -60,6 +61,7 @@ class Settings:
     key_passphrase: bytes | None = field(default=None, repr=False)
     tsa_url: str | None = None
     tsa_certificate: Path | None = None
+    witnesses_file: Path | None = None
 
     @property
     def is_sandbox(self) -> bool:
@@ -92,6 +94,16 @@ class Settings:
         return self.book_folder / "signer" / "state.json"
 
     @property
+    def publish_lock(self) -> Path:
+        """What those who publish a witnessed checkpoint hold, one at a time."""
+        return self.book_folder / "signer" / "publish.lock"
+
+    @property
+    def witness_addresses(self) -> Path:
+        """Lines of a witness's name and where it is reached, for those that moved or whose policy states no address."""
+        return self.book_folder / "witnesses" / "addresses"
+
+    @property
     def webhook_url(self) -> str:
         """Where the payment provider knocks: the sandbox, which calls this machine only, past any public address."""
         origin = f"http://127.0.0.1:{self.port}" if self.sandbox_url else self.origin
@@ -107,6 +119,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     origin = reader.url("BXL_ORIGIN", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")  # noqa: S104 -- only compared
     sandbox_url = reader.url("BXL_SANDBOX", "") or None
     tsa_certificate = reader.text("BXL_TSA_CERTIFICATE", "")
+    witnesses = reader.file("BXL_WITNESSES")
     key = reader.checked(
         "BXL_MOLLIE_KEY", SANDBOX_KEY, _MOLLIE_KEY, "is no Mollie key: test_ or live_ and at least 30 letters"
     )
@@ -130,14 +143,20 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         sandbox_url=sandbox_url.rstrip("/") if sandbox_url else None,
         smtp_url=reader.checked("BXL_SMTP_URL", "", _SMTP, "is no mail address: smtp://user:secret@host:587") or None,
         mail_from=reader.text("BXL_MAIL_FROM", "BXL Invest <no-reply@bxl-invest.example>"),
-        key_passphrase=reader.text("BXL_KEY_PASSPHRASE", "").encode() or None,
+        key_passphrase=read_passphrase(environment),
         tsa_url=reader.url("BXL_TSA_URL", "") or None,
         tsa_certificate=Path(tsa_certificate).absolute() if tsa_certificate else None,
+        witnesses_file=Path(witnesses).absolute() if witnesses else None,
     )
     faults = (*reader.faults, *_contradictions(settings))
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+def read_passphrase(environment: Mapping[str, str] = os.environ) -> bytes | None:
+    """What private keys are encrypted with at rest, if anything."""
+    return environment.get("BXL_KEY_PASSPHRASE", "").strip().encode() or None
 
 
 def _contradictions(settings: Settings) -> list[str]:
@@ -184,6 +203,9 @@ class _Reader:
     def port(self, name: str, fallback: int) -> int:
         fault = "is no port: a number from 1 to 65535"
         return int(self._tested(name, str(fallback), lambda v: v.isdecimal() and 1 <= int(v) <= _LAST_PORT, fault))
+
+    def file(self, name: str) -> str:
+        return self._tested(name, "", lambda value: Path(value).is_file(), "is no file")
 
     def _tested(self, name: str, fallback: str, test: Callable[[str], bool], fault: str, *, shown: bool = True) -> str:
         value = self.text(name, fallback)

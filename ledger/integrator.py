@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from ledger import crash
 from ledger.errors import Refusal
-from ledger.log.checkpoint import Checkpoint, open_checkpoint
+from ledger.log.checkpoint import Checkpoint
+from ledger.log.cosignature import open_published
 from ledger.log.files import write_once
 from ledger.log.merkle import leaf_hash
 from ledger.log.policy import parse_policy
@@ -73,12 +74,14 @@ def copy_checkpoint(book: LoggedBook, log_dir: Path, *, now: datetime) -> Checkp
 
 
 def read_checkpoint(log_dir: Path) -> tuple[Checkpoint, bytes] | None:
-    """The published checkpoint with its note, its signatures checked against the policy beside it; None if none is."""
+    """The published checkpoint with its note, None if none is; its signatures, and those of the quorum, are checked
+    against the policy beside it.
+    """
     try:
         note, policy = (log_dir / CHECKPOINT).read_bytes(), (log_dir / POLICY).read_bytes()
     except FileNotFoundError:
         return None
-    return open_checkpoint(note, parse_policy(policy).log_keys)[0], note
+    return open_published(note, parse_policy(policy))[0], note
 
 
 def _append(log: LogFolder, edge: Edge, batch: Sequence[bytes]) -> None:

@@ -3,6 +3,8 @@
 Its state, the last size and root it signed, is its own file. A round re-reads the new bundles from disk, hashes them on
 its own right edge, holds the tiles against that, stores the new state, signs, publishes. So neither a changed file nor
 a restored database can make it sign two histories.
+
+Where the policy asks for witnesses, what it signs is `checkpoint.unwitnessed`, and `ledger.witnessing` publishes.
 """
 
 import threading
@@ -19,7 +21,7 @@ from ledger.log.files import PRIVATE_MODE, write_atomically
 from ledger.log.leaf import JSON, canonical_json, parse_canonical
 from ledger.log.merkle import leaf_hash
 from ledger.log.note import parse_note
-from ledger.log.tiles import CHECKPOINT, ENTRIES, WIDTH, Edge, LogFolder, tile_path, width_at
+from ledger.log.tiles import CHECKPOINT, ENTRIES, UNWITNESSED, WIDTH, Edge, LogFolder, tile_path, width_at
 from ledger.verify.entry import parse_entry
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,8 +30,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Signer:
     """One log's signer. It keeps the right edge of what it last signed in memory and the size and root on disk."""
 
-    def __init__(self, log_dir: Path, state_file: Path, keys: tuple[SigningKey, ...], clock: Clock) -> None:
+    def __init__(
+        self, log_dir: Path, state_file: Path, keys: tuple[SigningKey, ...], clock: Clock, *, witnessed: bool = False
+    ) -> None:
         self._log = LogFolder(log_dir)
+        self._signed_file = UNWITNESSED if witnessed else CHECKPOINT
         self._state_file = state_file
         self._keys = keys
         self._clock = clock
@@ -48,7 +53,7 @@ class Signer:
         last = max(signed, default=0)
         if size < last:
             raise Refusal("log-shrank", size=size, signed=last)
-        if size == 0 or (size == self._edge.size and self._published_size() == size):
+        if size == 0 or (size == self._edge.size and self._newest_size() == size):
             return None
         edge = self._extended(size, signed)
         checkpoint = Checkpoint(self._keys[0].name, size, edge.root())
@@ -93,28 +98,27 @@ class Signer:
         note = sign_checkpoint(checkpoint, self._keys, posix_time=self._second())
         open_checkpoint(note, [key.verifier() for key in self._keys])
         crash.reach("signer.after-sign")
-        write_atomically(self._log.folder / CHECKPOINT, note)
+        write_atomically(self._log.folder / self._signed_file, note)
         crash.reach("signer.after-publish")
 
     def _second(self) -> int:
-        """The clock's second since 1970; where it went backwards, that of the published signature."""
-        now, published = self._clock.now(), self._log.folder / CHECKPOINT
+        """The clock's second since 1970; where it went backwards, that of the signature made last."""
+        now, last = self._clock.now(), self._log.folder / self._signed_file
         before = None
-        if published.exists():
-            before = signed_at(parse_note(published.read_bytes()), [key.verifier() for key in self._keys])
+        if last.exists():
+            before = signed_at(parse_note(last.read_bytes()), [key.verifier() for key in self._keys])
         return (max(now, before or now) - _EPOCH) // timedelta(seconds=1)
 
     def _signed_before(self) -> dict[int, bytes]:
-        """Sizes and roots that this signer's keys have signed: from its state, and from the published checkpoint."""
+        """Sizes and roots that this signer's keys have signed: from its state, and from the checkpoints on disk."""
         signed: dict[int, bytes] = {}
-        published = self._published()
         if self._state_file.exists():
             state = self._read_state()
             signed[state.size] = state.root
-        if published is not None:
-            if signed.get(published.size, published.root) != published.root:
-                raise Refusal("log-root-differs", size=published.size)
-            signed[published.size] = published.root
+        for file in (CHECKPOINT, UNWITNESSED):
+            found = self._checkpoint_in(file)
+            if found is not None and signed.setdefault(found.size, found.root) != found.root:
+                raise Refusal("log-root-differs", size=found.size)
         return signed
 
     def _read_state(self) -> Checkpoint:
@@ -127,16 +131,16 @@ class Signer:
             raise malformed from refusal
         raise malformed
 
-    def _published(self) -> Checkpoint | None:
+    def _checkpoint_in(self, file: str) -> Checkpoint | None:
         try:
-            note = (self._log.folder / CHECKPOINT).read_bytes()
+            note = (self._log.folder / file).read_bytes()
         except FileNotFoundError:
             return None
         return open_checkpoint(note, [key.verifier() for key in self._keys])[0]
 
-    def _published_size(self) -> int:
-        published = self._published()
-        return published.size if published else 0
+    def _newest_size(self) -> int:
+        newest = self._checkpoint_in(self._signed_file)
+        return newest.size if newest else 0
 
 
 def sign_until(

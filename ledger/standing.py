@@ -13,11 +13,11 @@ from ledger.anchors import newest_anchor
 from ledger.balances import entry_count
 from ledger.book import Book
 from ledger.integrator import read_checkpoint
-from ledger.log.checkpoint import signed_at
+from ledger.log.checkpoint import open_checkpoint, signed_at
 from ledger.log.encoding import b64
 from ledger.log.note import parse_note
 from ledger.log.policy import parse_policy
-from ledger.log.tiles import POLICY, LogFolder
+from ledger.log.tiles import POLICY, UNWITNESSED, LogFolder
 from ledger.storage.tables import entry
 
 PENDING_ALARM = timedelta(minutes=10)
@@ -28,7 +28,8 @@ ANCHOR_ALARM = timedelta(hours=48)
 class LogStanding:
     """Sizes are numbers of entries; ages are whole seconds, 0 where nothing waits, absent where there is nothing yet.
 
-    `pending` entries are booked and not yet under the published checkpoint, the oldest since `pending_seconds`.
+    `witnessed` is the published checkpoint's size: where the policy asks for witnesses, what a quorum has cosigned.
+    `pending` entries are booked and not yet under it, the oldest since `pending_seconds`.
     An anchor's age counts from the authority's instant; without any, from the book's first entry.
     """
 
@@ -55,7 +56,7 @@ class LogStanding:
 
 
 def log_standing(book: Book, log_dir: Path, *, now: datetime) -> LogStanding:
-    """The figures at the instant `now`; refuses a checkpoint that the log's keys did not sign."""
+    """The figures at the instant `now`; refuses a checkpoint without the signatures that the policy asks for."""
     published = read_checkpoint(log_dir)
     size = published[0].size if published else 0
     with book.read() as connection:
@@ -68,7 +69,7 @@ def log_standing(book: Book, log_dir: Path, *, now: datetime) -> LogStanding:
     return LogStanding(
         booked=booked,
         written=LogFolder(log_dir).position(),
-        signed=size,
+        signed=max(size, _waiting_size(log_dir)),
         witnessed=size,
         root=b64(published[0].root) if published else "",
         pending=max(booked - size, 0),
@@ -85,6 +86,14 @@ def _booked_at(connection: sa.Connection, book_id: str, n: int) -> datetime | No
         sa.select(entry.c.booked_at).where(entry.c.book_id == book_id, entry.c.n == n)
     )
     return instant
+
+
+def _waiting_size(log_dir: Path) -> int:
+    """The size of the checkpoint that is signed and waits for its witnesses; 0 where none does."""
+    file = log_dir / UNWITNESSED
+    if not file.exists():
+        return 0
+    return open_checkpoint(file.read_bytes(), parse_policy((log_dir / POLICY).read_bytes()).log_keys)[0].size
 
 
 def _signed_at(log_dir: Path, note: bytes) -> datetime | None:

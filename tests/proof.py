@@ -19,6 +19,7 @@ from ledger.log.encoding import b64
 from ledger.log.keys import create_log, load_keys
 from ledger.log.leaf import JSON, canonical_json, commit_line, entry_bytes, nonce
 from ledger.log.policy import Policy
+from ledger.log.quorum import NO_QUORUM, Quorum
 from ledger.log.tiles import Edge, LogFolder
 from ledger.signer import Signer
 from tests.conftest import NOON, make_keys
@@ -63,10 +64,17 @@ class PublishedBook:
         return path
 
 
-def published_book(engine: sa.Engine, folder: Path, clock: FixedClock | None = None) -> PublishedBook:
+def published_book(
+    engine: sa.Engine, folder: Path, clock: FixedClock | None = None, *, quorum: Quorum = NO_QUORUM
+) -> PublishedBook:
     clock = clock or FixedClock(NOON)
     policy = create_log(
-        folder / "keys", folder / "log", origin=ORIGIN, receipt_certificate_sha256=CERTIFICATE, passphrase=None
+        folder / "keys",
+        folder / "log",
+        origin=ORIGIN,
+        receipt_certificate_sha256=CERTIFICATE,
+        passphrase=None,
+        quorum=quorum,
     )
     described = {"name": "Test book", "origin": ORIGIN, "policy_hash": policy.sha256}
     book = create_book(engine, "main", **described, clock=clock, keys=make_keys(), business_date=None)
@@ -75,7 +83,8 @@ def published_book(engine: sa.Engine, folder: Path, clock: FixedClock | None = N
 
 def new_signer(folder: Path, policy: Policy, clock: FixedClock | None = None) -> Signer:
     keys = load_keys(folder / "keys", policy, passphrase=None)
-    return Signer(folder / "log", folder / "signer" / "state.json", keys, clock or FixedClock(NOON))
+    state = folder / "signer" / "state.json"
+    return Signer(folder / "log", state, keys, clock or FixedClock(NOON), witnessed=policy.is_witnessed)
 
 
 def pledge(key: str, citizen: str, amount: int, **facts: object) -> JournalEntry:

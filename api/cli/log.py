@@ -8,7 +8,9 @@ import click
 
 from api.bootstrap import open_book
 from api.cli.options import book_options, settings_for
-from api.cli.signer import signer_of
+from api.cli.signer import signer_of, witnessing_of
+from api.refusals import sentence
+from api.settings import Settings
 from ledger.anchors import anchor_checkpoint, daily_key
 from ledger.clock import brussels_date
 from ledger.errors import Refusal
@@ -27,11 +29,15 @@ def log() -> None:
 @book_options
 @click.option("--json", "as_json", is_flag=True, help="Print what is published as JSON.")
 def publish(database: str | None, book: str | None, *, as_json: bool) -> None:
-    """Write all committed entries to the log's files, sign them, and keep the checkpoint."""
+    """Write all committed entries to the log's files, sign them, have them witnessed, and keep the checkpoint.
+
+    Where the policy asks for witnesses and no quorum answers, what is signed stays `checkpoint.unwitnessed`.
+    """
     settings = settings_for(database, book)
     opened = open_book(settings)
     integrate(opened, settings.log_folder)
     signer_of(settings).run_round()
+    _have_witnessed(settings)
     checkpoint = copy_checkpoint(opened, settings.log_folder, now=opened.clock.now())
     if checkpoint is None:
         raise Refusal("log-not-published", folder=str(settings.log_folder))
@@ -76,6 +82,16 @@ def anchor(database: str | None, book: str | None, *, as_json: bool) -> None:
     figures = {"anchored": True, "size": anchored.size, "time": anchored.stamped_at.isoformat(), "entry": anchored.n}
     line = f"Checkpoint of {anchored.size} entries, stamped at {anchored.stamped_at.isoformat()}: entry {anchored.n}"
     click.echo(json.dumps(figures) if as_json else line)
+
+
+def _have_witnessed(settings: Settings) -> None:
+    """One round of the witnesses, if the policy names any; refuses `quorum-not-reached`, and says what each refused."""
+    witnessing = witnessing_of(settings)
+    asked = witnessing.run_round() if witnessing else None
+    for problem in asked.problems.values() if asked else ():
+        click.echo(sentence(problem, "en"), err=True)
+    if asked is not None and not asked.published:
+        raise asked.not_reached()
 
 
 def _show(checkpoint: Checkpoint, *, as_json: bool, folder: Path) -> None:

@@ -24,8 +24,10 @@ UNAVAILABLE = frozenset({
     "log-keys-missing",
     "log-not-published",
     "schema-version-differs",
+    "quorum-not-reached",
     "timestamp-unavailable",
     "timestamps-not-set-up",
+    "witness-key-missing",
     "wrapping-key-missing",
 })  # fmt: skip
 """Refusals that say that what a command needs is not there, which is not a no to what was asked."""
@@ -56,6 +58,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),
     "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),
     "verify": ("api.cli.verify", "verify", "check a receipt, a balance or a copy of the log, offline"),
+    "witness": ("api.cli.witness", "witness", "be a witness: cosign the checkpoints of a log that only grows"),
     "worker": ("api.cli.worker", "worker", "do what happens after a request: payments, dated jobs, mail, the log"),
     "year": ("api.cli.reports", "year", "close a financial year under four eyes, and open the next"),
 }

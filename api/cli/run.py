@@ -3,6 +3,7 @@
     bxl run ── sandbox serve            plays the payment provider
             ── demo prepare             once at each start: schema, book, keys; the first time the demo's story too
             ── serve, worker, signer    until Ctrl-C
+            ── witness serve            three, for a book whose policy names them
 
 The parent imports little and opens no database: it only starts, watches and ends the others.
 """
@@ -21,7 +22,9 @@ import click
 
 from api.cli.supervisor import ChildGone, Stopped, Supervisor
 from api.demo.files import SANDBOX_STATE, clear_unfinished
+from api.demo.witnesses import witness_folders
 from api.settings import SANDBOX_KEY, Settings, SettingsError, read_settings
+from api.witnesses.addresses import write_addresses
 
 EXIT_UNAVAILABLE = 2
 _READY_SECONDS = 60.0
@@ -31,7 +34,7 @@ _LAST_PORT = 65_535
 
 @click.command("run")
 def run() -> int:
-    """Start the demo: payment sandbox, web, worker and signer; the first time with a seeded book."""
+    """Start the demo: payment sandbox, web, worker, signer and witnesses; the first time with a seeded book."""
     try:
         settings = read_settings()
     except SettingsError as error:
@@ -80,6 +83,7 @@ def _run_all(settings: Settings) -> int:
         supervisor.start("payment sandbox", *arguments, quiet=True)
         _await_answer(supervisor, f"{sandbox_url}/health")
         log_ins = json.loads(supervisor.run_once("preparation of the book", "demo", "prepare"))
+        _start_witnesses(settings, supervisor)
         supervisor.start("web", "serve")
         supervisor.start("worker", "worker")
         supervisor.start("signer", "signer")
@@ -103,6 +107,18 @@ def _welcome(settings: Settings, log_ins: list[dict[str, str]]) -> None:
         _say(f"  {person['role']:<{width}}  {person['name']:<{name_width}}  {person['link']}")
     _say(f"\n  A link works once, for 15 minutes. For more, see the mailbox: {settings.origin}/en/mailbox")
     _say("  Ctrl-C stops everything; the book is kept.\n")
+
+
+def _start_witnesses(settings: Settings, supervisor: Supervisor) -> None:
+    """Each at any free port, which the signer finds in a file: the policy names keys, not places."""
+    addresses = {}
+    for name, folder in witness_folders(settings).items():
+        port = _any_port()
+        where = ("--state", str(folder), "--policy", str(settings.log_folder / "policy"), "--port", str(port))
+        supervisor.start(f"witness {name}", "witness", "serve", *where, quiet=True)
+        addresses[name] = f"http://127.0.0.1:{port}"
+    if addresses:
+        write_addresses(settings.witness_addresses, addresses)
 
 
 def _sandbox_port(settings: Settings) -> int:

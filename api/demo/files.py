@@ -24,7 +24,8 @@ def clear_unfinished(settings: Settings) -> bool:
     for path in (database, settings.data / SANDBOX_STATE):
         for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
-    for folder in (settings.keys_folder, settings.log_folder, settings.signer_state.parent):
+    made = (settings.keys_folder, settings.log_folder, settings.signer_state.parent, settings.witness_addresses.parent)
+    for folder in made:
         shutil.rmtree(folder, ignore_errors=True)
     mark.unlink()
     return True

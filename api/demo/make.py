@@ -11,6 +11,7 @@ from api.bootstrap import Wiring, book_stands, create_book, wire_book
 from api.demo.files import unfinished_mark
 from api.demo.stage import Stage
 from api.demo.story import BEGINS_ON, ENDS_ON, acts
+from api.demo.witnesses import with_witnesses
 from api.settings import Settings
 from ledger.integrator import integrate
 from ledger.storage.dates import move_business_date
@@ -22,7 +23,7 @@ def prepare(settings: Settings, *, say: Callable[[str], None]) -> Wiring:
         return wire_book(settings, create_book(settings))
     mark = unfinished_mark(settings)
     mark.touch()
-    wiring = wire_book(settings, create_book(settings, business_date=BEGINS_ON))
+    wiring = wire_book(settings, create_book(with_witnesses(settings), business_date=BEGINS_ON))
     play(Stage(wiring), say=say)
     integrate(wiring.book, settings.log_folder)
     mark.unlink()

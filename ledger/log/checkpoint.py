@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, M
 from ledger.errors import InvariantError, Refusal
 from ledger.log.encoding import b64, from_b64
 from ledger.log.merkle import HASH_SIZE
-from ledger.log.note import ED25519, ML_DSA_44, Note, Signature, VerifierKey, is_key_name, parse_note
+from ledger.log.note import COSIGNATURE, ED25519, ML_DSA_44, Note, Signature, VerifierKey, is_key_name, parse_note
 
 _LABEL = b"subtree/v1\n\x00"
 _TIME_SIZE = 8
@@ -112,9 +112,11 @@ def verify_signature(checkpoint: Checkpoint, note: Note, key: VerifierKey) -> No
     try:
         if key.kind == ED25519:
             Ed25519PublicKey.from_public_bytes(key.public).verify(found[0], checkpoint.text().encode())
+        elif key.kind == COSIGNATURE:
+            signature, message = found[0][_TIME_SIZE:], timed_text(checkpoint, signature_time(found[0]))
+            Ed25519PublicKey.from_public_bytes(key.public).verify(signature, message)
         else:
-            time, signature = found[0][:_TIME_SIZE], found[0][_TIME_SIZE:]
-            message = _cosigned_message(checkpoint, key.name, int.from_bytes(time, "big"))
+            signature, message = found[0][_TIME_SIZE:], subtree_message(checkpoint, key.name, signature_time(found[0]))
             MLDSA44PublicKey.from_public_bytes(key.public).verify(signature, message)
     except (InvalidSignature, ValueError) as error:
         raise Refusal("signature-invalid", key=short_key(key)) from error
@@ -128,14 +130,30 @@ def signed_at(note: Note, keys: Sequence[VerifierKey]) -> datetime | None:
     cosigners = {(key.name, key.key_id) for key in keys if key.kind == ML_DSA_44}
     for signature in note.signatures:
         if (signature.name, signature.key_id) in cosigners:
-            seconds = int.from_bytes(signature.signature[:_TIME_SIZE], "big")
-            return datetime.fromtimestamp(min(seconds, _LAST_SECOND), UTC)
+            return datetime.fromtimestamp(min(signature_time(signature.signature), _LAST_SECOND), UTC)
     return None
 
 
 def short_key(key: VerifierKey) -> str:
     """A key for a sentence: its name, algorithm and id."""
-    return f"{key.name} ({'Ed25519' if key.kind == ED25519 else 'ML-DSA-44'}, {key.key_id.hex()})"
+    return f"{key.name} ({'ML-DSA-44' if key.kind == ML_DSA_44 else 'Ed25519'}, {key.key_id.hex()})"
+
+
+def signature_time(signature: bytes) -> int:
+    """The POSIX time that a cosignature of type 04 or 06 begins with."""
+    return int.from_bytes(signature[:_TIME_SIZE], "big")
+
+
+def timed_text(checkpoint: Checkpoint, posix_time: int) -> bytes:
+    """What an Ed25519 cosignature (type 04) is over; `ValueError` for a time outside 0 to 2^63 - 1."""
+    return f"cosignature/v1\ntime {_checked_time(posix_time)}\n{checkpoint.text()}".encode()
+
+
+def subtree_message(checkpoint: Checkpoint, name: str, posix_time: int) -> bytes:
+    """The structure `cosigned_message` of C2SP tlog-cosignature for a whole checkpoint (start is 0)."""
+    time = _checked_time(posix_time).to_bytes(_TIME_SIZE, "big")
+    numbers = (0).to_bytes(8, "big") + checkpoint.size.to_bytes(8, "big")
+    return b"".join((_LABEL, _opaque(name), time, _opaque(checkpoint.origin), numbers, checkpoint.root))
 
 
 def _sign(checkpoint: Checkpoint, key: SigningKey, posix_time: int) -> Signature:
@@ -143,19 +161,15 @@ def _sign(checkpoint: Checkpoint, key: SigningKey, posix_time: int) -> Signature
         blob = key.private.sign(checkpoint.text().encode())
     else:
         blob = posix_time.to_bytes(_TIME_SIZE, "big") + key.private.sign(
-            _cosigned_message(checkpoint, key.name, posix_time)
+            subtree_message(checkpoint, key.name, posix_time)
         )
     return Signature(key.name, key.verifier().key_id, blob)
 
 
-def _cosigned_message(checkpoint: Checkpoint, name: str, posix_time: int) -> bytes:
-    """The structure `cosigned_message` of C2SP tlog-cosignature for a whole checkpoint (start is 0)."""
+def _checked_time(posix_time: int) -> int:
     if not 0 <= posix_time < _TIME_LIMIT:
         raise ValueError("a time outside 0 to 2^63 - 1")
-    numbers = (0).to_bytes(8, "big") + checkpoint.size.to_bytes(8, "big")
-    return b"".join(
-        (_LABEL, _opaque(name), posix_time.to_bytes(8, "big"), _opaque(checkpoint.origin), numbers, checkpoint.root)
-    )
+    return posix_time
 
 
 def _opaque(text: str) -> bytes:

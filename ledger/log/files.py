@@ -1,8 +1,11 @@
 """Files that appear whole or not at all: written beside their place, synced, then renamed into it."""
 
 import errno
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.errors import Refusal
@@ -37,6 +40,15 @@ def write_once(path: Path, content: bytes) -> None:
     """Put `content` at `path` unless exactly that is there already; for files that never change."""
     if not (path.exists() and path.read_bytes() == content):
         write_atomically(path, content)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, alone among processes and threads; the lock falls with the process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _written_beside(path: Path, content: bytes, mode: int) -> Path:

@@ -26,6 +26,7 @@ from ledger.log.checkpoint import PrivateKey, SigningKey
 from ledger.log.files import PRIVATE_MODE, write_atomically, write_new
 from ledger.log.note import is_key_name
 from ledger.log.policy import Policy, parse_policy, policy_text
+from ledger.log.quorum import NO_QUORUM, Quorum
 from ledger.log.tiles import CHECKPOINT, POLICY, tile_path
 
 _FILES = ("log-ed25519.pem", "log-ml-dsa-44.pem")
@@ -40,12 +41,13 @@ def create_log(
     origin: str,
     receipt_certificate_sha256: str | None,
     passphrase: bytes | None,
+    quorum: Quorum = NO_QUORUM,
 ) -> Policy:
     """Make the log's two keys and its policy file, or return the policy that stands; doing it twice does it once.
 
-    `origin` ends with `/` and the book's name. Refuses `origin-malformed`, `log-of-another-book`, and
-    `log-keys-missing` where a log or a policy stands without its keys: new keys need a new origin and a new folder,
-    never the old one.
+    `quorum` names the witnesses of a new policy. `origin` ends with `/` and the book's name. Refuses
+    `origin-malformed`, `log-of-another-book`, and `log-keys-missing` where a log or a policy stands without its keys:
+    new keys need a new origin and a new folder, never the old one.
     """
     if (log_dir / POLICY).exists():
         policy = parse_policy((log_dir / POLICY).read_bytes())
@@ -63,9 +65,11 @@ def create_log(
         [key.verifier() for key in keys],
         receipt_certificate_sha256=receipt_certificate_sha256,
         acknowledgement_key=promises.verifier(),
+        quorum=quorum,
     )
+    policy = parse_policy(text)
     write_atomically(log_dir / POLICY, text)
-    return parse_policy(text)
+    return policy
 
 
 def load_keys(keys_dir: Path, policy: Policy, *, passphrase: bytes | None) -> tuple[SigningKey, ...]:
@@ -73,7 +77,7 @@ def load_keys(keys_dir: Path, policy: Policy, *, passphrase: bytes | None) -> tu
 
     Refuses `log-keys-missing`, `key-passphrase-wrong`, `log-keys-differ`.
     """
-    keys = tuple(SigningKey(policy.origin, _load(keys_dir / file, passphrase)) for file in _FILES)
+    keys = tuple(SigningKey(policy.origin, load_private_key(keys_dir / file, passphrase)) for file in _FILES)
     if tuple(key.verifier() for key in keys) != policy.log_keys:
         raise Refusal("log-keys-differ", origin=policy.origin)
     return keys
@@ -86,7 +90,7 @@ def acknowledgement_key(keys_dir: Path, policy: Policy, *, passphrase: bytes | N
     """
     if policy.acknowledgement_key is None:
         return _made_acknowledgement_key(keys_dir, acknowledger(policy.origin), passphrase)
-    key = SigningKey(policy.acknowledgement_key.name, _load(keys_dir / _ACKNOWLEDGEMENT_FILE, passphrase))
+    key = SigningKey(policy.acknowledgement_key.name, load_private_key(keys_dir / _ACKNOWLEDGEMENT_FILE, passphrase))
     if key.verifier() != policy.acknowledgement_key:
         raise Refusal("log-keys-differ", origin=policy.origin)
     return key
@@ -95,8 +99,8 @@ def acknowledgement_key(keys_dir: Path, policy: Policy, *, passphrase: bytes | N
 def _made_acknowledgement_key(keys_dir: Path, name: str, passphrase: bytes | None) -> SigningKey:
     file = keys_dir / _ACKNOWLEDGEMENT_FILE
     if not file.exists():
-        write_new(file, _pem(Ed25519PrivateKey.generate(), passphrase), mode=PRIVATE_MODE)
-    return SigningKey(name, _load(file, passphrase))
+        write_new(file, private_key_file(Ed25519PrivateKey.generate(), passphrase), mode=PRIVATE_MODE)
+    return SigningKey(name, load_private_key(file, passphrase))
 
 
 def _make_keys(keys_dir: Path, origin: str, passphrase: bytes | None) -> tuple[SigningKey, ...]:
@@ -106,16 +110,18 @@ def _make_keys(keys_dir: Path, origin: str, passphrase: bytes | None) -> tuple[S
     made: tuple[PrivateKey, ...] = (Ed25519PrivateKey.generate(), MLDSA44PrivateKey.generate())
     for file, private in zip(_FILES, made, strict=True):
         if not (keys_dir / file).exists():
-            write_atomically(keys_dir / file, _pem(private, passphrase), mode=PRIVATE_MODE)
-    return tuple(SigningKey(origin, _load(keys_dir / file, passphrase)) for file in _FILES)
+            write_atomically(keys_dir / file, private_key_file(private, passphrase), mode=PRIVATE_MODE)
+    return tuple(SigningKey(origin, load_private_key(keys_dir / file, passphrase)) for file in _FILES)
 
 
-def _pem(private: PrivateKey, passphrase: bytes | None) -> bytes:
+def private_key_file(private: PrivateKey, passphrase: bytes | None) -> bytes:
+    """The bytes of a private key's file, encrypted where there is a passphrase."""
     encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
-def _load(path: Path, passphrase: bytes | None) -> PrivateKey:
+def load_private_key(path: Path, passphrase: bytes | None) -> PrivateKey:
+    """A private key from its file; refuses `log-keys-missing`, `key-passphrase-wrong`."""
     try:
         encoded = path.read_bytes()
     except FileNotFoundError as error:

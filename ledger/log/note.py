@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from ledger.errors import Refusal
 from ledger.log.encoding import b64, from_b64
 
-ED25519, ML_DSA_44 = 0x01, 0x06
-"""Signature types: Ed25519 over the text, and the ML-DSA-44 cosignature of C2SP tlog-cosignature."""
+ED25519, COSIGNATURE, ML_DSA_44 = 0x01, 0x04, 0x06
+"""Signature types: Ed25519 over the text; and the cosignatures of C2SP tlog-cosignature, Ed25519 and ML-DSA-44."""
 
-PUBLIC_KEY_SIZE = {ED25519: 32, ML_DSA_44: 1312}
+PUBLIC_KEY_SIZE = {ED25519: 32, COSIGNATURE: 32, ML_DSA_44: 1312}
 MAX_SIGNATURES = 32
 _KEY_ID_SIZE = 4
 _DASH = "\N{EM DASH} "
@@ -92,7 +92,7 @@ def parse_note(encoded: bytes) -> Note:
     text, separator, lines = whole.rpartition("\n\n")
     if not separator or not text or not lines.endswith("\n"):
         raise Refusal("note-malformed", reason="no blank line between text and signatures, or no newline at the end")
-    signatures = tuple(_parse_signature(line) for line in lines[:-1].split("\n"))
+    signatures = tuple(parse_signature(line) for line in lines[:-1].split("\n"))
     if len(signatures) > MAX_SIGNATURES:
         raise Refusal("note-malformed", reason=f"more than {MAX_SIGNATURES} signatures")
     note = Note(text + "\n", signatures)
@@ -106,7 +106,8 @@ def is_key_name(name: str) -> bool:
     return bool(name) and "+" not in name and name.isprintable() and not any(c.isspace() for c in name)
 
 
-def _parse_signature(line: str) -> Signature:
+def parse_signature(line: str) -> Signature:
+    """One signature line without its newline; refuses `note-malformed`."""
     parts = line.removeprefix(_DASH).split(" ")
     if not line.startswith(_DASH) or len(parts) != 2 or not is_key_name(parts[0]):  # noqa: PLR2004 -- name, base64
         raise Refusal("note-malformed", reason=f"signature line {line[:40]!r}")

@@ -1,22 +1,21 @@
 """Whom a verifier trusts: the policy file, in the form of C2SP tlog-policy.
 
     log <vkey>                                   one line per key of the log, all under its origin
-    quorum none                                  no witness is asked for
+    witness, group, quorum                       who must have cosigned (`ledger.log.quorum`)
     # receipt-certificate sha256:<hex>           who signs receipts that are PDF files
     # acknowledgement-key <vkey>                 who signs acknowledgements
 
 C2SP leaves keys for other purposes out of scope, so these two stand in comments. The genesis entry
-holds the SHA-256 of the whole file, comments included. What can't be checked here (witnesses, groups) is refused, not
-passed over.
+holds the SHA-256 of the whole file, comments included. What is not understood is refused, not passed over.
 """
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from ledger.errors import Refusal
-from ledger.log.note import ED25519, VerifierKey
+from ledger.log.note import ED25519, ML_DSA_44, VerifierKey
+from ledger.log.quorum import NO_QUORUM, Quorum, QuorumLines, Witness, malformed
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _SPACE = re.compile(r"[ \t]+")
@@ -31,7 +30,22 @@ class Policy:
     log_keys: tuple[VerifierKey, ...]
     receipt_certificate_sha256: str | None
     sha256: bytes
+    quorum: Quorum = NO_QUORUM
     acknowledgement_key: VerifierKey | None = None
+
+    @property
+    def is_witnessed(self) -> bool:
+        """Whether a checkpoint needs cosignatures."""
+        return self.quorum.name is not None
+
+    @property
+    def witnesses(self) -> tuple[Witness, ...]:
+        """All that the policy names, in its order."""
+        return self.quorum.witnesses
+
+    def is_met_by(self, names: Collection[str]) -> bool:
+        """Whether the witnesses with these names of the policy, all of whom cosigned, are enough."""
+        return self.quorum.is_met_by(names)
 
     @property
     def origin(self) -> str:
@@ -49,50 +63,72 @@ def policy_text(
     *,
     receipt_certificate_sha256: str | None,
     acknowledgement_key: VerifierKey | None = None,
+    quorum: Quorum = NO_QUORUM,
 ) -> bytes:
-    """The policy file of a log without witnesses."""
-    lines = ["# Trust policy (C2SP tlog-policy). Both keys sign every checkpoint; no witness is asked for."]
+    """The policy file of a log with these keys, whose checkpoints `quorum` must have cosigned."""
+    asked = "no witness is asked for" if quorum.name is None else "the quorum below cosigns it"
+    lines = [f"# Trust policy (C2SP tlog-policy). Both keys sign every checkpoint; {asked}."]
     if receipt_certificate_sha256 is not None:
         lines.append(f"# receipt-certificate sha256:{receipt_certificate_sha256}")
     if acknowledgement_key is not None:
         lines.append(f"# acknowledgement-key {acknowledgement_key.vkey()}")
     lines += [f"log {key.vkey()}" for key in log_keys]
-    lines.append("quorum none")
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{line}\n" for line in [*lines, *quorum.lines()]).encode()
 
 
 def parse_policy(encoded: bytes) -> Policy:
     """The policy in `encoded`; refuses `policy-malformed` with the line."""
-    if not encoded.endswith(b"\n") or _CONTROL.search(encoded):
-        raise Refusal("policy-malformed", line="no newline at the end, or a control character")
     keys: list[VerifierKey] = []
     receipts: list[str] = []
     acknowledging: list[VerifierKey] = []
-    quorums = 0
-    for line in encoded.decode("utf-8", "surrogateescape").split("\n"):
+    quorum = QuorumLines()
+    for line in _lines(encoded):
         match _SPACE.split(line.strip(" \t")):
-            case [""]:
-                continue
             case [comment, *_] if comment.startswith("#"):
                 receipts += _RECEIPT.findall(line)
                 acknowledging += map(VerifierKey.parse, _ACKNOWLEDGEMENT.findall(line))
             case ["log", vkey] | ["log", vkey, _]:
                 keys.append(VerifierKey.parse(vkey))
-            case ["quorum", "none"]:
-                quorums += 1
-            case _:
-                raise Refusal("policy-malformed", line=line[:80])
+            case words:
+                if not quorum.take(words):
+                    raise malformed(line)
     if not keys or len({key.name for key in keys}) != 1 or len(set(keys)) != len(keys):
-        raise Refusal("policy-malformed", line="log keys of one origin, each once")
-    if quorums != 1 or len(receipts) > 1:
-        raise Refusal("policy-malformed", line="one quorum line, at most one receipt certificate")
-    _check_acknowledging(acknowledging, keys)
-    sha256 = hashlib.sha256(encoded).digest()
-    return Policy(tuple(keys), next(iter(receipts), None), sha256, next(iter(acknowledging), None))
+        raise malformed("log keys of one origin, each once")
+    if any(key.kind not in {ED25519, ML_DSA_44} for key in keys):
+        raise malformed("a log key that signs no checkpoints")
+    if len(receipts) > 1:
+        raise malformed("at most one receipt certificate")
+    sha256, promises = hashlib.sha256(encoded).digest(), next(iter(acknowledging), None)
+    policy = Policy(tuple(keys), next(iter(receipts), None), sha256, quorum.finish(), promises)
+    if {key.public for key in keys} & {witness.key.public for witness in policy.witnesses}:
+        raise malformed("a key of the log is no witness")
+    _check_acknowledging(acknowledging, policy)
+    return policy
 
 
-def _check_acknowledging(acknowledging: Sequence[VerifierKey], log_keys: Sequence[VerifierKey]) -> None:
-    """At most one Ed25519 key, and neither a key nor the name of the log: a promise is no checkpoint."""
-    foreign = all(key.kind == ED25519 and key.name != log_keys[0].name for key in acknowledging)
-    if len(acknowledging) > 1 or not foreign or {k.public for k in acknowledging} & {k.public for k in log_keys}:
-        raise Refusal("policy-malformed", line="at most one acknowledgement key, none of the log's, under another name")
+def _check_acknowledging(acknowledging: Sequence[VerifierKey], policy: Policy) -> None:
+    """At most one Ed25519 key, and neither a key of the log or a witness, nor the log's name: a promise is no
+    checkpoint.
+    """
+    others = {key.public for key in (*policy.log_keys, *(witness.key for witness in policy.witnesses))}
+    foreign = all(key.kind == ED25519 and key.name != policy.origin for key in acknowledging)
+    if len(acknowledging) > 1 or not foreign or {key.public for key in acknowledging} & others:
+        raise malformed("at most one acknowledgement key, none of the log's or a witness's, under another name")
+
+
+def parse_quorum(encoded: bytes) -> Quorum:
+    """The quorum in a file of `witness`, `group` and `quorum` lines alone; refuses `policy-malformed`."""
+    quorum = QuorumLines()
+    for line in _lines(encoded):
+        words = _SPACE.split(line.strip(" \t"))
+        if not words[0].startswith("#") and not quorum.take(words):
+            raise malformed(line)
+    return quorum.finish()
+
+
+def _lines(encoded: bytes) -> list[str]:
+    """The lines that are not empty; refuses control characters."""
+    if not encoded.endswith(b"\n") or _CONTROL.search(encoded):
+        raise malformed("no newline at the end, or a control character")
+    lines = encoded.decode("utf-8", "surrogateescape").split("\n")
+    return [line for line in lines if line.strip(" \t")]

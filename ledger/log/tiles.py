@@ -16,7 +16,7 @@ from ledger.log.merkle import HASH_SIZE, Frontier, node_hash, root, split
 
 WIDTH = 256
 ENTRIES = "entries"
-CHECKPOINT, POLICY, ANCHORS = "checkpoint", "policy", "anchors"
+CHECKPOINT, UNWITNESSED, POLICY, ANCHORS = "checkpoint", "checkpoint.unwitnessed", "policy", "anchors"
 ACKNOWLEDGEMENT_KEY = "acknowledgement-key"
 _MAX_ENTRY = 0xFFFF
 _LEVELS = 8

@@ -18,7 +18,7 @@ from ledger.log.tiles import anchor_paths
 from ledger.verify.derive import Anchored, Replay
 from ledger.verify.entry import Line
 from ledger.verify.log import LogWalk, note_walk, open_log
-from ledger.verify.receipt import NO_TRUTH, NO_WITNESSES
+from ledger.verify.receipt import NO_TRUTH
 from ledger.verify.report import Report, Stop
 
 BUNDLE_FORMAT = "bxl-openings/2"
@@ -26,7 +26,6 @@ OLDER_FORMAT = "bxl-openings/1"
 """Without periods in the closing record: bundles that were made before there were any."""
 STATED = "accounts, limits, reserved amounts, assets, periods and trial balance equal those derived"
 NOT_CHECKED = (
-    NO_WITNESSES,
     NO_TRUTH,
     "evidence: entries hold its SHA-256, the documents themselves were not at hand",
     "the limits that accounts were opened with: they are kept, whether they are the right ones is for the auditor",

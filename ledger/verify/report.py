@@ -17,7 +17,9 @@ class Verdict(StrEnum):
     INCOMPLETE = "incomplete"
 
 
-ABSENCES = frozenset({"log-file-missing", "log-not-published", "openings-end-early", "openings-newer-than-log"})
+ABSENCES = frozenset(
+    {"log-file-missing", "log-not-published", "quorum-not-reached", "openings-end-early", "openings-newer-than-log"}
+)
 """Refusals that say that something is not there, which is not the same as being wrong."""
 EXIT_CODES = {Verdict.VERIFIED: 0, Verdict.FORGED: 1, Verdict.INCOMPLETE: 2}
 

@@ -56,29 +56,95 @@ def outer_root(index, size, start, path):
     return node(sibling, outer_root(index - half, size - half, start, path))
 
 
-def check_signatures(note, policy):
+def key_of(vkey):
+    """Name, key id, type and bytes of a public key; an Ed25519 key of a witness may be of either type."""
+    name, key_id, material = vkey.split("+", 2)
+    material = unbase64(material)
+    assert key_id == key_id_of(name, material)
+    return name, key_id, material
+
+
+def key_id_of(name, material):
+    return hashlib.sha256(name.encode() + b"\n" + material).digest()[:4].hex()
+
+
+def signed_text(note):
     text, lines = note.rsplit("\n\n", 1)
-    text += "\n"
-    origin, size, root = text.splitlines()
+    return text + "\n", lines
+
+
+def check_signature(text, key, blob):
+    name, _, material = key
+    time, signature = blob[4:12], blob[12:]
+    assert material[0] == 1 or time[0] < 128
+    if material[0] == 1:
+        Ed25519PublicKey.from_public_bytes(material[1:]).verify(blob[4:], text.encode())
+    elif material[0] == 4:
+        message = f"cosignature/v1\ntime {int.from_bytes(time, 'big')}\n{text}"
+        Ed25519PublicKey.from_public_bytes(material[1:]).verify(signature, message.encode())
+    else:
+        origin, size, root = text.splitlines()
+        numbers = (0).to_bytes(8, "big") + int(size).to_bytes(8, "big")
+        named, log = (bytes([len(each.encode())]) + each.encode() for each in (name, origin))
+        message = b"subtree/v1\n\x00" + named + time + log + numbers + base64.b64decode(root)
+        MLDSA44PublicKey.from_public_bytes(material[1:]).verify(signature, message)
+
+
+def read_policy(policy):
+    """The log's keys, the witnesses' by name, the groups, and the name that must stand (None: no witness)."""
+    keys, witnesses, groups, quorums = [], {}, {}, []
     for line in policy.splitlines():
-        if not line.startswith("log "):
+        words = line.split()
+        if not words or words[0].startswith("#"):
             continue
-        name, key_id, material = line.split(" ")[1].split("+", 2)
-        material = base64.b64decode(material)
-        prefix = f"— {name} "
-        [blob] = [
-            raw
-            for raw in (base64.b64decode(s.removeprefix(prefix)) for s in lines.splitlines() if s.startswith(prefix))
-            if raw[:4].hex() == key_id
-        ]
-        if material[0] == 1:
-            Ed25519PublicKey.from_public_bytes(material[1:]).verify(blob[4:], text.encode())
+        if words[0] == "log":
+            keys.append(key_of(words[1]))
+            continue
+        name = words[1]
+        if words[0] == "quorum":
+            quorums.append(name)
+            continue
+        assert name != "none"
+        assert name not in witnesses | groups
+        if words[0] == "witness":
+            own, _, material = key_of(words[2])
+            material = bytes([4 if material[0] == 1 else material[0]]) + material[1:]
+            witnesses[name] = own, key_id_of(own, material), material
         else:
-            time, named = blob[4:12], bytes([len(name)]) + name.encode()
-            numbers = (0).to_bytes(8, "big") + int(size).to_bytes(8, "big")
-            log = bytes([len(origin)]) + origin.encode()
-            message = b"subtree/v1\n\x00" + named + time + log + numbers + base64.b64decode(root)
-            MLDSA44PublicKey.from_public_bytes(material[1:]).verify(blob[12:], message)
+            assert words[0] == "group"
+            members = words[3:]
+            assert all(member in witnesses | groups for member in members)
+            assert not any(member in others for _, others in groups.values() for member in members)
+            threshold = {"any": 1, "all": len(members)}.get(words[2]) or int(words[2])
+            assert 1 <= threshold <= len(members) == len(set(members))
+            groups[name] = threshold, members
+    [quorum] = quorums
+    assert quorum == "none" or quorum in witnesses | groups
+    return keys, witnesses, groups, None if quorum == "none" else quorum
+
+
+def check_signatures(note, policy):
+    keys, witnesses, groups, quorum = read_policy(policy)
+    text, lines = signed_text(note)
+    named = [*keys, *witnesses.values()]
+    found = []
+    for line in lines.splitlines():
+        dash, name, blob = line.split(" ")
+        assert dash == "\N{EM DASH}"
+        blob = unbase64(blob)
+        places = [place for place, key in enumerate(named) if key[:2] == (name, blob[:4].hex())]
+        for place in places:
+            check_signature(text, named[place], blob)
+        found += places
+    assert found == sorted(set(found))
+    assert set(range(len(keys))) <= set(found)
+    standing = {name for place, name in enumerate(witnesses, start=len(keys)) if place in found}
+    for name, (threshold, members) in groups.items():
+        if len(standing.intersection(members)) >= threshold:
+            standing.add(name)
+    assert quorum is None or quorum in standing
+    origin, size, root = text.splitlines()
+    assert {key[0] for key in keys} == {origin}
     return int(size), base64.b64decode(root)
 
 

@@ -1,7 +1,7 @@
 """`make crash-run`: what kill -9 costs, on PostgreSQL and on SQLite.
 
 posting    4 writers (on SQLite one), killed 200 times at random while 200,000 entries are posted
-log        200 rounds of posting, integrating and signing, each killed at a named point
+log        200 rounds of posting, integrating, signing and witnessing, each killed at a named point
 """
 
 import argparse

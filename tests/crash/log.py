@@ -1,8 +1,8 @@
-"""Rounds of posting, integrating and signing, each killed at a named point while a second integrator is at work.
+"""Rounds of posting, integrating, signing and witnessing, each killed at a named point beside a second integrator.
 
 Every round is a process of its own. It posts what the round before it left without an acknowledgement, then new
-entries, writes the log's files, and signs; at its point it dies. Whoever was not acknowledged asks again, so at the
-end each entry stands once, under the number that was told, and under one log that only ever grew.
+entries, writes the log's files, signs, and asks the witnesses; at its point it dies. Whoever was not acknowledged asks
+again, so at the end each entry stands once, under the number that was told, and under one log that only ever grew.
 """
 
 import os
@@ -31,10 +31,12 @@ from ledger.storage.engine import open_engine
 from ledger.verify.log import verify_log
 from ledger.verify.replay import replay
 from ledger.verify.report import Verdict
+from ledger.witnessing import Reply, Witnessing
 from tests.conftest import make_keys
 from tests.proof import PublishedBook, new_signer, pledge, published_book
+from tests.witnesses import NAMES, two_of_three, witness_at
 
-POINTS = [point for point in CRASH_POINTS if point.startswith(("posting.", "integrator.", "signer."))]
+POINTS = [point for point in CRASH_POINTS if point.startswith(("posting.", "integrator.", "signer.", "witness"))]
 NEW_ENTRIES = 6
 CITIZENS = 5
 FINE = Verdict.VERIFIED.value
@@ -67,6 +69,19 @@ class Report:
     def facts(self) -> dict[str, object]:
         """The report as it is printed."""
         return {**asdict(self), "killed_at": dict(self.killed_at), "seconds": round(self.seconds, 1)}
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """Three witnesses in the writer's own process, which die with it."""
+
+    published: PublishedBook
+
+    def add_checkpoint(self, address: str, body: bytes) -> Reply:
+        """The answer of the witness of this name."""
+        logs = {self.published.policy.origin: self.published.policy.log_keys}
+        answer = witness_at(witnesses_of(self.published.folder) / address, logs, SystemClock()).add_checkpoint(body)
+        return Reply(answer.status, answer.body)
 
 
 @dataclass
@@ -120,6 +135,14 @@ class Run:
             tell("".join(f"{key} {result.n}\n" for key, result in told).encode())
         integrate(book, self.published.log_dir)
         new_signer(self.published.folder, self.published.policy, SystemClock()).run_round()
+        witnessing = Witnessing(
+            self.published.log_dir,
+            self.published.policy,
+            Nearby(self.published),
+            lock_file=self.published.folder / "publish.lock",
+            addresses=lambda: {name: name for name in NAMES},
+        )
+        witnessing.run_round()
 
     def integrate(self) -> None:
         """In the other process."""
@@ -159,7 +182,7 @@ def _tell(descriptor: int, said: bytes) -> None:
 
 def crash_log(engine: sa.Engine, folder: Path, *, rounds: int, seed: int) -> Report:
     """Run until so many rounds were killed, at every point there is, let one go through, and look at everything."""
-    published = published_book(engine, folder, SystemClock())
+    published = published_book(engine, folder, SystemClock(), quorum=two_of_three(witnesses_of(folder)))
     url = engine.url.render_as_string(hide_password=False)
     report = Report(engine.dialect.name)
     run = Run(published, url, random.Random(seed), report)
@@ -174,6 +197,11 @@ def crash_log(engine: sa.Engine, folder: Path, *, rounds: int, seed: int) -> Rep
     report.seconds = time.monotonic() - started
     _count(run)
     return report
+
+
+def witnesses_of(folder: Path) -> Path:
+    """Where the witnesses of the run keep their keys and memories."""
+    return folder / "witnesses"
 
 
 def _grown(published: PublishedBook, run: Run) -> bool:

@@ -1,5 +1,7 @@
 """Settings: read once, every fault at once, and nothing dangerous together."""
 
+from pathlib import Path
+
 import pytest
 
 from api.settings import SANDBOX_KEY, SettingsError, read_settings
@@ -75,3 +77,10 @@ def test_a_timestamp_authority_comes_with_the_certificate_to_check_it() -> None:
     assert settings.tsa_certificate.is_absolute()
     for name, value in known.items():
         assert "go together" in faults(**{name: value})[0]
+
+
+def test_the_witnesses_of_new_books_stand_in_a_file(tmp_path: Path) -> None:
+    assert read_settings({}).witnesses_file is None
+    (tmp_path / "quorum").touch()
+    assert read_settings({"BXL_WITNESSES": str(tmp_path / "quorum")}).witnesses_file == tmp_path / "quorum"
+    assert faults(BXL_WITNESSES=str(tmp_path)) == (f"BXL_WITNESSES={tmp_path} is no file",)

@@ -9,7 +9,7 @@ from ledger.audit.rows.failures import Failures
 from ledger.audit.rows.walk import Walk
 from ledger.errors import Refusal
 from ledger.integrator import read_checkpoint
-from ledger.log.checkpoint import open_checkpoint
+from ledger.log.cosignature import open_published
 from ledger.log.encoding import b64
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.tiles import POLICY
@@ -58,7 +58,7 @@ class Signed:
         roots: dict[int, bytes] = {}
         for size, root, note in kept:
             with self._failures.unless_wrong("checkpoint rows", f"checkpoint size {size}"):
-                checkpoint, _ = open_checkpoint(note.encode(), policy.log_keys)
+                checkpoint, _ = open_published(note.encode(), policy)
                 if (checkpoint.size, checkpoint.root) != (size, root):
                     raise Refusal("row-differs", table="checkpoint", column="root", size=size)
                 roots[size] = root

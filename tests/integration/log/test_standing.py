@@ -14,6 +14,7 @@ from ledger.log.encoding import b64
 from ledger.standing import LogStanding, log_standing
 from tests.conftest import NOON
 from tests.proof import PublishedBook, published_book
+from tests.witnesses import two_of_three
 
 
 @pytest.fixture
@@ -78,3 +79,13 @@ def test_a_checkpoint_that_was_altered_gives_no_figures(published: PublishedBook
     file.write_bytes(file.read_bytes().replace(b"\n1\n", b"\n3\n", 1))
     with pytest.raises(Refusal, match="signature-invalid"):
         standing(published)
+
+
+def test_what_is_signed_and_waits_for_its_witnesses_is_not_witnessed(
+    engine: sa.Engine, tmp_path: Path, clock: FixedClock
+) -> None:
+    published = published_book(engine, tmp_path / "data", clock, quorum=two_of_three(tmp_path / "witnesses"))
+    published.post(1)
+    published.publish()
+    found = standing(published, minutes=11)
+    assert (found.signed, found.witnessed, found.pending, found.is_late) == (3, 0, 3, True)

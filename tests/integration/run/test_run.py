@@ -16,6 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ledger.log.cosignature import open_published, witnesses_of
+from ledger.log.policy import Policy, parse_policy
+
 READY = "Ctrl-C stops everything"
 SEED_SECONDS, START_SECONDS, STOP_SECONDS = 240.0, 45.0, 20.0
 
@@ -40,7 +43,7 @@ class Run:
         return self.text()
 
     def children(self) -> dict[str, psutil.Process]:
-        """The processes it started, by the command they run."""
+        """The processes it started, by the command they run; of the three witnesses, one."""
         found = {}
         for child in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.NoSuchProcess, IndexError):  # just born, or dead and not yet seen
@@ -132,6 +135,8 @@ def test_the_demo_from_an_empty_folder_through_kills_to_ctrl_c_and_again(
     assert entries > 200
     second.await_metric("checkpoint_size", entries)
     assert (second.metric("outbox_waiting"), second.metric("outbox_given_up")) == (0, 0)
+    checkpoint, note = open_published((data / "log" / "checkpoint").read_bytes(), policy_in(data))
+    assert len(witnesses_of(checkpoint, note, policy_in(data))) == 2
 
     # a second one says in one line what is in the way, and ends with 2
     for other, wanted in (
@@ -148,6 +153,8 @@ def test_the_demo_from_an_empty_folder_through_kills_to_ctrl_c_and_again(
     for command_name, said in names.items():
         second.children()[command_name].kill()
         second.await_text(f"The {said} ended (signal 9); starting it again.", START_SECONDS)
+    second.children()["witness"].kill()
+    assert re.search(r"The witness w\d ended", second.await_text("The witness", START_SECONDS))
     await_health(second)
     assert second.metric("entries") == entries
 
@@ -164,6 +171,10 @@ def test_the_demo_from_an_empty_folder_through_kills_to_ctrl_c_and_again(
     assert third.metric("entries") == entries
     third.process.terminate()
     assert third.process.wait(STOP_SECONDS) == 0
+
+
+def policy_in(data: Path) -> Policy:
+    return parse_policy((data / "log" / "policy").read_bytes())
 
 
 def await_health(run: Run) -> None:
