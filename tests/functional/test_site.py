@@ -262,7 +262,7 @@ def test_the_desk_says_how_far_the_log_is_and_when_somebody_must_look(
     clock.instant += timedelta(minutes=11)
     page = enter(sqlite_town.checker).get("/en/operations").text
     assert "An entry has waited 11 minutes for its signature." in page
-    (tmp_path / "log").mkdir()
+    (tmp_path / "log").mkdir(exist_ok=True)
     for file in ("policy", "checkpoint"):
         (tmp_path / "log" / file).write_text("nothing\n")
     assert "The published checkpoint cannot be read" in enter(sqlite_town.checker).get("/en/operations").text
