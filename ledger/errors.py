@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing_extensions import override
+    from typing_extensions import override as override
 else:  # the offline verifier imports this module and runs where `cryptography` is the only package
 
     def override(method: object) -> object:

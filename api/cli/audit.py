@@ -19,11 +19,12 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--log", "log_folder", type=_FOLDER, help="Audit this copy of a log instead of a database.")
 @click.option("--openings", type=_FILE, help="The bundle that opens the log's commitments (with --log).")
 @policy_option
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that hash (--log).")
 @click.option("--sums", is_flag=True, help="Of the rows: sums, balances, leaves and blocks alone, without commitments.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @book_options
 @click.pass_context
-def audit(
+def audit(  # noqa: PLR0913 -- the options of a command
     context: click.Context,
     log_folder: Path | None,
     openings: Path | None,
@@ -31,6 +32,7 @@ def audit(
     database: str | None,
     book: str | None,
     *,
+    jobs: int,
     sums: bool,
     as_json: bool,
 ) -> int | None:
@@ -43,7 +45,8 @@ def audit(
     if sums and log_folder is not None:
         raise click.UsageError("--sums is an audit of a database's rows, not of a log")
     if log_folder is not None and openings is not None:
-        return show(replay(log_folder, openings, trusted_policy(policy_file, database, book)), as_json=as_json)
+        policy = trusted_policy(policy_file, database, book)
+        return show(replay(log_folder, openings, policy, jobs=jobs), as_json=as_json)
     return show(_audit_rows(settings_for(database, book), commitments=not sums), as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""`bxl verify`: checks that need no database and no network."""
+"""`bxl verify`: checks that need no database, and no network but for what an address is given for."""
 
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,14 @@ from ledger.log.tiles import POLICY
 from ledger.verify.acknowledgement import verify_acknowledgement
 from ledger.verify.anchors import verify_anchors
 from ledger.verify.balance import verify_balance
+from ledger.verify.consistency import verify_two, verify_views
 from ledger.verify.log import verify_log
-from ledger.verify.receipt import NO_POLICY, verify_receipt
+from ledger.verify.places import log_at, view_at
+from ledger.verify.receipt import NO_POLICY, read_part, verify_receipt
 from ledger.verify.report import Report
 
+LARGEST_PAPER = 1 << 24
+"""Bytes of a receipt in PDF."""
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -40,13 +44,13 @@ def verify() -> None:
 def receipt(file: Path, opening: Path | None, policy_file: Path | None, *, as_json: bool) -> int:
     """Check FILE: a receipt in PDF, or a .tlog-proof with its opening."""
     policy = trusted_policy(policy_file)
-    if file.read_bytes()[:5] == b"%PDF-" or file.suffix.lower() == ".pdf":
+    if read_part(file)[:5] == b"%PDF-" or file.suffix.lower() == ".pdf":
         return show(_verify_pdf(file, policy), as_json=as_json)
     opening = opening or file.with_name("opening.json")
     if not opening.exists():
         raise click.FileError(str(opening), "the opening is missing; name it with --opening")
     files = {"proof_file": file.name, "opening_file": opening.name}
-    return show(verify_receipt(file.read_bytes(), opening.read_bytes(), policy, **files), as_json=as_json)
+    return show(verify_receipt(read_part(file), read_part(opening), policy, **files), as_json=as_json)
 
 
 @verify.command("balance")
@@ -59,12 +63,39 @@ def balance(file: Path, policy_file: Path | None, *, as_json: bool) -> int:
 
 
 @verify.command("log")
-@click.argument("folder", type=_FOLDER)
+@click.argument("place", metavar="DIR|URL")
+@click.option("--since", metavar="CHECKPOINT", help="An older checkpoint you trust: the log must have grown from it.")
 @policy_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def log(folder: Path, policy_file: Path | None, *, as_json: bool) -> int:
-    """Check the copy of a log in FOLDER: signatures, every entry's bytes, every tile, the root."""
-    return show(verify_log(folder, trusted_policy(policy_file)), as_json=as_json)
+def log(place: str, since: str | None, policy_file: Path | None, *, as_json: bool) -> int:
+    """Check a log in a folder or at an address: signatures, every entry's bytes, every tile, the root."""
+    older = view_at(since) if since else None
+    return show(verify_log(place, trusted_policy(policy_file), since=older), as_json=as_json)
+
+
+@verify.command("consistency")
+@click.argument("one", metavar="A")
+@click.argument("other", metavar="B")
+@click.option("--log", "tiles", metavar="DIR|URL", help="Where the tiles are (default: beside the larger checkpoint).")
+@click.option("--proof", type=_FILE, help="A consistency proof, a hash in base64 a line.")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def consistency(
+    one: str, other: str, tiles: str | None, proof: Path | None, policy_file: Path | None, *, as_json: bool
+) -> int:
+    """Check that the smaller of checkpoints A and B (files, folders, addresses) is a beginning of the larger."""
+    place = log_at(tiles) if tiles else None
+    return show(verify_two(one, other, trusted_policy(policy_file), proof=proof, log=place), as_json=as_json)
+
+
+@verify.command("witness-diff")
+@click.argument("own", metavar="DIR")
+@click.argument("others", nargs=-1, required=True, metavar="URL...")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def witness_diff(own: str, others: tuple[str, ...], policy_file: Path | None, *, as_json: bool) -> int:
+    """Check that the log in DIR and every view at a URL (a mirror, a witness) are one and the same."""
+    return show(verify_views(own, others, trusted_policy(policy_file)), as_json=as_json)
 
 
 @verify.command("anchors")
@@ -85,21 +116,21 @@ def anchors(folder: Path, tsa_certificate: Path | None, policy_file: Path | None
 
 @verify.command("acknowledgement")
 @click.argument("file", type=_FILE)
-@click.option("--log", "folder", type=_FOLDER, help="The log's folder, to see whether the promise was kept.")
+@click.option("--log", "place", metavar="DIR|URL", help="The log, to see whether the promise was kept.")
 @click.option("--key", "key_file", type=_FILE, help="File with the public key (vkey), where the policy names none.")
 @policy_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def acknowledgement(
-    file: Path, folder: Path | None, key_file: Path | None, policy_file: Path | None, *, as_json: bool
+    file: Path, place: str | None, key_file: Path | None, policy_file: Path | None, *, as_json: bool
 ) -> int:
     """Check FILE, the signed promise of an entry; past its deadline, the log in --log must hold the entry."""
     key = VerifierKey.parse(key_file.read_text("utf-8").strip()) if key_file else None
     report = verify_acknowledgement(
-        file.read_bytes(),
+        read_part(file),
         trusted_policy(policy_file),
         file=file.name,
         key=key,
-        log_dir=folder,
+        log=place,
         at=SystemClock().now(),
     )
     return show(report, as_json=as_json)
@@ -119,12 +150,12 @@ def show(report: Report, *, as_json: bool) -> int:
 
 def _verify_pdf(file: Path, policy: Policy | None) -> Report:
     """The signature over all bytes of the PDF first, then the two files in it."""
-    pdf = file.read_bytes()
     report = Report(f"receipt {file.name}")
     if policy is None or policy.receipt_certificate_sha256 is None:
         report.missing.append(NO_POLICY)
         return report
     try:
+        pdf = _bytes_of(file)
         files = _attached(pdf, policy.receipt_certificate_sha256)
     except Refusal as refusal:
         report.failed("PDF signature", file.name, refusal)
@@ -145,6 +176,12 @@ def _verify_pdf(file: Path, policy: Policy | None) -> Report:
         inner.missing,
         inner.figures,
     )
+
+
+def _bytes_of(file: Path) -> bytes:
+    if file.stat().st_size > LARGEST_PAPER:
+        raise Refusal("receipt-too-large", largest=LARGEST_PAPER)
+    return file.read_bytes()
 
 
 def _attached(pdf: bytes, certificate_sha256: str) -> ReceiptFiles:

@@ -18,11 +18,14 @@ _LONGEST_PAUSE = 60.0
 
 @dataclass
 class Step:
-    """One kind of work: `run` answers how many things it did; `every` is the pause after a run that did nothing."""
+    """One kind of work: `run` answers how many things it did; `every` is the pause after a run that did nothing, `pace`
+    the one after a run that did something.
+    """
 
     name: str
     run: Callable[[], int]
     every: float = IDLE_SECONDS
+    pace: float = 0.0
     next_at: float = 0.0
     failures: int = 0
 
@@ -61,5 +64,5 @@ def _run(step: Step) -> int:
         logger.warning("step-failed", step=step.name, failures=step.failures, pause=pause, exc_info=error)
         return 0
     step.failures = 0
-    step.next_at = 0.0 if done else time.monotonic() + step.every
+    step.next_at = time.monotonic() + (step.pace if done else step.every)
     return done

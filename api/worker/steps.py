@@ -48,6 +48,8 @@ from ledger.payments.sweep import sweep
 
 SWEEP_SECONDS = 600.0
 LOG_SECONDS = 1.0
+INTEGRATE_SECONDS = 0.25
+"""Each run leaves unfinished tiles that stay: an entry waits a moment for others, and no longer than is felt."""
 NIGHTLY_SECONDS = 60.0
 HOLD_SECONDS = 1.0
 MOST_SWEEPS = 5
@@ -62,7 +64,7 @@ def steps(wiring: Wiring) -> list[Step]:
         *money_steps(wiring),
         Step("agreements", lambda: write_due_agreements(book, document_desk(wiring)), every=LOG_SECONDS),
         Step("mails", lambda: send_due_mails(book, wiring.mail)),
-        Step("integrate", _Integrator(wiring), every=LOG_SECONDS),
+        Step("integrate", _Integrator(wiring), every=INTEGRATE_SECONDS, pace=INTEGRATE_SECONDS),
         Step("checkpoints", _CheckpointCopier(wiring), every=LOG_SECONDS),
         Step("sweep", lambda: sweep(book, wiring.rail), every=SWEEP_SECONDS),
         Step("holds", _HoldTimer(wiring), every=HOLD_SECONDS),

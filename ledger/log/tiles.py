@@ -10,8 +10,9 @@ says which tiles are complete, and gives the root, whoever owns the files.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from ledger.errors import Refusal
+from ledger.errors import Refusal, override
 from ledger.log.merkle import HASH_SIZE, Frontier, node_hash, root, split
 
 WIDTH = 256
@@ -108,12 +109,58 @@ class Edge:
         return Edge(self.size, [list(hashes) for hashes in self.levels])
 
 
+class LogReader(Protocol):
+    """Read access to a published log, wherever its files are, with the fallback from a partial tile to the full one."""
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file of the log; refuses `log-file-missing`."""
+        ...
+
+    def bundle(self, index: int, size: int) -> list[bytes]:
+        """The entries of bundle `index` in the log of `size`."""
+        width = width_at(0, index, size)
+        path, encoded = self._read_either(tile_path(ENTRIES, index, width), tile_path(ENTRIES, index))
+        return parse_bundle(encoded, width if path.endswith(f".p/{width}") else WIDTH, file=path)[:width]
+
+    def entry(self, n: int, size: int) -> bytes:
+        """The bytes of entry `n`."""
+        return self.bundle(n // WIDTH, size)[n % WIDTH]
+
+    def hashes(self, level: int, index: int, size: int) -> list[bytes]:
+        """The hashes of a tile in the log of `size`."""
+        width = width_at(level, index, size)
+        path, encoded = self._read_either(tile_path(level, index, width), tile_path(level, index))
+        if len(encoded) not in {width * HASH_SIZE, WIDTH * HASH_SIZE}:
+            raise Refusal("tile-malformed", file=path)
+        return [encoded[at : at + HASH_SIZE] for at in range(0, width * HASH_SIZE, HASH_SIZE)]
+
+    def subtree(self, start: int, end: int, size: int) -> bytes:
+        """The root over leaves `start` to `end` (a subtree that RFC 6962 names) in the log of `size`."""
+        count = end - start
+        if count & (count - 1):
+            middle = start + split(count)
+            return node_hash(self.subtree(start, middle, size), self.subtree(middle, end, size))
+        level = (count.bit_length() - 1) // _BITS
+        first, wanted = start >> _BITS * level, count >> _BITS * level
+        return root(self.hashes(level, first // WIDTH, size)[first % WIDTH : first % WIDTH + wanted])
+
+    def _read_either(self, path: str, full: str) -> tuple[str, bytes]:
+        """The file at `path`, or the full one that has taken its place; which it was."""
+        try:
+            return path, self.read(path)
+        except Refusal as refusal:
+            if path == full or refusal.code != "log-file-missing":
+                raise
+        return full, self.read(full)
+
+
 @dataclass(frozen=True, slots=True)
-class LogFolder:
-    """Read access to a published log, with the fallback from a partial tile to the full one that replaced it."""
+class LogFolder(LogReader):
+    """A log in a folder of this machine."""
 
     folder: Path
 
+    @override
     def read(self, path: str) -> bytes:
         """The bytes of a file of the log; refuses `log-file-missing`."""
         try:
@@ -128,40 +175,6 @@ class LogFolder:
         names = [file.name for file in partial.iterdir()] if partial.is_dir() else []
         widths = [int(name) for name in names if name.isdecimal()]
         return full * WIDTH + max(widths, default=0)
-
-    def bundle(self, index: int, size: int) -> list[bytes]:
-        """The entries of bundle `index` in the log of `size`."""
-        width = width_at(0, index, size)
-        path = tile_path(ENTRIES, index, width)
-        if width < WIDTH and not (self.folder / path).exists():
-            full = tile_path(ENTRIES, index)
-            return parse_bundle(self.read(full), WIDTH, file=full)[:width]
-        return parse_bundle(self.read(path), width, file=path)
-
-    def entry(self, n: int, size: int) -> bytes:
-        """The bytes of entry `n`."""
-        return self.bundle(n // WIDTH, size)[n % WIDTH]
-
-    def hashes(self, level: int, index: int, size: int) -> list[bytes]:
-        """The hashes of a tile in the log of `size`."""
-        width = width_at(level, index, size)
-        path = tile_path(level, index, width)
-        if width < WIDTH and not (self.folder / path).exists():
-            path = tile_path(level, index)
-        encoded = self.read(path)
-        if len(encoded) not in {width * HASH_SIZE, WIDTH * HASH_SIZE}:
-            raise Refusal("tile-malformed", file=path)
-        return [encoded[at : at + HASH_SIZE] for at in range(0, width * HASH_SIZE, HASH_SIZE)]
-
-    def subtree(self, start: int, end: int, size: int) -> bytes:
-        """The root over leaves `start` to `end` (a subtree that RFC 6962 names) in the log of `size`."""
-        count = end - start
-        if count & (count - 1):
-            middle = start + split(count)
-            return node_hash(self.subtree(start, middle, size), self.subtree(middle, end, size))
-        level = (count.bit_length() - 1) // _BITS
-        first, wanted = start >> _BITS * level, count >> _BITS * level
-        return root(self.hashes(level, first // WIDTH, size)[first % WIDTH : first % WIDTH + wanted])
 
     def edge(self, size: int) -> Edge:
         """The right edge of the log of `size`; a missing tile of a higher level is computed from the one below."""

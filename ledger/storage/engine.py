@@ -23,6 +23,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -32000",  # KiB: all index pages that a batch changes in a grown book, several times over
+    "PRAGMA wal_autocheckpoint = 16000",  # pages: what many batches change again and again goes into the file once
     "PRAGMA recursive_triggers = ON",  # else INSERT OR REPLACE deletes rows without asking the delete triggers
     f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}",
 )

@@ -1,4 +1,5 @@
-"""`python -m ledger.verify`: the offline verifier by itself. Needs Python and `cryptography`, no database, no network.
+"""`python -m ledger.verify`: the verifier by itself. Needs Python and `cryptography`, no database, and no network but
+for what an address is given for.
 
 Exit codes: 0 verified, 1 forged, 2 incomplete or unavailable, 3 usage.
 """
@@ -15,8 +16,10 @@ from ledger.log.policy import Policy, parse_policy
 from ledger.verify.acknowledgement import verify_acknowledgement
 from ledger.verify.anchors import verify_anchors
 from ledger.verify.balance import verify_balance
+from ledger.verify.consistency import verify_two, verify_views
 from ledger.verify.log import verify_log
-from ledger.verify.receipt import verify_receipt
+from ledger.verify.places import log_at, view_at
+from ledger.verify.receipt import read_part, verify_receipt
 from ledger.verify.replay import replay
 from ledger.verify.report import Report, explain
 
@@ -37,31 +40,43 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{explain(refusal)}\n")
         return EXIT_FORGED
     except OSError as error:
-        sys.stderr.write(f"{error.filename}: {error.strerror}\n")
+        sys.stderr.write(f"{error.filename or 'temporary files'}: {error.strerror}\n")
         return EXIT_UNAVAILABLE
     sys.stdout.write(f"{report.to_json()}\n" if options.json else report.to_text())
     return report.exit_code
 
 
 def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
-    path: Path = options.path
-    match options.command:
+    command: str = options.command
+    match command:
+        case "consistency":
+            tiles = log_at(options.log) if options.log else None
+            return verify_two(options.one, options.other, policy, proof=options.proof, log=tiles)
+        case "witness-diff":
+            return verify_views(options.own, options.others, policy)
+        case "log":
+            return verify_log(options.place, policy, since=view_at(options.since) if options.since else None)
+        case _:
+            return _run_on_file(options, options.path, policy)
+
+
+def _run_on_file(options: argparse.Namespace, path: Path, policy: Policy | None) -> Report:
+    command: str = options.command
+    match command:
         case "receipt":
             opening: Path = options.opening or path.with_name("opening.json")
             files = {"proof_file": path.name, "opening_file": opening.name}
-            return verify_receipt(path.read_bytes(), opening.read_bytes(), policy, **files)
+            return verify_receipt(read_part(path), read_part(opening), policy, **files)
         case "balance":
             return verify_balance(path.read_bytes(), policy, file=path.name)
         case "anchors":
             return verify_anchors(path, policy, None)
         case "acknowledgement":
             key = VerifierKey.parse(options.key.read_text("utf-8").strip()) if options.key else None
-            told = {"file": path.name, "key": key, "log_dir": options.log, "at": options.at}
-            return verify_acknowledgement(path.read_bytes(), policy, **told)
-        case "replay":
-            return replay(path, options.openings, policy)
+            told = {"file": path.name, "key": key, "log": options.log, "at": options.at}
+            return verify_acknowledgement(read_part(path), policy, **told)
         case _:
-            return verify_log(path, policy)
+            return replay(path, options.openings, policy, jobs=options.jobs)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,16 +91,28 @@ def _parser() -> argparse.ArgumentParser:
     balance = commands.add_parser("balance", parents=[common], help="a balance on a day as known at an entry")
     balance.add_argument("path", type=Path, metavar="FILE")
     log = commands.add_parser("log", parents=[common], help="a mirror of a log: signatures, bytes, tiles, root")
-    log.add_argument("path", type=Path, metavar="DIR")
+    log.add_argument("place", metavar="DIR|URL")
+    log.add_argument(
+        "--since", metavar="CHECKPOINT", help="an older checkpoint you trust: the log must have grown from it"
+    )
+    two = commands.add_parser("consistency", parents=[common], help="two checkpoints: the smaller begins the larger")
+    two.add_argument("one", metavar="A", help="a checkpoint file, a log's folder, or an address of either")
+    two.add_argument("other", metavar="B")
+    two.add_argument("--log", metavar="DIR|URL", help="where the tiles are (default: beside the larger checkpoint)")
+    two.add_argument("--proof", type=Path, metavar="FILE", help="a consistency proof, a hash in base64 a line")
+    views = commands.add_parser("witness-diff", parents=[common], help="the same log, as many show it")
+    views.add_argument("own", metavar="DIR")
+    views.add_argument("others", nargs="+", metavar="URL")
     anchors = commands.add_parser("anchors", parents=[common], help="anchored checkpoints; not their tokens")
     anchors.add_argument("path", type=Path, metavar="DIR")
     promise = commands.add_parser("acknowledgement", parents=[common], help="the signed promise of an entry")
     promise.add_argument("path", type=Path, metavar="FILE")
-    promise.add_argument("--log", type=Path, metavar="DIR", help="the log, which must hold the entry by the deadline")
+    promise.add_argument("--log", metavar="DIR|URL", help="the log, which must hold the entry by the deadline")
     promise.add_argument("--key", type=Path, help="file with the public key, where the policy names none")
     promise.add_argument("--at", type=_instant, help="now, with its offset (default: the log's last signature)")
     audit = commands.add_parser("replay", parents=[common], help="a log with all its openings: every balance again")
     audit.add_argument("path", type=Path, metavar="DIR")
+    audit.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes that hash")
     audit.add_argument("--openings", type=Path, required=True, metavar="BUNDLE")
     return parser
 

@@ -5,7 +5,6 @@ signed files, and nobody's word is needed.
 """
 
 from datetime import datetime
-from pathlib import Path
 
 from ledger.errors import Refusal
 from ledger.log.acknowledgement import Acknowledgement, open_acknowledgement, parse_acknowledgement
@@ -15,7 +14,8 @@ from ledger.log.note import VerifierKey, parse_note
 from ledger.log.policy import Policy
 from ledger.log.tiles import CHECKPOINT
 from ledger.verify.log import LogWalk, open_log
-from ledger.verify.report import Report, Stop
+from ledger.verify.places import Place
+from ledger.verify.report import Report, stopping
 
 NO_KEY = "the signature: neither the policy nor --key names who may acknowledge"
 NO_LOG = "whether the log holds the entry: no log was given"
@@ -28,24 +28,22 @@ def verify_acknowledgement(
     *,
     file: str = "receipt.ack",
     key: VerifierKey | None = None,
-    log_dir: Path | None = None,
+    log: Place | None = None,
     at: datetime | None = None,
 ) -> Report:
-    """Check an acknowledgement; with `log_dir` also that the promise was kept.
+    """Check an acknowledgement; with `log` also that the promise was kept.
 
     `key` is for logs whose policy names none. `at` is the verifier's instant; without it the log's own last
     signature says how late it is.
     """
     report = Report(f"acknowledgement {file}")
     report.not_checked.append(NO_LINE)
-    try:
+    with stopping(report):
         promise = _opened(report, encoded, key or (policy.acknowledgement_key if policy else None), file)
-        if log_dir is None:
+        if log is None:
             report.not_checked.append(NO_LOG)
         else:
-            _check_kept(report, promise, open_log(report, log_dir, policy), at, file)
-    except Stop:
-        report.not_checked.append("whatever rests on the check that failed")
+            _check_kept(report, promise, open_log(report, log, policy), at, file)
     return report
 
 

@@ -22,7 +22,7 @@ from ledger.log.merkle import HASH_SIZE, leaf_hash, verify_inclusion
 from ledger.log.policy import Policy
 from ledger.verify.entry import Line, check_entry, check_line, commitment, lines_of
 from ledger.verify.receipt import NO_POLICY, NO_TRUTH, check_checkpoint
-from ledger.verify.report import Report, Stop
+from ledger.verify.report import Report, stopping
 
 FORMAT = "bxl-balance/1"
 NO_NEXT = "that the account has no later posting up to entry {known_at}: none is shown after number {v}"
@@ -60,10 +60,8 @@ class _Chain:
 def verify_balance(proof: bytes, policy: Policy | None, *, file: str = "balance.jsonl") -> Report:
     """Check one file. Without a policy all but the signatures is checked and the verdict is at best incomplete."""
     report = Report(f"balance {file}")
-    try:
+    with stopping(report):
         _verify(report, proof, policy, file)
-    except Stop:
-        report.not_checked.append("whatever rests on the check that failed")
     if policy is None:
         report.missing.append(NO_POLICY)
     report.not_checked.append(NO_TRUTH)

@@ -11,7 +11,7 @@ the debit side against the maximum.
 import hashlib
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -30,10 +30,15 @@ from ledger.log.leaf import (
     POSTING,
     RELEASE,
     RULES,
+    canonical_json,
     lines_root,
+    parse_canonical,
 )
 from ledger.verify.entry import ACCOUNT, Line, check_line, commitment, lines_of
+from ledger.verify.plain import PlainPosting
+from ledger.verify.scratch import DIGEST_SIZE, Scratch
 
+_NO_LEGS = bytes(DIGEST_SIZE)
 AccountName = tuple[str, str]
 Side = tuple[AccountName, bool]
 """An account and a side of it; true is the debit side."""
@@ -41,8 +46,10 @@ Side = tuple[AccountName, bool]
 
 @dataclass(slots=True)
 class Account:
-    """What the entries so far have made of one account."""
+    """What the entries so far have made of one account, the `number`th that was opened."""
 
+    name: AccountName
+    number: int
     minimum: int | None
     maximum: int | None
     posted: int = 0
@@ -60,6 +67,16 @@ class Account:
             self.held_debit -= amount
         else:
             self.held_credit -= amount
+
+
+class Leg(NamedTuple):
+    """One line of a posting on an account that is open: debit or minus credit, its chain, its commitment."""
+
+    account: Account
+    signed: int
+    v: int | None
+    prev: str | None
+    committed: bytes
 
 
 @dataclass(slots=True)
@@ -86,10 +103,11 @@ class Anchored(NamedTuple):
 class Replay:
     """The state that opened entries lead to. `step` says what is being checked, for whoever catches a refusal."""
 
+    scratch: Scratch
+    next_n: int = 0
     accounts: dict[AccountName, Account] = field(default_factory=dict)
+    as_written: dict[bytes, Account] = field(default_factory=dict)
     assets: dict[str, int] = field(default_factory=lambda: {"EUR": 2})
-    keys: set[str] = field(default_factory=set)
-    legs: list[bytes] = field(default_factory=list)
     reversals: set[int] = field(default_factory=set)
     reversed: set[int] = field(default_factory=set)
     holds: dict[int, Hold] = field(default_factory=dict)
@@ -105,13 +123,13 @@ class Replay:
     step: str = ""
 
     def apply(self, entry: Line, opened: Sequence[tuple[bytes, Line]]) -> None:
-        """Take in entry number `len(self.legs)` with its opened lines, refusing the first thing that is wrong."""
-        n, entry_type = len(self.legs), str(entry["t"])
+        """Take in the next entry with its opened lines, refusing the first thing that is wrong."""
+        n, entry_type = self.next_n, str(entry["t"])
         if entry_type == GENESIS:
             self.step = "openings"
             if opened:
                 raise Refusal("opening-does-not-fit", n=n)
-            self.legs.append(b"")
+            self._end_entry(_NO_LEGS)
             return
         commitments = self._check_openings(n, entry, opened)
         self.step = "lines"
@@ -128,8 +146,30 @@ class Replay:
             self.keyless.add(n)
         else:
             self._apply_other(entry_type, n, header, lines)
-            self._check_key(n, header)
-        self.legs.append(b"")
+            self._note_key(n, canonical_json(header["key"]))
+        self._end_entry(_NO_LEGS)
+
+    def apply_plain(self, posting: PlainPosting) -> bool:
+        """Take in the next entry as `ledger.verify.plain` recognised it, refusing what is wrong.
+
+        False, and nothing is taken in, where an account is not open: the long way says why.
+        """
+        at, on, key, lines = posting
+        legs: list[Leg] = []
+        for name, signed, v, prev, committed in lines:
+            account = self.as_written.get(name)
+            if account is None or account.closed:
+                return False
+            legs.append(Leg(account, signed, v, prev, committed))
+        self.lines += len(legs) + 1
+        self._check_instant(self.next_n, at)
+        self._move(self.next_n, {"at": at, "on": on}, key, legs)
+        return True
+
+    def repeated_key(self) -> tuple[int, str] | None:
+        """The first entry whose fact key an earlier one has: only the end shows it."""
+        repeated = self.scratch.first_repeated()
+        return None if repeated is None else (repeated[0], str(parse_canonical(repeated[1])))
 
     def trial_balance(self) -> JSON:
         """Every account with postings, as the bundle's closing record states it."""
@@ -187,7 +227,9 @@ class Replay:
                 name = (str(line["account"]), asset)
                 if name in self.accounts or asset not in self.assets:
                     raise Refusal("account-opened-wrongly", n=n, line=index, account=name[0], asset=asset)
-                self.accounts[name] = Account(_optional(line, "minimum"), _optional(line, "maximum"))
+                limits = _optional(line, "minimum"), _optional(line, "maximum")
+                account = Account(name, len(self.accounts), *limits)
+                self.accounts[name] = self.as_written[f'"account":"{name[0]}","asset":"{asset}"'.encode()] = account
             elif asset in self.assets:
                 raise Refusal("asset-opened-twice", n=n, line=index, asset=asset)
             else:
@@ -205,7 +247,7 @@ class Replay:
         account.version, account.closed = account.version + 1, "closed" in line
         if account.closed and (account.posted or account.held_debit or account.held_credit):
             raise Refusal("closed-account-not-empty", n=n, **facts)
-        self._check_limits(n, {(facts["account"], facts["asset"]): account})
+        self._check_limits(n, [account])
 
     def _account(self, n: int, index: int, line: Line) -> Account:
         self.step = "postings"
@@ -223,27 +265,33 @@ class Replay:
     # postings
 
     def _post(self, n: int, header: Line, lines: Sequence[Line], commitments: Sequence[bytes]) -> None:
-        sums: Counter[str] = Counter()
-        touched: dict[AccountName, Account] = {}
-        legs: list[tuple[str, str, int]] = []
+        legs: list[Leg] = []
         for index, (line, committed) in enumerate(zip(lines, commitments, strict=True), start=1):
-            account = self._account_to_move(n, index, line)
-            name = (str(line["account"]), str(line["asset"]))
-            signed = _signed(line)
-            sums[name[1]] += signed
-            legs.append((*name, signed))
-            self._chain(n, index, line, account, committed)
+            account, v, prev = self._account_to_move(n, index, line), _optional(line, "v"), line.get("prev")
+            legs.append(Leg(account, _signed(line), v, prev if isinstance(prev, str) else None, committed))
+        self._move(n, header, canonical_json(header["key"]), legs)
+
+    def _move(self, n: int, header: Line, key: bytes, legs: Sequence[Leg]) -> None:
+        self.step = "account chains"
+        sums: dict[str, int] = {}
+        for index, leg in enumerate(legs, start=1):
+            account, signed, v, _, _ = leg
+            if v is not None or account.chained:
+                self._chain(n, index, leg)
             account.posted += signed
             account.postings += 1
-            touched[name] = account
-        self.postings += len(lines)
-        self._check_balanced(n, sums, len(lines))
+            asset = account.name[1]
+            sums[asset] = sums.get(asset, 0) + signed
+        self.postings += len(legs)
+        self._check_balanced(n, sums, len(legs))
         if "hold" in header:
             self._settle(n, header, legs)
-        self._check_limits(n, touched)
-        self._check_key(n, header)
-        self._check_reversal(n, header, legs)
+        self._check_limits(n, [leg.account for leg in legs])
+        self._note_key(n, key)
+        moved = [(account.number, signed) for account, signed, *_ in legs]
+        self._check_reversal(n, header, moved)
         self._check_lateness(n, header)
+        self._end_entry(_digest(moved))
 
     def _check_balanced(self, n: int, sums: Mapping[str, int], count: int) -> None:
         self.step = "balanced entries"
@@ -253,54 +301,50 @@ class Replay:
         if count < 2:  # noqa: PLR2004 -- double entry needs two lines
             raise Refusal("posted-entry-too-small", n=n, postings=count)
 
-    def _chain(self, n: int, index: int, line: Line, account: Account, committed: bytes) -> None:
+    def _chain(self, n: int, index: int, leg: Leg) -> None:
         """`v` counts an account's postings without a gap and `prev` names the commitment before, from the first on."""
-        self.step = "account chains"
-        chained = "v" in line
+        account = leg.account
         if account.postings == 0:
-            account.chained = chained
-        elif account.chained != chained:
-            raise Refusal("account-chain-broken", n=n, line=index, account=str(line["account"]))
-        if chained:
-            expected = b64(account.last) if account.last else None
-            if line["v"] != account.postings + 1 or line.get("prev") != expected:
-                raise Refusal("account-chain-broken", n=n, line=index, account=str(line["account"]))
-            account.last = committed
-            self.chained += 1
+            account.chained = leg.v is not None
+        expected = b64(account.last) if account.last else None
+        if not account.chained or leg.v != account.postings + 1 or leg.prev != expected:
+            raise Refusal("account-chain-broken", n=n, line=index, account=account.name[0])
+        account.last = leg.committed
+        self.chained += 1
 
-    def _check_limits(self, n: int, touched: Mapping[AccountName, Account]) -> None:
+    def _check_limits(self, n: int, touched: Iterable[Account]) -> None:
         self.step = "limits"
-        for (name, asset), a in touched.items():
+        for a in touched:
             below = a.minimum is not None and a.posted - a.held_credit < a.minimum
             if below or (a.maximum is not None and a.posted + a.held_debit > a.maximum):
-                raise Refusal("limit-breached", n=n, account=name, asset=asset, posted=a.posted)
+                raise Refusal("limit-breached", n=n, account=a.name[0], asset=a.name[1], posted=a.posted)
 
-    def _check_key(self, n: int, header: Line) -> None:
+    def _note_key(self, n: int, key: bytes) -> None:
         self.step = "fact keys"
-        key = str(header["key"])
-        if key in self.keys:
-            raise Refusal("fact-key-repeated", n=n, key=key)
-        self.keys.add(key)
+        self.scratch.add_key(n, key)
 
-    def _check_reversal(self, n: int, header: Line, legs: Sequence[tuple[str, str, int]]) -> None:
+    def _check_reversal(self, n: int, header: Line, moved: Sequence[tuple[int, int]]) -> None:
         """A reversal mirrors an earlier entry, which is no reversal itself, and is the only one to do so."""
         self.step = "reversals"
-        self.legs.append(_digest(legs))
         if "reverses" not in header:
             return
         target = _integer(header["reverses"])
-        mirrored = _digest([(account, asset, -signed) for account, asset, signed in legs])
+        mirrored = _digest([(number, -signed) for number, signed in moved])
         unfit = target >= n or target in self.reversed or target in self.reversals
-        if unfit or self.legs[target] != mirrored:
+        if unfit or self.scratch.legs(target) != mirrored:
             raise Refusal("reversal-does-not-fit", n=n, reverses=target)
         self.reversals.add(n)
         self.reversed.add(target)
+
+    def _end_entry(self, legs: bytes) -> None:
+        self.scratch.add_legs(legs)
+        self.next_n += 1
 
     # holds
 
     def _hold(self, n: int, header: Line, lines: Sequence[Line]) -> None:
         sums: Counter[str] = Counter()
-        touched: dict[AccountName, Account] = {}
+        touched: list[Account] = []
         remaining: Counter[Side] = Counter()
         for index, line in enumerate(lines, start=1):
             account, signed = self._account_to_move(n, index, line), _signed(line)
@@ -308,7 +352,7 @@ class Replay:
             sums[name[1]] += signed
             remaining[name, signed > 0] += abs(signed)
             account.free(debit_side=signed > 0, amount=-abs(signed))
-            touched[name] = account
+            touched.append(account)
         self._check_balanced(n, sums, len(lines))
         self._check_limits(n, touched)
         self.step = "holds"
@@ -319,17 +363,17 @@ class Replay:
         self.holds[n] = Hold(remaining, expires)
         self.held += 1
 
-    def _settle(self, n: int, header: Line, legs: Sequence[tuple[str, str, int]]) -> None:
+    def _settle(self, n: int, header: Line, legs: Sequence[Leg]) -> None:
         """Take what is posted out of the hold; the last of it, or the wish to free the rest, ends the hold."""
         number, hold = self._open_hold(n, header)
         if hold.expires and hold.expires <= str(header["at"]):
             raise Refusal("hold-step-does-not-fit", n=n, hold=number, reason="it has expired")
-        for account, asset, signed in legs:
-            side = ((account, asset), signed > 0)
+        for account, signed, *_ in legs:
+            side = (account.name, signed > 0)
             hold.remaining[side] -= abs(signed)
             if hold.remaining[side] < 0:
                 raise Refusal("hold-step-does-not-fit", n=n, hold=number, reason="more than it reserves")
-            self.accounts[side[0]].free(debit_side=side[1], amount=abs(signed))
+            account.free(debit_side=side[1], amount=abs(signed))
         if "rest" in header or not any(hold.remaining.values()):
             self._end(number)
 
@@ -401,8 +445,9 @@ class Replay:
             self.anchored.append(Anchored(n, index, size, str(line["root"]), str(line["sha256"])))
 
 
-def _digest(legs: Sequence[tuple[str, str, int]]) -> bytes:
-    return hashlib.sha256(repr(sorted(legs)).encode()).digest()[:16]
+def _digest(moved: Sequence[tuple[int, int]]) -> bytes:
+    """Of account numbers and signed amounts, in any order."""
+    return hashlib.sha256(repr(sorted(moved)).encode()).digest()
 
 
 def _stated(account: Account) -> dict[str, JSON]:

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
 from functools import partial
 
 from ledger.errors import Refusal
@@ -26,6 +25,8 @@ from ledger.log.leaf import (
     parse_canonical,
 )
 from ledger.log.merkle import HASH_SIZE
+from ledger.verify.dates import MICROSECOND, is_date, is_instant
+from ledger.verify.plain import plain_entry
 
 HEADER, ACCOUNT, ASSET, LINE, RULE, FINDING = "header", "account", "asset", "line", "rule", "finding"
 
@@ -35,7 +36,6 @@ _ASSET = re.compile(r"[A-Z]([A-Z0-9-]{0,22}[A-Z0-9])?")
 _META_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:00Z")
-_MICROSECOND = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}):[0-9]{2}\.[0-9]{6}Z")
 _MAX_MINOR = 2**53 - 1
 _MAX_SCALE = 9
 _MAX_TEXT = 200
@@ -64,6 +64,9 @@ def parse_entry(encoded: bytes, n: int) -> Line:
 
     Refuses `entry-not-canonical`, `entry-type-unknown`, `entry-number-differs`, `entry-malformed`.
     """
+    plain = plain_entry(encoded, n)
+    if plain is not None:
+        return plain
     try:
         entry = parse_canonical(encoded)
     except Refusal as refusal:
@@ -150,7 +153,7 @@ def _check_header(entry: Line, line: Line) -> None:
         raise Refusal("line-malformed", n=n, line=0)
     if {"hold", "reverses"} <= line.keys() or ("rest" in line and "hold" not in line):
         raise Refusal("line-malformed", n=n, line=0)
-    at = _MICROSECOND.fullmatch(str(line["at"]))
+    at = MICROSECOND.fullmatch(str(line["at"]))
     if at is None or f"{at[1]}:00Z" != entry["ts"]:
         raise Refusal("entry-minute-differs", n=n, at=str(line["at"]), ts=str(entry["ts"]))
 
@@ -201,7 +204,7 @@ def _is_anchor(line: Line) -> bool:
         and _is_hash(line["root"])
         and _is(_SHA256, line["sha256"])
         and _is_count(line["size"])
-        and _is_instant(line["time"])
+        and is_instant(line["time"])
     )
 
 
@@ -256,38 +259,24 @@ def _hash_of(value: object, n: int, member: str) -> None:
         raise Refusal("entry-malformed", n=n, member=member)
 
 
-def _is_date(value: object) -> bool:
-    try:
-        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
-
-
-def _is_instant(value: object) -> bool:
-    try:
-        return _is(_MICROSECOND, value) and bool(datetime.fromisoformat(str(value)))
-    except ValueError:
-        return False
-
-
 _MEMBERS: Mapping[str, Callable[[object], bool]] = {
     "about": _is_count,
     "actor": partial(_is, _ACTOR),
     "approvals": _are_approvals,
-    "at": _is_instant,
+    "at": is_instant,
     "evidence": partial(_is, _SHA256),
-    "expires": _is_instant,
+    "expires": is_instant,
     "hold": _is_count,
     "key": _is_text,
     "meta": _is_meta,
-    "on": _is_date,
+    "on": is_date,
     "purpose": _is_text,
     "rest": lambda value: value == "released",
-    "restates": _is_date,
+    "restates": is_date,
     "reverses": _is_count,
-    "since": _is_date,
+    "since": is_date,
     "step": lambda value: value in ("void", "expired"),
     "text": _is_text,
-    "until": _is_date,
+    "until": is_date,
 }
 """Every member that a header can have, and what it may be."""

@@ -1,5 +1,7 @@
 """A receipt held against the policy: signatures, inclusion, opening. Every byte of both files counts."""
 
+from pathlib import Path
+
 from ledger.errors import Refusal
 from ledger.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.log.leaf import canonical_json, root_from_lines
@@ -9,10 +11,20 @@ from ledger.log.policy import Policy
 from ledger.log.receipt import Opening, TlogProof, parse_opening, parse_proof
 from ledger.verify.entry import check_entry, check_line, commitment, lines_of
 from ledger.verify.head import check_head
-from ledger.verify.report import Report, Stop
+from ledger.verify.report import Report, stopping
 
 NO_POLICY = "the log's identity: no policy was given, so nobody's signature could be held against a known key"
 NO_TRUTH = "whether the recorded facts are true: a receipt proves what was recorded and since when, not what happened"
+
+
+LARGEST_PART = 1 << 18
+"""Bytes of either file: a proof has a few dozen hashes and at most 32 signatures, an opening two lines."""
+
+
+def read_part(path: Path) -> bytes:
+    """The bytes of a file of a receipt, no more of them than show that it is too large."""
+    with path.open("rb") as source:
+        return source.read(LARGEST_PART + 1)
 
 
 def verify_receipt(
@@ -25,10 +37,8 @@ def verify_receipt(
 ) -> Report:
     """Check one receipt. Without a policy all but the signatures is checked and the verdict is at best incomplete."""
     report = Report(f"receipt {proof_file}")
-    try:
+    with stopping(report):
         _verify(report, proof, opening, policy, files=(proof_file, opening_file))
-    except Stop:
-        report.not_checked.append("whatever rests on the check that failed")
     if policy is None:
         report.missing.append(NO_POLICY)
     report.not_checked.append(NO_TRUTH)
@@ -38,13 +48,20 @@ def verify_receipt(
 def _verify(report: Report, proof: bytes, opening: bytes, policy: Policy | None, *, files: tuple[str, str]) -> None:
     proof_file, opening_file = files
     with report.check("form of the proof", proof_file, f"{len(proof)} bytes, the one encoding of a tlog-proof"):
+        _refuse_large(proof)
         parsed_proof = parse_proof(proof)
     with report.check("form of the opening", opening_file, f"{len(opening)} bytes, the one encoding of an opening"):
+        _refuse_large(opening)
         parsed_opening = parse_opening(opening)
     checkpoint = check_checkpoint(report, parsed_proof.checkpoint, policy, proof_file)
     _check_entry(report, parsed_proof, parsed_opening, checkpoint, files=files)
     _check_opening(report, parsed_opening, opening_file)
     report.figures |= {"entry": parsed_proof.index, "log_size": checkpoint.size, "log": checkpoint.origin}
+
+
+def _refuse_large(encoded: bytes) -> None:
+    if len(encoded) > LARGEST_PART:
+        raise Refusal("receipt-too-large", largest=LARGEST_PART)
 
 
 def check_checkpoint(report: Report, encoded: bytes, policy: Policy | None, file: str) -> Checkpoint:

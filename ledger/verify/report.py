@@ -18,15 +18,26 @@ class Verdict(StrEnum):
 
 
 ABSENCES = frozenset(
-    {"log-file-missing", "log-not-published", "quorum-not-reached", "openings-end-early", "openings-newer-than-log"}
+    {
+        "log-file-missing",
+        "log-not-published",
+        "log-older-than-checkpoint",
+        "log-unavailable",
+        "openings-end-early",
+        "openings-newer-than-log",
+        "quorum-not-reached",
+    }
 )
 """Refusals that say that something is not there, which is not the same as being wrong."""
+REPORT_FORMAT = "bxl-report/1"
 EXIT_CODES = {Verdict.VERIFIED: 0, Verdict.FORGED: 1, Verdict.INCOMPLETE: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: what was held against what, in which file; `code` and `facts` say what is wrong."""
+    """One check: what was held against what, in which file; `facts` are its hashes and counts, or with `code` what is
+    wrong.
+    """
 
     name: str
     file: str
@@ -67,9 +78,9 @@ class Report:
         """The first check that failed."""
         return next((check for check in self.checks if not check.passed), None)
 
-    def passed(self, name: str, file: str, detail: str) -> None:
+    def passed(self, name: str, file: str, detail: str, **facts: Fact) -> None:
         """Note a check that passed."""
-        self.checks.append(Check(name, file, True, detail))
+        self.checks.append(Check(name, file, True, detail, None, facts))
 
     def failed(self, name: str, file: str, refusal: Refusal) -> None:
         """Note a check that failed, or could not be made because something is not there."""
@@ -79,21 +90,23 @@ class Report:
         self.checks.append(Check(name, file, False, explain(refusal), refusal.code, dict(refusal.facts)))
 
     @contextmanager
-    def check(self, name: str, file: str, detail: str | Callable[[], str] = "") -> Iterator[None]:
+    def check(self, name: str, file: str, detail: str | Callable[[], str] = "", **facts: Fact) -> Iterator[None]:
         """Run one check: a `Refusal` inside fails it and ends the verification with `Stop`."""
         try:
             yield
         except Refusal as refusal:
             self.failed(name, file, refusal)
             raise Stop from refusal
-        self.passed(name, file, detail if isinstance(detail, str) else detail())
+        self.passed(name, file, detail if isinstance(detail, str) else detail(), **facts)
 
     def to_json(self) -> str:
         """The report as one JSON object."""
         return json.dumps(
             {
+                "format": REPORT_FORMAT,
                 "subject": self.subject,
                 "verdict": self.verdict.value,
+                "exit_code": self.exit_code,
                 "checks": [_check_json(check) for check in self.checks],
                 "missing": self.missing,
                 "not_checked": self.not_checked,
@@ -118,6 +131,15 @@ class Report:
         return "\n".join(lines) + "\n"
 
 
+@contextmanager
+def stopping(report: Report) -> Iterator[None]:
+    """A verification that ends where a check fails."""
+    try:
+        yield
+    except Stop:
+        report.not_checked.append("whatever rests on the check that failed")
+
+
 def explain(refusal: Refusal) -> str:
     """A refusal in a few words, without the catalogue of sentences (the verifier stands alone)."""
     facts = ", ".join(f"{name} {value}" for name, value in refusal.facts.items())
@@ -130,7 +152,6 @@ def _check_json(check: Check) -> dict[str, object]:
         "file": check.file,
         "passed": check.passed,
         "detail": check.detail,
+        "facts": check.facts,
     }
-    if check.code is not None:
-        row |= {"code": check.code, "facts": check.facts}
-    return row
+    return row if check.code is None else row | {"code": check.code}

@@ -93,6 +93,7 @@ def _receipts(findings: Findings, book: Book, log_dir: Path, policy: Policy, sca
         making.append(made - started)
         checking.append(time.perf_counter() - made)
         size = max(size, len(files.proof) + len(files.opening))
+    findings.measured["receipt.bytes"] = size
     findings.row(f"receipt: proof and opening together, largest of {RECEIPTS}", f"{size:,} bytes")
     findings.row("receipt: made", f"{median(making) * 1000:.1f} ms")
     findings.row("receipt: checked", f"{median(checking) * 1000:.1f} ms")

@@ -82,5 +82,14 @@ BARS = (
             Bar(f"grown.{key}", "rate at {entries_" + key + "} entries against at {small}, " + name, 0.85, ""),
         )
     ),
+    Bar("proof.rate", "32 callers with the log on against off, PostgreSQL", 0.6, ""),
+    Bar("proof.index", "commit to index at 500 entries/s, 99 of 100", 1, "s", at_most=True),
+    Bar("proof.receipt", "commit to published checkpoint, 95 of 100", 15, "s", at_most=True),
+    Bar("proof.replay", "offline audit of {proved} entries, one process", 30, "s", at_most=True),
+    Bar("proof.jobs", "the same, one process against --jobs 2", 1, ""),
+    Bar("proof.memory", "memory of {proved} entries beyond that of a tenth", 20, "MB", at_most=True),
+    Bar("proof.log", "hashes and tree alone, {proved} entries", 6, "s", at_most=True),
+    Bar("tree", "tree", 600_000, "leaves/s"),
+    Bar("receipt.bytes", "receipt in a log of {audited} entries", 5_000, "bytes", at_most=True),
     Bar("audit", "audit of rows, hashes and sums, of one core", 100_000, "entries/s"),
 )

@@ -68,13 +68,15 @@ def run(databases: Databases, scale: Scale, findings: Findings) -> None:
 
 
 def prepare(databases: Databases, scale: Scale) -> dict[str, int]:
-    """Both books on either database, unless they stand in a folder that is kept; the entries of each grown one."""
+    """Both books on either database, but for grown ones that were kept; the entries of each grown one."""
     told = databases.folder / f"grown-{scale.name}.json"
+    for kind in KINDS:
+        databases.drop(kind, "small")  # the last run has posted to it
+        _start(databases.make(kind, "small"), scale)
+        if not told.exists():
+            databases.copy(kind, "small", "grown")
     if told.exists():
         return dict(json.loads(told.read_text()))
-    for kind in KINDS:
-        _start(databases.make(kind, "small"), scale)
-        databases.copy(kind, "small", "grown")
     with databases.hurried():
         entries = _fill_all(databases, scale)
     told.write_text(json.dumps(entries))
@@ -172,7 +174,10 @@ def _weigh(engine: sa.Engine, entries: int) -> dict[str, float]:
         "SELECT relname, pg_relation_size(oid) FROM pg_class"
         " WHERE relkind IN ('r', 'i', 't') AND relnamespace = 'public'::regnamespace"
     )
-    sqlite = "SELECT name, sum(pgsize) FROM dbstat WHERE aggregate = TRUE GROUP BY name"
+    sqlite = (
+        "SELECT name, sum(pageno) * (SELECT page_size FROM pragma_page_size)"  # bytes beyond 2 GB overflow in `pgsize`
+        " FROM dbstat WHERE aggregate = TRUE GROUP BY name"
+    )
     with engine.connect() as connection:
         names = _key_names(connection) if engine.dialect.name == "sqlite" else {}
         rows = connection.exec_driver_sql(postgresql if engine.dialect.name == "postgresql" else sqlite)

@@ -12,6 +12,7 @@ class Scale:
     batches           units of work of 500 entries in a round on either
     history, later    entries of the one long account; how many of them are dated after a back-dated one
     samples           single readings and postings, of which medians are taken
+    proved            entries of the log that is verified offline, whole and in a tenth of it
     audited           entries of the book that is audited and published
     imported          lines of the file that is imported
     """
@@ -27,14 +28,15 @@ class Scale:
     later: int
     samples: int
     audited: int
+    proved: int
     imported: int
 
 
 FULL = Scale(
     "full", rounds=3, seconds=2, small=100_000, grown=10_000_000, accounts=100_000, batches=30,
-    history=1_000_000, later=100_000, samples=50, audited=100_000, imported=100_000,
+    history=1_000_000, later=100_000, samples=50, audited=100_000, proved=1_000_000, imported=100_000,
 )  # fmt: skip
 QUICK = Scale(
     "quick", rounds=1, seconds=1, small=1_000, grown=100_000, accounts=1_000, batches=4,
-    history=10_000, later=1_000, samples=20, audited=2_000, imported=2_000,
+    history=10_000, later=1_000, samples=20, audited=2_000, proved=10_000, imported=2_000,
 )  # fmt: skip

@@ -4,6 +4,7 @@ python second_verifier.py receipt receipt.tlog-proof opening.json policy
 python second_verifier.py replay log-folder openings.jsonl policy
 python second_verifier.py acknowledgement receipt.ack policy
 python second_verifier.py blocks export.log
+python second_verifier.py consistency older-checkpoint newer-checkpoint proof policy
 """
 
 import base64
@@ -185,6 +186,32 @@ def acknowledged(note, policy):
     assert is_instant(deadline)
     assert len(unbase64(promised)) == 32
     return int(n), unbase64(promised), deadline
+
+
+def grown(old_size, old_root, new_size, new_root, proof):
+    """RFC 6962, section 2.1.2, read backwards: which part of the proof belongs to which subtree."""
+    assert 0 < old_size <= new_size
+    steps = list(proof)
+
+    def both(old, size, whole):
+        """The roots of the first `old` leaves and of all `size` leaves of a subtree."""
+        if old == size:
+            known = old_root if whole else steps.pop(0)
+            return known, known
+        half = 1
+        while half * 2 < size:
+            half *= 2
+        if old <= half:
+            left_old, left = both(old, half, whole)
+            return left_old, node(left, steps.pop(0))
+        right_old, right = both(old - half, size - half, False)
+        left = steps.pop(0)
+        return node(left, right_old), node(left, right)
+
+    try:
+        return both(old_size, new_size, True) == (old_root, new_root) and not steps
+    except IndexError:
+        return False
 
 
 # --- canonical JSON, trees, files
@@ -670,6 +697,11 @@ if __name__ == "__main__":
         result = acknowledged(*(Path(name).read_bytes() for name in names[:2]))
     elif command == "blocks":
         result = blocks(Path(names[0]).read_bytes())
+    elif command == "consistency":
+        older, newer, proof, policy = (Path(name).read_bytes().decode() for name in names)
+        steps = [unbase64(line) for line in proof.splitlines()]
+        result = grown(*check_signatures(older, policy), *check_signatures(newer, policy), steps)
+        assert result
     else:
         result = verify(*(Path(name).read_bytes() for name in names[:3]))
     sys.stdout.write(f"{result}\n")

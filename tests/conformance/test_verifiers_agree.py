@@ -11,6 +11,7 @@ import pytest
 from ledger.clock import FixedClock
 from ledger.log.encoding import b64
 from ledger.log.leaf import canonical_json, commit_line, entry_bytes, nonce
+from ledger.log.merkle import consistency_proof, leaf_hash, root, subtree_of, verify_consistency
 from ledger.verify.replay import replay
 from ledger.verify.report import Verdict
 from tests.conftest import MakeEngine
@@ -41,6 +42,22 @@ def test_two_verifiers_have_one_verdict_on_altered_books(
         verdicts.append(verdict_of(tmp_path / str(number), entries))
     assert verdicts[0] is Verdict.VERIFIED
     assert Verdict.FORGED in verdicts
+
+
+def test_two_verifiers_have_one_verdict_on_proofs_of_growth() -> None:
+    chance, leaves = random.Random(1), [leaf_hash(b"%d" % i) for i in range(70)]
+    for new_size in range(1, len(leaves) + 1):
+        for old_size in range(1, new_size + 1):
+            proof = consistency_proof(old_size, new_size, subtree_of(leaves[:new_size]))
+            old_root, new_root = root(leaves[:old_size]), root(leaves[:new_size])
+            assert second_verifier.grown(old_size, old_root, new_size, new_root, proof)
+            false = list(proof)
+            if false and chance.random() < 0.5:
+                false[chance.randrange(len(false))] = chance.choice([*proof, leaves[0]])
+            else:
+                false.insert(chance.randint(0, len(false)), chance.choice(leaves))
+            stated = {"old_size": old_size, "old_root": old_root, "new_size": new_size, "new_root": new_root}
+            assert second_verifier.grown(*stated.values(), false) is verify_consistency(**stated, proof=false)
 
 
 def opened_entries(published: PublishedBook) -> list[list]:

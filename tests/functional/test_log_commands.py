@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from api.bootstrap import open_book
+from api.cli.verify import LARGEST_PAPER
 from api.settings import Settings, read_settings
 from contracts.documents.authority import make_receipt_identity
 from contracts.documents.receipt import render_receipt
@@ -109,11 +110,43 @@ def test_the_auditors_command_verifies_and_reports(bxl: Bxl, settings: Settings,
     assert "VERIFIED" in report.stdout
     assert "Not checked:" in report.stdout
     assert json.loads(bxl(*offline, "--json").stdout)["verdict"] == "verified"
-    assert bxl(*offline, "--policy", settings.log_folder / "policy").returncode == 0
+    assert bxl(*offline, "--policy", settings.log_folder / "policy", "--jobs", "2").returncode == 0
     assert bxl(*offline, BXL_DATA=str(tmp_path / "elsewhere")).returncode == 2  # nobody's policy is trusted there
     assert bxl("audit").returncode == 0
     assert json.loads(bxl("audit", "--json").stdout)["figures"]["entries"] == 5
     assert bxl("verify", "log", settings.log_folder).returncode == 0
+
+
+def test_checkpoints_are_compared_by_command(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
+    older, log = tmp_path / "older", settings.log_folder
+    older.write_bytes((log / "checkpoint").read_bytes())
+    assert bxl("import", "-", given=entries("d")).returncode == 0
+    assert bxl("log", "publish").returncode == 0
+    nobody = "http://127.0.0.1:1"
+    for arguments, code in (
+        (("log", log, "--since", older), 0),
+        (("log", nobody), 2),
+        (("consistency", older, log), 0),
+        (("consistency", older, log, "--log", nobody), 2),
+        (("witness-diff", log, older), 0),
+        (("witness-diff", log, nobody), 2),
+    ):
+        report = bxl("verify", *arguments, "--json")
+        assert (report.returncode, json.loads(report.stdout)["exit_code"]) == (code, code), (
+            report.stdout + report.stderr
+        )
+    older.write_bytes(older.read_bytes().replace(b"\n5\n", b"\n4\n"))
+    for arguments in (("log", log, "--since", older), ("consistency", older, log), ("witness-diff", log, older)):
+        assert bxl("verify", *arguments).returncode == 1
+
+
+def test_a_paper_too_large_for_a_receipt_is_not_read(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
+    paper = tmp_path / "r.pdf"
+    with paper.open("wb") as file:
+        file.truncate(LARGEST_PAPER + 1)
+    report = bxl("verify", "receipt", paper, "--json")
+    assert report.returncode == 1
+    assert json.loads(report.stdout)["checks"][0]["code"] == "receipt-too-large"
 
 
 def test_a_changed_file_makes_the_audits_fail(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
@@ -180,6 +213,11 @@ def test_an_acknowledgement_is_checked_from_the_shell(bxl: Bxl, settings: Settin
         ("verify", "receipt"),
         ("verify", "receipt", "nowhere.pdf"),
         ("verify", "paper"),
+        ("verify", "log"),
+        ("verify", "consistency", "."),
+        ("verify", "consistency", ".", ".", "--proof", "nowhere"),
+        ("verify", "witness-diff", "."),
+        ("audit", "--log", ".", "--openings", "nothing", "--jobs", "0"),
         ("signer", "--interval", "0"),
     ],
 )

@@ -151,7 +151,7 @@ def test_before_its_receipt_a_line_has_an_acknowledgement_which_is_its_holders_o
     policy = parse_policy((log_dir / "policy").read_bytes())
     assert verify_acknowledgement(promise, policy).exit_code == 0
     published(desk)
-    assert verify_acknowledgement(promise, policy, log_dir=log_dir).exit_code == 0
+    assert verify_acknowledgement(promise, policy, log=log_dir).exit_code == 0
     assert desk.get(f"/v1/{path}", who="amelie").content == promise
     for who in ("marie", "fournil", "nadia", "sofia"):
         assert code_of(desk.get(f"/v1/{path}", who=who)) == "line-unknown", who

@@ -43,7 +43,7 @@ def key_of(published: PublishedBook) -> SigningKey:
 
 
 def verified(published: PublishedBook, promise: bytes, at: datetime | None = None, **more: object) -> Report:
-    return verify_acknowledgement(promise, published.policy, log_dir=published.log_dir, at=at, **more)
+    return verify_acknowledgement(promise, published.policy, log=published.log_dir, at=at, **more)
 
 
 def test_an_entry_is_promised_at_once_and_the_log_keeps_the_promise(published: PublishedBook) -> None:

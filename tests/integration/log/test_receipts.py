@@ -17,7 +17,7 @@ from ledger.log.leaf import canonical_json
 from ledger.log.note import Note, Signature, parse_note
 from ledger.log.receipt import ReceiptFiles, TlogProof, parse_proof
 from ledger.storage import tables
-from ledger.verify.receipt import NO_POLICY, verify_receipt
+from ledger.verify.receipt import LARGEST_PART, NO_POLICY, read_part, verify_receipt
 from ledger.verify.report import Verdict
 from tests.conftest import MakeEngine
 from tests.oracle import check_everything
@@ -289,3 +289,13 @@ def test_receipts_are_made_from_the_folder_alone_when_partial_tiles_were_cleared
             shutil.rmtree(partial)
     files = receipt(on_sqlite, "pay:5:paid", AccountRef("489100", "c0"))
     assert verify_receipt(files.proof, files.opening, on_sqlite.policy).verdict is Verdict.VERIFIED
+
+
+def test_files_too_large_for_a_receipt_are_not_parsed(on_sqlite: PublishedBook, tmp_path: Path) -> None:
+    files = receipt(on_sqlite, "pay:1:paid", AccountRef("489100", "c0"))
+    large = tmp_path / "large"
+    large.write_bytes(files.proof + b" " * (4 * LARGEST_PART))
+    assert len(read_part(large)) == LARGEST_PART + 1
+    for proof, opening in ((read_part(large), files.opening), (files.proof, b"[" * (LARGEST_PART + 1))):
+        report = verify_receipt(proof, opening, on_sqlite.policy)
+        assert (report.verdict, report.failure.code) == (Verdict.FORGED, "receipt-too-large")

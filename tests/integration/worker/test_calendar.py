@@ -155,6 +155,19 @@ def test_a_step_that_fails_waits_and_the_others_go_on() -> None:
     assert (broken.failures, broken.next_at > healthy.next_at) == (1, True)
 
 
+def test_a_step_that_is_paced_waits_after_work_too() -> None:
+    done: list[str] = []
+
+    def work(name: str) -> int:
+        done.append(name)
+        return 1
+
+    steps = [Step("paced", lambda: work("paced"), pace=60.0), Step("eager", lambda: work("eager"))]
+    stop = threading.Event()
+    assert [run_round(steps, stop) for _ in range(3)] == [2, 1, 1]
+    assert done == ["paced", "eager", "eager", "eager"]
+
+
 def test_the_loop_ends_when_it_is_told_to() -> None:
     stop = threading.Event()
     turns: list[int] = []
