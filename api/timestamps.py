@@ -88,7 +88,10 @@ def _ask(url: str, query: bytes) -> bytes:
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 -- the same
             token: bytes = answer.read(LARGEST_ANSWER + 1)
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+    except urllib.error.HTTPError as error:
+        with error:  # it holds the connection
+            raise Refusal("timestamp-unavailable", reason=str(error)[:200]) from error
+    except (http.client.HTTPException, OSError) as error:
         raise Refusal("timestamp-unavailable", reason=str(error)[:200]) from error
     if len(token) > LARGEST_ANSWER:
         raise Refusal("timestamp-invalid", reason=f"an answer of more than {LARGEST_ANSWER} bytes")
