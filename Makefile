@@ -23,7 +23,7 @@ check: $(V)/.development ## lint, types, import rules, templates, spelling
 	@$(V)/djlint --lint --quiet frontend/templates
 	@$(V)/codespell
 
-test: $(V)/.development ## install what the tests need (PostgreSQL, Chromium, hledger) and run them all
+test: $(V)/.development .venv-strangers/.ready ## install what the tests need (PostgreSQL, Chromium, hledger, Go) and run them all
 	@.ci/provision
 	@$(V)/pytest -n 2 --dist loadfile
 
@@ -51,9 +51,10 @@ lock: $(V)/uv ## write the lock files again
 	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock
 	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements-dev.lock
 	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 tests/bench/peers.in -o tests/bench/peers.lock
+	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 tests/strangers/foreign/strangers.in -o tests/strangers/foreign/strangers.lock
 
 clean: ## remove the environment and every cache, not the books
-	@rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-peers .venv-strangers .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(V)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON=python3.11")'
@@ -63,6 +64,11 @@ $(V)/uv:
 .venv-peers/.ready: tests/bench/peers.lock | $(V)/uv
 	@$(V)/uv venv -q --clear -p $(V)/python .venv-peers
 	@$(V)/uv pip sync -q -p .venv-peers/bin/python --require-hashes tests/bench/peers.lock
+	@touch $@
+
+.venv-strangers/.ready: tests/strangers/foreign/strangers.lock | $(V)/uv
+	@$(V)/uv venv -q --clear -p $(V)/python .venv-strangers
+	@$(V)/uv pip sync -q -p .venv-strangers/bin/python --require-hashes tests/strangers/foreign/strangers.lock
 	@touch $@
 
 $(V)/.runtime: requirements.lock pyproject.toml | $(V)/uv

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 import structlog
 
 from api import migrations
+from api.keys.pkcs11 import token_keys
 from api.mail.transport import KeptMail, MailTransport, SmtpMail
 from api.rails.mollie import MollieRail
 from api.rails.sandbox.control import SandboxControl
@@ -42,7 +43,8 @@ from ledger.payments.calls import send_due_calls
 from ledger.payments.rail import PaymentRail
 from ledger.payments.service import configure_payments
 from ledger.storage.engine import is_missing, open_engine
-from ledger.storage.keys import KeyRing, make_wrapping_key, read_wrapping_key
+from ledger.storage.keys import KeyRing
+from ledger.storage.wrapping import WrappingFile, make_wrapping_key, read_wrapping_key
 from ledger.writer import GroupWriter
 
 CALL_SECONDS = 5.0
@@ -138,8 +140,8 @@ def open_book(settings: Settings) -> Book:
         raise Refusal("database-missing", file=str(engine.url.database))
     if not migrations.is_migrated(engine) or not ledger_book.stands(engine, settings.book_id):
         raise Refusal("book-unknown", book=settings.book_id)
-    wrapping = read_wrapping_key(settings.keys_folder / _WRAPPING_KEY)
-    keys = KeyRing(settings.book_id, wrapping)
+    file = WrappingFile(settings.keys_folder / _WRAPPING_KEY)
+    keys = KeyRing(settings.book_id, read_wrapping_key(file.path), file=file)
     return ledger_book.open_book(engine, settings.book_id, clock=SystemClock(), keys=keys, late_refused=NEVER_LATE)
 
 
@@ -160,9 +162,10 @@ def create_book(settings: Settings, *, business_date: date | None = None) -> Boo
         origin=_log_origin(settings),
         receipt_certificate_sha256=receipt.certificate_sha256,
         passphrase=settings.key_passphrase,
+        token=next(iter(token_keys(settings.log_key_uris[:1], settings.log_key_pin)), None),
         quorum=parse_quorum(settings.witnesses_file.read_bytes()) if settings.witnesses_file else NO_QUORUM,
     )
-    keys = KeyRing(settings.book_id, _wrapping_key(settings.keys_folder))
+    keys = _key_ring(settings)
     written = LogFolder(settings.log_folder).position()
     if written and not ledger_book.stands(engine, settings.book_id):  # a log never begins again under the same name
         raise Refusal("log-ahead-of-database", log_size=written, database_size=0)
@@ -195,7 +198,7 @@ def prepare_import(settings: Settings) -> tuple[sa.Engine, KeyRing]:
     settings.data.mkdir(parents=True, exist_ok=True)
     migrations.upgrade(engine)
     migrations.load_metadata()  # the record is more than the ledger's own tables
-    return engine, KeyRing(settings.book_id, _wrapping_key(settings.keys_folder))
+    return engine, _key_ring(settings)
 
 
 def book_stands(settings: Settings) -> bool:
@@ -213,10 +216,12 @@ def _engine(settings: Settings) -> sa.Engine:
     return open_engine(settings.database_url)
 
 
-def _wrapping_key(folder: Path) -> bytes:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _WRAPPING_KEY
-    return read_wrapping_key(path) if path.exists() else make_wrapping_key(path)
+def _key_ring(settings: Settings) -> KeyRing:
+    """The keys of the book, with a wrapping key in its file: the one that is there, or a new one."""
+    settings.keys_folder.mkdir(parents=True, exist_ok=True)
+    file = WrappingFile(settings.keys_folder / _WRAPPING_KEY)
+    wrapping = read_wrapping_key(file.path) if file.path.exists() else make_wrapping_key(file.path)
+    return KeyRing(settings.book_id, wrapping, file=file)
 
 
 def _log_origin(settings: Settings) -> str:

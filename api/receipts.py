@@ -3,7 +3,6 @@
 A line's receipt is its owner's and nobody else's; it is given once the published log covers the entry.
 """
 
-import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,9 +23,8 @@ from ledger.audit.openings import receipt_for
 from ledger.balances import OwnedLine
 from ledger.errors import Refusal
 from ledger.integrator import read_checkpoint
-from ledger.log.policy import parse_policy
 from ledger.log.receipt import ReceiptFiles
-from ledger.log.tiles import POLICY
+from ledger.signing import policy_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ def _own_line(wiring: Wiring, party_id: str, n: int, line: int) -> OwnedLine:
 
 def _data(wiring: Wiring, party_id: str, owned: OwnedLine, language: Language) -> ReceiptData:
     settings, book = wiring.settings, wiring.book
-    policy = (settings.log_folder / POLICY).read_bytes()
+    policy = policy_in_force(settings.log_folder, published_size(wiring))
     with book.read() as connection:
         commune = parties.attribute_as_of(connection, book, party_id, Attribute.COMMUNE, owned.effective_on)
         name = parties.display_name(connection, book, party_id)
@@ -109,9 +107,9 @@ def _data(wiring: Wiring, party_id: str, owned: OwnedLine, language: Language) -
         asset=owned.account.asset,
         side="debit" if owned.debit else "credit",
         amount_cents=owned.debit or owned.credit,
-        origin=parse_policy(policy).origin,
+        origin=policy.origin,
         checkpoint_size=published_size(wiring),
-        policy_sha256=hashlib.sha256(policy).hexdigest(),
+        policy_sha256=policy.sha256.hex(),
         licence_holder=settings.operator,
         verify_address=f"{settings.origin}/log/",
         sandbox=settings.is_sandbox,

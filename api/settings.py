@@ -11,6 +11,8 @@
 | BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
 | BXL_SANDBOX | address of the running payment sandbox | none |
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
+| BXL_LOG_KEY_PKCS11 | Ed25519 keys of the log in tokens: `pkcs11:` URIs apart by spaces, the newest first | files |
+| BXL_LOG_KEY_PIN | the PIN of these tokens | none |
 | BXL_TSA_URL, BXL_TSA_CERTIFICATE | timestamp authority of the daily anchor, and its root in PEM | none |
 | BXL_WITNESSES | file of `witness`, `group` and `quorum` lines for the policy of a new book | no witness is asked for |
 | BXL_SMTP_URL, BXL_MAIL_FROM | mail server, `smtp://user:secret@host:587`; else mail stays in the mailbox | none |
@@ -22,6 +24,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from api.keys.uri import parse_uri
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 EMBEDDED_FILE = "bxl.sqlite3"
@@ -62,6 +66,8 @@ class Settings:
     tsa_url: str | None = None
     tsa_certificate: Path | None = None
     witnesses_file: Path | None = None
+    log_key_uris: tuple[str, ...] = ()
+    log_key_pin: str | None = field(default=None, repr=False)
 
     @property
     def is_sandbox(self) -> bool:
@@ -146,6 +152,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         key_passphrase=read_passphrase(environment),
         tsa_url=reader.url("BXL_TSA_URL", "") or None,
         tsa_certificate=Path(tsa_certificate).absolute() if tsa_certificate else None,
+        log_key_uris=tuple(reader.key_uris("BXL_LOG_KEY_PKCS11").split()),
+        log_key_pin=environment.get("BXL_LOG_KEY_PIN") or None,
         witnesses_file=Path(witnesses).absolute() if witnesses else None,
     )
     faults = (*reader.faults, *_contradictions(settings))
@@ -204,6 +212,10 @@ class _Reader:
         fault = "is no port: a number from 1 to 65535"
         return int(self._tested(name, str(fallback), lambda v: v.isdecimal() and 1 <= int(v) <= _LAST_PORT, fault))
 
+    def key_uris(self, name: str) -> str:
+        fault = "is no list of pkcs11: URIs that name module-path, token and object"
+        return self._tested(name, "", lambda value: all(map(_is_key_uri, value.split())), fault)
+
     def file(self, name: str) -> str:
         return self._tested(name, "", lambda value: Path(value).is_file(), "is no file")
 
@@ -213,6 +225,14 @@ class _Reader:
             return value
         self.faults.append(f"{name}={value} {fault}" if shown else f"{name} {fault}")
         return fallback
+
+
+def _is_key_uri(value: str) -> bool:
+    try:
+        parse_uri(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_web_address(value: str) -> bool:

@@ -19,12 +19,12 @@ from ledger.errors import Refusal
 from ledger.facts import Finding
 from ledger.findings import newest_finding
 from ledger.integrator import read_checkpoint
-from ledger.log.checkpoint import Checkpoint, open_checkpoint
+from ledger.log.checkpoint import Checkpoint
 from ledger.log.encoding import b64
 from ledger.log.files import write_new
 from ledger.log.leaf import ANCHOR
-from ledger.log.policy import parse_policy
-from ledger.log.tiles import POLICY, anchor_paths
+from ledger.log.policies import installed_policy, open_trusted
+from ledger.log.tiles import anchor_paths
 
 Stamp = Callable[[bytes], bytes]
 TokenCheck = Callable[[bytes, bytes], datetime]
@@ -109,8 +109,8 @@ def _stamped(log_dir: Path, size: int, note: bytes, stamp: Stamp) -> tuple[bytes
 
 def _check_kept(log_dir: Path, note: bytes, checkpoint: Checkpoint) -> None:
     """A note that stood there already is that of this checkpoint, or of none of ours."""
-    kept, _ = open_checkpoint(note, parse_policy((log_dir / POLICY).read_bytes()).log_keys)
-    if kept != checkpoint:
+    policy = installed_policy(log_dir)
+    if policy is None or open_trusted(note, policy)[0] != checkpoint:
         raise Refusal("anchor-differs-from-checkpoint", file=anchor_paths(checkpoint.size)[0], size=checkpoint.size)
 
 

@@ -19,6 +19,8 @@ CRASH_POINTS = (
     "witnesses.before-publish",
     "witnesses.after-publish",
     "witness.after-store",
+    "policies.after-texts",
+    "policies.after-opening",
     "call.before-send",
     "call.after-send",
     "inbox.after-fetch",
@@ -26,6 +28,9 @@ CRASH_POINTS = (
     "relay.after-effect",
     "bridge.after-hold",
     "bridge.after-entry",
+    "rewrap.after-file",
+    "rewrap.before-commit",
+    "rewrap.after-commit",
 )
 
 _armed = os.environ.get("BXL_CRASH_AT", "")

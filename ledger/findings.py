@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ledger.log.leaf import JSON
+from ledger.log.leaf import JSON, POLICY
 from ledger.storage.tables import entry, finding
 
 
@@ -45,3 +45,14 @@ def finding_lines(connection: sa.Connection, book_id: str, n: int) -> list[Mappi
     """The lines of entry `n`, in order; none where it found nothing."""
     lines = sa.select(finding.c.body).where(finding.c.book_id == book_id, finding.c.n == n).order_by(finding.c.line)
     return list(connection.scalars(lines))
+
+
+def announced_policies(connection: sa.Connection, book_id: str) -> dict[int, bytes]:
+    """The policies of the log that were announced, oldest first: by the number of its entry, each as a file."""
+    lines = (
+        sa.select(finding.c.n, finding.c.body)
+        .join_from(finding, entry, sa.and_(entry.c.book_id == finding.c.book_id, entry.c.n == finding.c.n))
+        .where(finding.c.book_id == book_id, entry.c.type == POLICY)
+        .order_by(finding.c.n)
+    )
+    return {n: str(body["policy"]).encode() for n, body in connection.execute(lines)}

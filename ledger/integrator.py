@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from ledger import crash
 from ledger.errors import Refusal
 from ledger.log.checkpoint import Checkpoint
-from ledger.log.cosignature import open_published
 from ledger.log.files import write_once
 from ledger.log.merkle import leaf_hash
-from ledger.log.policy import parse_policy
-from ledger.log.tiles import CHECKPOINT, ENTRIES, POLICY, WIDTH, Edge, LogFolder, encode_bundle, tile_path
+from ledger.log.policies import installed_policy, open_trusted
+from ledger.log.tiles import CHECKPOINT, ENTRIES, WIDTH, Edge, LogFolder, encode_bundle, tile_path
+from ledger.signing import install_policy
 from ledger.storage.engine import read_transaction, write_transaction
 from ledger.storage.tables import checkpoint as checkpoint_table
 from ledger.storage.tables import entry, head
@@ -58,11 +58,14 @@ def integrate(book: LoggedBook, log_dir: Path) -> int:
 
 
 def copy_checkpoint(book: LoggedBook, log_dir: Path, *, now: datetime) -> Checkpoint | None:
-    """Keep the published checkpoint as a row, once its signatures hold; None where nothing is published yet."""
+    """Keep the published checkpoint as a row, once its signatures hold, and put the policy under which it stands in
+    place; None where nothing is published yet.
+    """
     published = read_checkpoint(log_dir)
     if published is None:
         return None
     checkpoint, note = published
+    install_policy(log_dir, note)
     row = {"book_id": book.book_id, "size": checkpoint.size, "root": checkpoint.root, "note": note.decode(), "at": now}
     kept = sa.select(checkpoint_table.c.note).where(
         checkpoint_table.c.book_id == book.book_id, checkpoint_table.c.size == checkpoint.size
@@ -75,13 +78,14 @@ def copy_checkpoint(book: LoggedBook, log_dir: Path, *, now: datetime) -> Checkp
 
 def read_checkpoint(log_dir: Path) -> tuple[Checkpoint, bytes] | None:
     """The published checkpoint with its note, None if none is; its signatures, and those of the quorum, are checked
-    against the policy beside it.
+    against the policy beside it, or one before that.
     """
+    policy = installed_policy(log_dir)
     try:
-        note, policy = (log_dir / CHECKPOINT).read_bytes(), (log_dir / POLICY).read_bytes()
+        note = (log_dir / CHECKPOINT).read_bytes()
     except FileNotFoundError:
         return None
-    return open_published(note, parse_policy(policy))[0], note
+    return (open_trusted(note, policy)[0], note) if policy else None
 
 
 def _append(log: LogFolder, edge: Edge, batch: Sequence[bytes]) -> None:

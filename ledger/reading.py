@@ -118,9 +118,12 @@ def _account(row: Sequence[Any]) -> tuple[AccountRef, AccountState]:
 def subject_keys_of(
     connection: sa.Connection, found: Found, requests: Sequence[Request], keys: KeyRing, clock: Clock
 ) -> Mapping[str, bytes]:
-    """The keys that came with head and accounts; who has none yet gets one."""
+    """The keys that came with head and accounts; who has none yet gets one.
+
+    Refuses `subject-key-destroyed` where an item names an account of a person who was erased.
+    """
     wrapped = {row[2]: row[-1] for row in found.accounts if row[4]} | {BOOK_OWNER: found.head[0][7]}
-    subject_keys = {owner: keys.unwrap(owner, key) for owner, key in wrapped.items() if key is not None}
+    subject_keys = {owner: keys.unwrap(owner, key) for owner, key in wrapped.items() if key}
     missing = owners_named(requests) - subject_keys.keys()
     if missing:
         subject_keys |= keys.subject_keys(connection, missing, now=clock.now())

@@ -3,6 +3,7 @@
 Postings never wait for the log; so somebody must see it when the log stands still.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,12 +13,13 @@ import sqlalchemy as sa
 from ledger.anchors import newest_anchor
 from ledger.balances import entry_count
 from ledger.book import Book
+from ledger.errors import Refusal
 from ledger.integrator import read_checkpoint
 from ledger.log.checkpoint import open_checkpoint, signed_at
 from ledger.log.encoding import b64
-from ledger.log.note import parse_note
-from ledger.log.policy import parse_policy
-from ledger.log.tiles import POLICY, UNWITNESSED, LogFolder
+from ledger.log.note import VerifierKey, parse_note
+from ledger.log.policies import installed_policy, policy_of_note
+from ledger.log.tiles import UNWITNESSED, LogFolder
 from ledger.storage.tables import entry
 
 PENDING_ALARM = timedelta(minutes=10)
@@ -93,11 +95,20 @@ def _waiting_size(log_dir: Path) -> int:
     file = log_dir / UNWITNESSED
     if not file.exists():
         return 0
-    return open_checkpoint(file.read_bytes(), parse_policy((log_dir / POLICY).read_bytes()).log_keys)[0].size
+    note = file.read_bytes()
+    return open_checkpoint(note, _keys_of(log_dir, note))[0].size
 
 
 def _signed_at(log_dir: Path, note: bytes) -> datetime | None:
-    return signed_at(parse_note(note), parse_policy((log_dir / POLICY).read_bytes()).log_keys)
+    return signed_at(parse_note(note), _keys_of(log_dir, note))
+
+
+def _keys_of(log_dir: Path, note: bytes) -> Sequence[VerifierKey]:
+    """The log's keys under the policy, of all that lie beside the log, that the note stands under."""
+    policy = installed_policy(log_dir)
+    if policy is None:
+        raise Refusal("log-not-published", folder=str(log_dir))
+    return policy_of_note(note, policy).log_keys
 
 
 def _age(since: datetime | None, now: datetime) -> int:

@@ -20,11 +20,12 @@ from typing import Protocol
 from ledger import crash
 from ledger.clock import Clock
 from ledger.errors import Refusal
-from ledger.log.checkpoint import Checkpoint, open_checkpoint
+from ledger.log.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from ledger.log.cosignature import cosignature_in, open_published, quorum_not_reached
 from ledger.log.files import locked, write_atomically
 from ledger.log.merkle import consistency_proof
-from ledger.log.note import Note, Signature
+from ledger.log.note import Note, Signature, parse_note
+from ledger.log.policies import open_trusted
 from ledger.log.policy import Policy
 from ledger.log.quorum import Witness
 from ledger.log.submission import Submission, parse_size
@@ -80,15 +81,17 @@ class Witnessing:
     def __init__(
         self,
         log_dir: Path,
-        policy: Policy,
+        policy: Policy | Callable[[int], Policy],
         port: WitnessPort,
         *,
         lock_file: Path,
         addresses: Callable[[], Mapping[str, str]] = dict,
         patience_seconds: float = 10.0,
     ) -> None:
+        """`policy` is for ever, or says which is in force for a log of so many entries."""
         self._log = LogFolder(log_dir)
-        self._policy = policy
+        self._in_force = policy
+        self._policy = policy(0) if callable(policy) else policy
         self._port = port
         self._lock_file = lock_file
         self._addresses = addresses
@@ -99,7 +102,7 @@ class Witnessing:
     def run_round(self) -> Round | None:
         """Ask all witnesses for the newest signed checkpoint, and publish it once the quorum stands.
 
-        None where nothing waits. Refuses what opening either checkpoint refuses.
+        None where nothing waits, or where no witness is asked for. Refuses what opening either checkpoint refuses.
         """
         waiting = self._waiting()
         if waiting is None:
@@ -111,7 +114,7 @@ class Witnessing:
         deadline = time.monotonic() + self._patience_seconds
         while asked and not self._policy.is_met_by(round_.cosigned):
             try:
-                name, result = results.get(timeout=max(0.0, deadline - time.monotonic()))
+                name, result = results.get(timeout=max(0, deadline - time.monotonic()))
             except queue.Empty:
                 break
             asked.discard(name)
@@ -127,6 +130,10 @@ class Witnessing:
             encoded = (self._log.folder / UNWITNESSED).read_bytes()
         except FileNotFoundError:
             return None
+        if callable(self._in_force):
+            self._policy = self._in_force(parse_checkpoint(parse_note(encoded).text).size)
+        if not self._policy.is_witnessed:
+            return None  # witnesses were asked for once, and no more
         checkpoint, note = open_checkpoint(encoded, self._policy.log_keys)
         return (checkpoint, note) if checkpoint.size > self._published_size() else None
 
@@ -135,7 +142,7 @@ class Witnessing:
             encoded = (self._log.folder / CHECKPOINT).read_bytes()
         except FileNotFoundError:
             return 0
-        return open_published(encoded, self._policy)[0].size
+        return open_trusted(encoded, self._policy)[0].size
 
     def _ask_all(self, round_: Round, note: Note, results: "queue.SimpleQueue[_Result]") -> set[str]:
         """Begin to ask every witness that does not still owe an answer; the names of those asked."""
@@ -280,7 +287,8 @@ def _note(round_: Round, name: str, result: Signature | Refusal | Exception) -> 
 
 
 def _log_lines(note: Note, policy: Policy) -> tuple[Signature, ...]:
-    wanted = {(key.name, key.key_id) for key in policy.log_keys}
+    """The lines of the log's keys, those that go on signing for an older policy among them."""
+    wanted = {(key.name, key.key_id) for each in (policy, *policy.older) for key in each.log_keys}
     return tuple(line for line in note.signatures if (line.name, line.key_id) in wanted)
 
 

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from ledger.errors import Refusal
-from ledger.log.checkpoint import PrivateKey, SigningKey
+from ledger.log.checkpoint import SigningKey
 from ledger.log.cosignature import cosigner
 from ledger.log.files import PRIVATE_MODE, locked, write_atomically
-from ledger.log.keys import load_private_key, private_key_file
+from ledger.log.keys import FileKey, load_private_key, private_key_file
 from ledger.log.note import VerifierKey, is_key_name
 
 _PRIVATE, _PUBLIC = "witness.pem", "witness.vkey"
@@ -54,6 +54,6 @@ def load_witness_key(state: Path, *, passphrase: bytes | None) -> SigningKey:
 
 def _make(state: Path, name: str, passphrase: bytes | None, *, ml_dsa: bool) -> None:
     """The private key first: one that a crash left without its public side has signed nothing and is replaced."""
-    private: PrivateKey = MLDSA44PrivateKey.generate() if ml_dsa else Ed25519PrivateKey.generate()
+    private: FileKey = MLDSA44PrivateKey.generate() if ml_dsa else Ed25519PrivateKey.generate()
     write_atomically(state / _PRIVATE, private_key_file(private, passphrase), mode=PRIVATE_MODE)
     write_atomically(state / _PUBLIC, f"{cosigner(SigningKey(name, private)).vkey()}\n".encode())

@@ -157,12 +157,13 @@ class HandmadeLog:
         assert checkpoint is not None
         header = {
             "book": "main",
-            "bundle": "bxl-openings/2",
+            "bundle": "bxl-openings/3",
             "origin": ORIGIN,
             "root": b64(checkpoint.root),
             "size": checkpoint.size,
         }
         stated = {"accounts": [], "assets": [{"asset": "EUR", "scale": 2}], "periods": [], "trial_balance": []}
+        stated["closed"] = sum("commitment" in line for record in self.records for line in record["lines"])
         stated |= closing
         bundle = self.folder / "openings.jsonl"
         bundle.write_bytes(b"".join(canonical_json(r) + b"\n" for r in [header, *self.records, stated]))

@@ -51,7 +51,11 @@ def served_by(server: WitnessServer) -> Iterator[str]:
 
 
 def witnessing_at(
-    folder: Path, policy: Policy, addresses: Callable[[], Mapping[str, str]], *, patience_seconds: float = 10.0
+    folder: Path,
+    policy: Policy | Callable[[int], Policy],
+    addresses: Callable[[], Mapping[str, str]],
+    *,
+    patience_seconds: float = 10.0,
 ) -> Witnessing:
     return Witnessing(
         folder / "log",

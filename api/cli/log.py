@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from api.bootstrap import open_book
+from api.cli.logkeys import announce, change_policy, new_origin, retire_key, rotate_key
 from api.cli.options import book_options, settings_for
 from api.cli.signer import signer_of, witnessing_of
 from api.refusals import sentence
 from api.settings import Settings
 from ledger.anchors import anchor_checkpoint, daily_key
+from ledger.announcing import publish_policies
 from ledger.clock import brussels_date
 from ledger.errors import Refusal
 from ledger.integrator import copy_checkpoint, integrate
@@ -25,6 +27,10 @@ def log() -> None:
     """Publish the transparency log and look at it."""
 
 
+for _command in (announce, change_policy, new_origin, retire_key, rotate_key):
+    log.add_command(_command)
+
+
 @log.command("publish")
 @book_options
 @click.option("--json", "as_json", is_flag=True, help="Print what is published as JSON.")
@@ -36,6 +42,7 @@ def publish(database: str | None, book: str | None, *, as_json: bool) -> None:
     settings = settings_for(database, book)
     opened = open_book(settings)
     integrate(opened, settings.log_folder)
+    publish_policies(opened, settings.log_folder)
     signer_of(settings).run_round()
     _have_witnessed(settings)
     checkpoint = copy_checkpoint(opened, settings.log_folder, now=opened.clock.now())
@@ -86,8 +93,7 @@ def anchor(database: str | None, book: str | None, *, as_json: bool) -> None:
 
 def _have_witnessed(settings: Settings) -> None:
     """One round of the witnesses, if the policy names any; refuses `quorum-not-reached`, and says what each refused."""
-    witnessing = witnessing_of(settings)
-    asked = witnessing.run_round() if witnessing else None
+    asked = witnessing_of(settings).run_round()
     for problem in asked.problems.values() if asked else ():
         click.echo(sentence(problem, "en"), err=True)
     if asked is not None and not asked.published:

@@ -25,6 +25,7 @@ from api.demo.files import SANDBOX_STATE, clear_unfinished
 from api.demo.witnesses import witness_folders
 from api.settings import SANDBOX_KEY, Settings, SettingsError, read_settings
 from api.witnesses.addresses import write_addresses
+from ledger.signing import newest_policy_file
 
 EXIT_UNAVAILABLE = 2
 _READY_SECONDS = 60.0
@@ -112,9 +113,10 @@ def _welcome(settings: Settings, log_ins: list[dict[str, str]]) -> None:
 def _start_witnesses(settings: Settings, supervisor: Supervisor) -> None:
     """Each at any free port, which the signer finds in a file: the policy names keys, not places."""
     addresses = {}
+    policy = newest_policy_file(settings.log_folder)  # a new name of the log waits for its first cosignatures there
     for name, folder in witness_folders(settings).items():
         port = _any_port()
-        where = ("--state", str(folder), "--policy", str(settings.log_folder / "policy"), "--port", str(port))
+        where = ("--state", str(folder), "--policy", str(policy), "--port", str(port))
         supervisor.start(f"witness {name}", "witness", "serve", *where, quiet=True)
         addresses[name] = f"http://127.0.0.1:{port}"
     if addresses:

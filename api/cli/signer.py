@@ -3,11 +3,13 @@
 import signal
 import threading
 from concurrent.futures import Future
+from functools import partial
 
 import click
 
 from api.cli.options import book_options, settings_for
 from api.cli.supervisor import end_with_parent
+from api.keys.pkcs11 import token_keys
 from api.refusals import sentence
 from api.settings import Settings
 from api.witnesses.addresses import read_addresses
@@ -15,10 +17,9 @@ from api.witnesses.client import HttpWitnesses
 from ledger.clock import SystemClock
 from ledger.errors import Refusal
 from ledger.log.checkpoint import Checkpoint
-from ledger.log.keys import load_keys
-from ledger.log.policy import Policy, parse_policy
-from ledger.log.tiles import POLICY
+from ledger.log.tiles import POLICY, LogFolder
 from ledger.signer import Signer, sign_until
+from ledger.signing import KeysInForce, policy_in_force
 from ledger.witnessing import Witnessing, witness_until
 
 
@@ -34,40 +35,43 @@ def signer(database: str | None, book: str | None, interval: int) -> None:
         signal.signal(number, lambda *_: stop.set())
     own, witnessing = signer_of(settings), witnessing_of(settings)
     beside: Future[None] = Future()
-    if witnessing is not None:
-        arguments = (stop, witnessing, interval, beside)
-        threading.Thread(target=_witness, args=arguments, name="witnessing", daemon=True).start()
+    arguments = (stop, witnessing, interval, beside)
+    threading.Thread(target=_witness, args=arguments, name="witnessing", daemon=True).start()
     sign_until(stop, own, interval_seconds=interval, say=_say)
     if beside.done():
         beside.result()
 
 
 def signer_of(settings: Settings) -> Signer:
-    """The signer of an installation, with its keys; refuses `log-keys-missing` and what `load_keys` refuses."""
-    policy = _policy_of(settings)
-    keys = load_keys(settings.keys_folder, policy, passphrase=settings.key_passphrase)
-    return Signer(settings.log_folder, settings.signer_state, keys, SystemClock(), witnessed=policy.is_witnessed)
+    """The signer of an installation, with the keys in force; refuses `log-keys-missing` and what loading them does."""
+    _refuse_no_policy(settings)
+    keys = KeysInForce(
+        settings.log_folder,
+        settings.keys_folder,
+        passphrase=settings.key_passphrase,
+        tokens=token_keys(settings.log_key_uris, settings.log_key_pin),
+    )
+    clock = SystemClock()
+    size = LogFolder(settings.log_folder).position()
+    keys(clock.now().date(), size)  # what is missing is said at once, not at the first entry
+    return Signer(settings.log_folder, settings.signer_state, keys, clock)
 
 
-def witnessing_of(settings: Settings) -> Witnessing | None:
-    """What asks the witnesses of an installation; None where its policy asks for none."""
-    policy = _policy_of(settings)
-    if not policy.is_witnessed:
-        return None
+def witnessing_of(settings: Settings) -> Witnessing:
+    """What asks the witnesses that the policy of an installation names, if it names any."""
+    _refuse_no_policy(settings)
     return Witnessing(
         settings.log_folder,
-        policy,
+        partial(policy_in_force, settings.log_folder),
         HttpWitnesses(),
         lock_file=settings.publish_lock,
         addresses=lambda: read_addresses(settings.witness_addresses),
     )
 
 
-def _policy_of(settings: Settings) -> Policy:
-    try:
-        return parse_policy((settings.log_folder / POLICY).read_bytes())
-    except FileNotFoundError as error:
-        raise Refusal("log-keys-missing", folder=str(settings.keys_folder)) from error
+def _refuse_no_policy(settings: Settings) -> None:
+    if not (settings.log_folder / POLICY).exists():
+        raise Refusal("log-keys-missing", folder=str(settings.keys_folder))
 
 
 def _witness(stop: threading.Event, witnessing: Witnessing, interval: int, outcome: "Future[None]") -> None:

@@ -8,10 +8,11 @@ import click
 from api.cli.options import settings_for
 from ledger.clock import SystemClock
 from ledger.errors import Refusal
+from ledger.log.auditor import read_auditor_public
 from ledger.log.note import VerifierKey
+from ledger.log.policies import installed_policy
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.receipt import ReceiptFiles
-from ledger.log.tiles import POLICY
 from ledger.verify.acknowledgement import verify_acknowledgement
 from ledger.verify.anchors import verify_anchors
 from ledger.verify.balance import verify_balance
@@ -65,12 +66,14 @@ def balance(file: Path, policy_file: Path | None, *, as_json: bool) -> int:
 @verify.command("log")
 @click.argument("place", metavar="DIR|URL")
 @click.option("--since", metavar="CHECKPOINT", help="An older checkpoint you trust: the log must have grown from it.")
+@click.option("--auditor", "auditors", type=_FILE, multiple=True, help="The public key file of an auditor you trust.")
 @policy_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def log(place: str, since: str | None, policy_file: Path | None, *, as_json: bool) -> int:
+def log(place: str, since: str | None, auditors: tuple[Path, ...], policy_file: Path | None, *, as_json: bool) -> int:
     """Check a log in a folder or at an address: signatures, every entry's bytes, every tile, the root."""
     older = view_at(since) if since else None
-    return show(verify_log(place, trusted_policy(policy_file), since=older), as_json=as_json)
+    trusted = [read_auditor_public(file).signing for file in auditors]
+    return show(verify_log(place, trusted_policy(policy_file), since=older, auditors=trusted), as_json=as_json)
 
 
 @verify.command("consistency")
@@ -138,8 +141,9 @@ def acknowledgement(
 
 def trusted_policy(policy_file: Path | None, database: str | None = None, book: str | None = None) -> Policy | None:
     """The policy of --policy, else of this installation, else none; never one that comes with what is checked."""
-    path = policy_file or settings_for(database, book).log_folder / POLICY
-    return parse_policy(path.read_bytes()) if path.exists() else None
+    if policy_file is not None:
+        return parse_policy(policy_file.read_bytes())
+    return installed_policy(settings_for(database, book).log_folder)
 
 
 def show(report: Report, *, as_json: bool) -> int:

@@ -19,6 +19,7 @@ from contracts.pledges import service as pledges
 from ledger.attest import attest, daily_key
 from ledger.book import Book
 from ledger.bridges import record_check
+from ledger.rewrap import rewrap_when_due
 
 logger = structlog.get_logger("bxl.jobs")
 
@@ -37,6 +38,11 @@ def attest_record(book: Book, on: date) -> int:
         return attest(unit, key=daily_key(on))
 
 
+def replace_wrapping_key(book: Book, _on: date) -> int:
+    """Wrap the subject keys under a new key where the old one is 30 days old by the machine's clock."""
+    return rewrap_when_due(book)
+
+
 def check_bridges(book: Book, on: date) -> int:
     """Hold the bridges to other books against theirs, keep the finding, and raise the alarm for each difference."""
     found = record_check(book, on)
@@ -52,6 +58,7 @@ JOBS: tuple[Job, ...] = (
     Job("call-instalments", loans.call_due_instalments),
     Job("check-bridges", check_bridges),
     Job("remind-late-borrowers", loans.remind_late_borrowers),
+    Job("rewrap-keys", replace_wrapping_key),
     Job("attest", attest_record),
 )
 """In this order: an offer is closed on money that has become firm the same day; the day's rows are attested last."""

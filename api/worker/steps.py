@@ -35,6 +35,7 @@ from contracts.agreements import write_due_agreements
 from contracts.dispatch import HANDLERS, resolve_credit
 from contracts.dispatch import Handler as ProductHandler
 from contracts.events import MAIL_TEMPLATES
+from ledger.announcing import publish_policies
 from ledger.book import UnitOfWork
 from ledger.bridges import open_peers
 from ledger.bridges import sweep as sweep_bridge
@@ -167,6 +168,8 @@ class _Integrator:
     def __call__(self) -> int:
         book = self.wiring.book
         size = integrate(book, self.wiring.settings.log_folder)
+        if size != self.size:
+            publish_policies(book, self.wiring.settings.log_folder)
         new, self.size = size - self.size if self.size >= 0 else 0, size
         return new
 

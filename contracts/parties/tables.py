@@ -38,6 +38,7 @@ party_lookup = operational_table(
     sa.Column("digest", Blob, primary_key=True),
     sa.Column("party_id", Text, nullable=False),
     _of_party(),
+    swept=True,
 )
 
 party_attribute = record_table(

@@ -11,6 +11,7 @@ from api.bootstrap import Wiring
 from api.identity.model import Session
 from api.operations import figures, standing_of
 from api.worker.dates import latest_move
+from contracts.erasure import erase_party
 from contracts.loans import service as loans
 from contracts.loans.model import LoanState
 from contracts.loans.queries import loans_overview, transfer_orders
@@ -24,7 +25,7 @@ from contracts.pledges.queries import pledges_in
 from contracts.servicing import payouts
 from frontend.forms import Form
 from frontend.rendering import render
-from ledger import approvals, balances, limits, periods, years
+from ledger import approvals, balances, erasure, limits, periods, years
 from ledger.approvals import Approval
 from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
@@ -155,6 +156,8 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             until_on = last_day(approval)
             assert until_on is not None
             periods.close_period(uow, until_on=until_on, approval_id=approval_id)
+        case erasure.ERASE:
+            erase_party(uow, str(approval.body["owner"]), approval_id=approval_id)
         case limits.LIMITS_CHANGE:
             limits.change_limits(uow, limits.approved_limits(approval), approval_id=approval_id)
         case other:
@@ -180,7 +183,9 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
 
 
 def _account(approval: Approval) -> str:
-    """The account whose limits the approval changes, with floor and ceiling, if that is what it is for."""
+    """The account whose limits the approval changes, with floor and ceiling; or who is to be erased."""
+    if approval.action == erasure.ERASE:
+        return str(approval.body["owner"])
     if approval.action != limits.LIMITS_CHANGE:
         return ""
     asked = limits.approved_limits(approval)

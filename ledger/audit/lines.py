@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.accounts import AccountRef
+from ledger.errors import Refusal
 from ledger.lines import BOOK_KEY, account_line, asset_line, header_line, hold_line, posting_line, rule_line
 from ledger.log.leaf import JSON, commit_line, nonce
 from ledger.storage import tables
@@ -42,17 +43,27 @@ class Openings:
         self._connection = connection
         self._book_id = book_id
         self._keys = keys
-        self._found: dict[str, bytes] = {}
+        self._found: dict[str, bytes | None] = {}
 
     def nonce(self, n: int, line: StatedLine) -> bytes:
         """The nonce of a line; refuses `subject-key-destroyed` where its owner was erased."""
-        if line.owner not in self._found:
-            self._found[line.owner] = self._keys.key_for(self._connection, line.owner)
-        return nonce(self._found[line.owner], self._book_id, n, line.index)
+        key = self._key(line.owner)
+        if key is None:
+            raise Refusal("subject-key-destroyed", owner=line.owner)
+        return nonce(key, self._book_id, n, line.index)
+
+    def is_closed(self, line: StatedLine) -> bool:
+        """Whether nobody can open the line any more."""
+        return self._key(line.owner) is None
 
     def commitment(self, n: int, line: StatedLine) -> bytes:
         """The commitment that the rows lead to."""
         return commit_line(self.nonce(n, line), line.line)
+
+    def _key(self, owner: str) -> bytes | None:
+        if owner not in self._found:
+            self._found[owner] = self._keys.existing_key(self._connection, owner)
+        return self._found[owner]
 
 
 def stated_entries(

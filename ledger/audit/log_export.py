@@ -29,7 +29,7 @@ from ledger.log.encoding import b64
 from ledger.log.leaf import JSON, parse_canonical
 from ledger.storage import tables
 from ledger.storage.dates import read_business_date
-from ledger.storage.keys import KeyRing
+from ledger.storage.keys import DESTROYED, KeyRing
 
 
 def write_log(book: Book, out: BinaryIO, transport_key: bytes) -> int:
@@ -86,11 +86,14 @@ def _header(connection: sa.Connection, book_id: str) -> Mapping[str, JSON]:
 
 
 def _keys(connection: sa.Connection, book: Book, transport: KeyRing) -> Iterator[Mapping[str, JSON]]:
-    """The book's own key first; the order of text differs from database to database, so it is made here."""
+    """The book's own key first; the order of text differs from database to database, so it is made here.
+
+    Of a person who was erased it is said that there was a key.
+    """
     table = tables.subject_key
     rows = connection.execute(sa.select(table).where(table.c.book_id == book.book_id)).all()
     for row in sorted(rows, key=lambda row: str(row.owner)):
-        sealed = transport.wrap(row.owner, book.keys.unwrap(row.owner, row.wrapped))
+        sealed = transport.wrap(row.owner, book.keys.unwrap(row.owner, row.wrapped)) if row.wrapped else DESTROYED
         yield {"created_at": instant_text(row.created_at), "owner": row.owner, "sealed": b64(sealed)}
 
 

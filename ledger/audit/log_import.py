@@ -35,7 +35,7 @@ from ledger.reading import lock_and_read, state_of
 from ledger.state import NOTHING_GIVEN, Decision, Given, Request
 from ledger.storage import bulk, tables
 from ledger.storage.engine import write_transaction
-from ledger.storage.keys import KeyRing
+from ledger.storage.keys import DESTROYED, KeyRing
 
 _NO_DAY_IS_TOO_LATE = date.max
 """The business date of the past is not kept: that a period was over when it was closed was judged then."""
@@ -141,10 +141,11 @@ class _Import:
         for record in self._records.while_of(KEY):
             owner = record.text("owner")
             with record.located():
-                wrapped = self._keys.wrap(owner, transport.unwrap(owner, record.octets("sealed")))
+                sealed = record.octets("sealed")
+                wrapped = self._keys.wrap(owner, transport.unwrap(owner, sealed)) if sealed else DESTROYED
             rows.append((owner, wrapped, record.instant("created_at")))
             record.end()
-        if BOOK_KEY not in {owner for owner, _, _ in rows}:
+        if BOOK_KEY not in {owner for owner, wrapped, _ in rows if wrapped}:
             raise Refusal("subject-key-destroyed", owner=BOOK_KEY, line=self._records.number, field=KEY)
         columns = ("owner", "wrapped", "created_at")
         bulk.insert_rows(self._connection, tables.subject_key, self._book_id, columns, rows)

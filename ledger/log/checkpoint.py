@@ -8,10 +8,11 @@ since nobody outside can audit them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from ledger.errors import InvariantError, Refusal
 from ledger.log.encoding import b64, from_b64
@@ -25,7 +26,17 @@ _LAST_SECOND = 253_402_300_799  # of the year 9999, where Python's instants end
 _SIZE_LIMIT = 2**53
 _TEXT_LINES = 3
 
-PrivateKey = Ed25519PrivateKey | MLDSA44PrivateKey
+
+class PrivateKey(Protocol):
+    """The port to a private key, wherever it lies: a file's key of `cryptography`, or one that never leaves a token."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """The signature over `data`."""
+        ...
+
+    def public_key(self) -> Ed25519PublicKey | MLDSA44PublicKey:
+        """The public side, which also says the algorithm."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +61,9 @@ class SigningKey:
 
     def verifier(self) -> VerifierKey:
         """The public side."""
-        kind = ED25519 if isinstance(self.private, Ed25519PrivateKey) else ML_DSA_44
-        return VerifierKey(self.name, kind, self.private.public_key().public_bytes_raw())
+        public = self.private.public_key()
+        kind = ED25519 if isinstance(public, Ed25519PublicKey) else ML_DSA_44
+        return VerifierKey(self.name, kind, public.public_bytes_raw())
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
@@ -157,13 +169,14 @@ def subtree_message(checkpoint: Checkpoint, name: str, posix_time: int) -> bytes
 
 
 def _sign(checkpoint: Checkpoint, key: SigningKey, posix_time: int) -> Signature:
-    if isinstance(key.private, Ed25519PrivateKey):
+    verifier = key.verifier()
+    if verifier.kind == ED25519:
         blob = key.private.sign(checkpoint.text().encode())
     else:
         blob = posix_time.to_bytes(_TIME_SIZE, "big") + key.private.sign(
             subtree_message(checkpoint, key.name, posix_time)
         )
-    return Signature(key.name, key.verifier().key_id, blob)
+    return Signature(key.name, verifier.key_id, blob)
 
 
 def _checked_time(posix_time: int) -> int:

@@ -8,8 +8,6 @@ the cosignatures that the quorum needs and no more: so every byte of it counts, 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from ledger.errors import Refusal
 from ledger.log.checkpoint import (
     Checkpoint,
@@ -20,7 +18,7 @@ from ledger.log.checkpoint import (
     timed_text,
     verify_signature,
 )
-from ledger.log.note import COSIGNATURE, Note, Signature, VerifierKey, parse_note
+from ledger.log.note import COSIGNATURE, ED25519, Note, Signature, VerifierKey, parse_note
 from ledger.log.policy import Policy
 from ledger.log.quorum import NONE, Witness
 
@@ -108,4 +106,4 @@ def _lines_of(note: Note, key: VerifierKey) -> list[Signature]:
 
 
 def _is_ed25519(key: SigningKey) -> bool:
-    return isinstance(key.private, Ed25519PrivateKey)
+    return key.verifier().kind == ED25519

@@ -4,34 +4,44 @@
     witness, group, quorum                       who must have cosigned (`ledger.log.quorum`)
     # receipt-certificate sha256:<hex>           who signs receipts that are PDF files
     # acknowledgement-key <vkey>                 who signs acknowledgements
+    # ended <origin> <size> <root>               an origin that was given up, and its last head
+    # auditor <vkey, type 04>                    who says, under a key of her own, up to where she replayed the log
 
-C2SP leaves keys for other purposes out of scope, so these two stand in comments. The genesis entry
-holds the SHA-256 of the whole file, comments included. What is not understood is refused, not passed over.
+C2SP leaves keys for other purposes out of scope, so what else is said stands in comments. The genesis entry holds the
+SHA-256 of the whole file, comments included. What is not understood is refused, not passed over.
 """
 
 import hashlib
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ledger.log.note import ED25519, ML_DSA_44, VerifierKey
+from ledger.log.checkpoint import Checkpoint, parse_checkpoint
+from ledger.log.note import COSIGNATURE, ED25519, ML_DSA_44, VerifierKey
 from ledger.log.quorum import NO_QUORUM, Quorum, QuorumLines, Witness, malformed
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _SPACE = re.compile(r"[ \t]+")
 _RECEIPT = re.compile(r"# receipt-certificate sha256:([0-9a-f]{64})")
 _ACKNOWLEDGEMENT = re.compile(r"# acknowledgement-key (\S+)")
+_ENDED = re.compile(r"# ended (\S+) (\S+) (\S+)")
+_AUDITOR = re.compile(r"# auditor (\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A parsed policy: `log_keys` must all have signed; `sha256` is the hash of the file as it stands."""
+    """A parsed policy: `log_keys` must all have signed; `sha256` is the hash of the file as it stands; `ended` are the
+    last heads of origins that were given up; `older` are policies before it, trusted for what was signed under them.
+    """
 
     log_keys: tuple[VerifierKey, ...]
     receipt_certificate_sha256: str | None
     sha256: bytes
     quorum: Quorum = NO_QUORUM
+    ended: tuple[Checkpoint, ...] = ()
+    auditors: tuple[VerifierKey, ...] = ()
     acknowledgement_key: VerifierKey | None = None
+    older: tuple["Policy", ...] = field(default=(), compare=False)
 
     @property
     def is_witnessed(self) -> bool:
@@ -81,12 +91,16 @@ def parse_policy(encoded: bytes) -> Policy:
     keys: list[VerifierKey] = []
     receipts: list[str] = []
     acknowledging: list[VerifierKey] = []
+    ended: list[Checkpoint] = []
+    auditors: list[VerifierKey] = []
     quorum = QuorumLines()
     for line in _lines(encoded):
         match _SPACE.split(line.strip(" \t")):
             case [comment, *_] if comment.startswith("#"):
                 receipts += _RECEIPT.findall(line)
                 acknowledging += map(VerifierKey.parse, _ACKNOWLEDGEMENT.findall(line))
+                ended += [parse_checkpoint("".join(f"{part}\n" for part in head)) for head in _ENDED.findall(line)]
+                auditors += map(VerifierKey.parse, _AUDITOR.findall(line))
             case ["log", vkey] | ["log", vkey, _]:
                 keys.append(VerifierKey.parse(vkey))
             case words:
@@ -98,8 +112,11 @@ def parse_policy(encoded: bytes) -> Policy:
         raise malformed("a log key that signs no checkpoints")
     if len(receipts) > 1:
         raise malformed("at most one receipt certificate")
-    sha256, promises = hashlib.sha256(encoded).digest(), next(iter(acknowledging), None)
-    policy = Policy(tuple(keys), next(iter(receipts), None), sha256, quorum.finish(), promises)
+    if any(auditor.kind != COSIGNATURE for auditor in auditors) or len(set(auditors)) != len(auditors):
+        raise malformed("auditors' keys of type 04, each once")
+    certificate, sha256 = next(iter(receipts), None), hashlib.sha256(encoded).digest()
+    promises = next(iter(acknowledging), None)
+    policy = Policy(tuple(keys), certificate, sha256, quorum.finish(), tuple(ended), tuple(auditors), promises)
     if {key.public for key in keys} & {witness.key.public for witness in policy.witnesses}:
         raise malformed("a key of the log is no witness")
     _check_acknowledging(acknowledging, policy)

@@ -91,7 +91,7 @@ def _record(uow: UnitOfWork, row: sa.Row[Any], event: str, truth: ProviderRefund
     if event == "sent":
         on = brussels_date(truth.created_at)
         fact_key = postings.refund_out_key(truth.provider_id)
-        evidence = keep_evidence(uow, fact_key, _statement(truth))
+        evidence = keep_evidence(uow, fact_key, _statement(truth), owner=debit.owner)
         uow.post(
             postings.refund_sent(
                 truth.provider_id, amount_cents=row.amount_cents, debit=debit, on=on, evidence=evidence
@@ -115,7 +115,7 @@ def _record_failure(uow: UnitOfWork, row: sa.Row[Any], truth: ProviderRefund, de
                 amount_cents=row.amount_cents,
                 debit=debit,
                 on=max(uow.today(), brussels_date(truth.created_at)),
-                evidence=keep_evidence(uow, fact_key, _statement(truth)),
+                evidence=keep_evidence(uow, fact_key, _statement(truth), owner=debit.owner),
             )
         )
     emit_refund(uow, "refund.failed", f"{row.refund_id}:failed", row, uow.today().isoformat())

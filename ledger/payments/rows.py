@@ -33,13 +33,20 @@ def open_case(uow: UnitOfWork, subject: str, refusal: Refusal, *, payment_id: st
     )
 
 
-def keep_evidence(uow: UnitOfWork, fact_key: str, statement: Mapping[str, JSON]) -> str:
-    """Keep what the provider stated beside the fact; gives the SHA-256 that the entry's header holds."""
+def keep_evidence(uow: UnitOfWork, fact_key: str, statement: Mapping[str, JSON], *, owner: str) -> str:
+    """Keep what the provider stated beside the fact, encrypted for whom it is about (`""`: the book).
+
+    Gives the SHA-256 of what was stated, which the entry's header holds.
+    """
     body = json_text(statement).encode()
     sha256 = hashlib.sha256(body).hexdigest()
     uow.connection.execute(
         t.payment_evidence.insert().values(
-            book_id=uow.book_id, fact_key=fact_key, body=body, sha256=sha256, kept_at=uow.now()
+            book_id=uow.book_id,
+            fact_key=fact_key,
+            body=uow.keys.seal_personal(uow, owner, body),
+            sha256=sha256,
+            kept_at=uow.now(),
         )
     )
     return sha256

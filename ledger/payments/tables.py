@@ -120,7 +120,10 @@ payment_evidence = record_table(
     sa.Column("sha256", Text, nullable=False),
     sa.Column("kept_at", Instant, nullable=False),
 )
-"""What the provider stated, in canonical JSON, for each posted fact; the entry's header holds its hash."""
+"""What the provider stated, in canonical JSON, for each posted fact; the entry's header holds its hash.
+
+The body is encrypted under the key of the person it is about; rows from before that hold it in clear.
+"""
 
 transfer_order = operational_table(
     "transfer_order",

@@ -133,7 +133,7 @@ def _record_paid(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderPayment, 
         credit=credit,
         expected=credit == own,
         on=paid_on,
-        evidence=keep_evidence(uow, postings.paid_key(truth.provider_id), _statement(truth)),
+        evidence=keep_evidence(uow, postings.paid_key(truth.provider_id), _statement(truth), owner=payment.payer),
     )
     uow.post(entry)
     move(

@@ -364,7 +364,7 @@ subject_key = operational_table(
     "subject_key",
     sa.Column("book_id", Text, sa.ForeignKey("book.book_id"), primary_key=True),
     sa.Column("owner", Text, primary_key=True),  # "" is the book itself
-    sa.Column("wrapped", Blob, nullable=False),
+    sa.Column("wrapped", Blob, nullable=False),  # empty where the key was destroyed
     sa.Column("created_at", Instant, nullable=False),
 )
 

@@ -11,7 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from ledger.errors import Refusal
+from ledger.log.auditor import load_auditor_key, read_auditor_public
 from ledger.log.note import VerifierKey
+from ledger.log.policies import trust
 from ledger.log.policy import Policy, parse_policy
 from ledger.verify.acknowledgement import verify_acknowledgement
 from ledger.verify.anchors import verify_anchors
@@ -23,6 +25,7 @@ from ledger.verify.receipt import read_part, verify_receipt
 from ledger.verify.replay import replay
 from ledger.verify.report import Report, explain
 
+AUDITOR = "an auditor whose attestation you trust, besides those of the policy"
 EXIT_FORGED, EXIT_UNAVAILABLE, EXIT_USAGE = 1, 2, 3
 
 
@@ -34,7 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as ending:  # argparse answers a wrong call with 2, which here means incomplete
         return EXIT_USAGE if ending.code else 0
     try:
-        policy = parse_policy(options.policy.read_bytes()) if options.policy else None
+        files = [*([options.policy] if options.policy else []), *options.older_policy]
+        policy = trust([parse_policy(file.read_bytes()) for file in files]) if files else None
         report = _run(options, policy)
     except Refusal as refusal:
         sys.stderr.write(f"{explain(refusal)}\n")
@@ -55,7 +59,9 @@ def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
         case "witness-diff":
             return verify_views(options.own, options.others, policy)
         case "log":
-            return verify_log(options.place, policy, since=view_at(options.since) if options.since else None)
+            older = view_at(options.since) if options.since else None
+            auditors = [read_auditor_public(path).signing for path in options.auditor]
+            return verify_log(options.place, policy, since=older, auditors=auditors)
         case _:
             return _run_on_file(options, options.path, policy)
 
@@ -76,12 +82,15 @@ def _run_on_file(options: argparse.Namespace, path: Path, policy: Policy | None)
             told = {"file": path.name, "key": key, "log": options.log, "at": options.at}
             return verify_acknowledgement(read_part(path), policy, **told)
         case _:
-            return replay(path, options.openings, policy, jobs=options.jobs)
+            key = load_auditor_key(options.key, passphrase=None).opening if options.key else None
+            return replay(path, options.openings, policy, jobs=options.jobs, key=key)
 
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--policy", type=Path, help="the policy file of the log, from a source you trust")
+    older = "a policy before it, for what was signed under that one; may be repeated"
+    common.add_argument("--older-policy", type=Path, action="append", default=[], help=older)
     common.add_argument("--json", action="store_true", help="print the report as JSON")
     parser = argparse.ArgumentParser(prog="python -m ledger.verify", description="Verify offline.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -95,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument(
         "--since", metavar="CHECKPOINT", help="an older checkpoint you trust: the log must have grown from it"
     )
+    log.add_argument("--auditor", type=Path, action="append", default=[], metavar="FILE.pub", help=AUDITOR)
     two = commands.add_parser("consistency", parents=[common], help="two checkpoints: the smaller begins the larger")
     two.add_argument("one", metavar="A", help="a checkpoint file, a log's folder, or an address of either")
     two.add_argument("other", metavar="B")
@@ -114,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("path", type=Path, metavar="DIR")
     audit.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes that hash")
     audit.add_argument("--openings", type=Path, required=True, metavar="BUNDLE")
+    audit.add_argument("--key", type=Path, metavar="FILE", help="the auditor's key, for an encrypted bundle")
     return parser
 
 

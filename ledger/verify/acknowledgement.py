@@ -11,6 +11,7 @@ from ledger.log.acknowledgement import Acknowledgement, open_acknowledgement, pa
 from ledger.log.checkpoint import short_key, signed_at
 from ledger.log.merkle import inclusion_proof, verify_inclusion
 from ledger.log.note import VerifierKey, parse_note
+from ledger.log.policies import policy_of_note
 from ledger.log.policy import Policy
 from ledger.log.tiles import CHECKPOINT
 from ledger.verify.log import LogWalk, open_log
@@ -61,8 +62,9 @@ def _opened(report: Report, encoded: bytes, key: VerifierKey | None, file: str) 
 
 def _check_kept(report: Report, promise: Acknowledgement, walk: LogWalk, at: datetime | None, file: str) -> None:
     size = walk.checkpoint.size
-    with report.check("log", CHECKPOINT, f"is {promise.origin}"):
-        if walk.checkpoint.origin != promise.origin:
+    names = {walk.checkpoint.origin, *(head.origin for head in walk.policy.ended)}
+    with report.check("log", CHECKPOINT, f"is, or was, {promise.origin}"):
+        if promise.origin not in names:
             raise Refusal("acknowledgement-of-another-log", origin=promise.origin, log=walk.checkpoint.origin)
     if promise.n < size:
         with report.check("promise", file, f"entry {promise.n} is in the log of {size} entries"):
@@ -88,4 +90,5 @@ def _check_entry(promise: Acknowledgement, walk: LogWalk) -> None:
 
 
 def _signed_at(walk: LogWalk) -> datetime | None:
-    return signed_at(parse_note(walk.log.read(CHECKPOINT)), walk.policy.log_keys)
+    note = walk.log.read(CHECKPOINT)
+    return signed_at(parse_note(note), policy_of_note(note, walk.policy).log_keys)

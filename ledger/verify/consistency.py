@@ -11,12 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from ledger.errors import Fact, Refusal
-from ledger.log.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, short_key
+from ledger.log.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from ledger.log.encoding import b64, from_b64
 from ledger.log.merkle import consistency_proof, verify_consistency
 from ledger.log.note import parse_note
+from ledger.log.policies import policy_of_note, refuse_ended
 from ledger.log.policy import Policy
 from ledger.log.tiles import WIDTH, LogReader
+from ledger.verify.head import signers
 from ledger.verify.places import Place, View, view_at
 from ledger.verify.receipt import NO_POLICY
 from ledger.verify.report import ABSENCES, Report, Stop, stopping
@@ -105,9 +107,10 @@ def _checkpoint(report: Report, view: View, policy: Policy | None) -> Checkpoint
         with report.check("checkpoint", view.name, "well formed; its signatures were not checked"):
             checkpoint = parse_checkpoint(parse_note(note).text)
     else:
-        names = " and ".join(short_key(key) for key in policy.log_keys)
-        with report.check("checkpoint signatures", view.name, f"signed by {names}"):
-            checkpoint, _ = open_checkpoint(note, policy.log_keys)
+        with report.check("checkpoint signatures", view.name, lambda: f"signed by {signers(fitting)}"):
+            fitting = policy_of_note(note, policy)
+            checkpoint, _ = open_checkpoint(note, fitting.log_keys)
+            refuse_ended(checkpoint, fitting.ended)
     size, root = checkpoint.size, b64(checkpoint.root)
     report.passed("view", view.name, f"{size} entries with root {root}", size=size, root=root)
     return checkpoint

@@ -21,6 +21,7 @@ from ledger.log.encoding import b64
 from ledger.log.leaf import (
     ACCOUNTS,
     ANCHOR,
+    ERASURE,
     FINDINGS,
     GENESIS,
     HOLD,
@@ -30,11 +31,14 @@ from ledger.log.leaf import (
     POSTING,
     RELEASE,
     RULES,
+    STATE,
     canonical_json,
     lines_root,
     parse_canonical,
 )
+from ledger.verify.anchors import Anchored, anchored_in
 from ledger.verify.entry import ACCOUNT, Line, check_line, commitment, lines_of
+from ledger.verify.erased import Closed, Opened
 from ledger.verify.plain import PlainPosting
 from ledger.verify.scratch import DIGEST_SIZE, Scratch
 
@@ -81,22 +85,14 @@ class Leg(NamedTuple):
 
 @dataclass(slots=True)
 class Hold:
-    """What a hold still reserves, and the instant at which it expires, if any."""
+    """What a hold still reserves, and the instant at which it expires, if any.
+
+    Of one with closed lines nobody knows when nothing is left: it stays until an entry says that it ends.
+    """
 
     remaining: Counter[Side]
     expires: str
-
-
-class Anchored(NamedTuple):
-    """What line `line` of entry `n` says of an anchor: the root of the log's first `size` entries, in base64, and the
-    SHA-256 of the token in hex.
-    """
-
-    n: int
-    line: int
-    size: int
-    root: str
-    sha256: str
+    partly_closed: bool = False
 
 
 @dataclass(slots=True)
@@ -111,6 +107,7 @@ class Replay:
     reversals: set[int] = field(default_factory=set)
     reversed: set[int] = field(default_factory=set)
     holds: dict[int, Hold] = field(default_factory=dict)
+    closed: Closed = field(default_factory=Closed)
     keyless: set[int] = field(default_factory=lambda: {0})
     closed_until: list[str] = field(default_factory=list)
     anchored: list[Anchored] = field(default_factory=list)
@@ -122,8 +119,11 @@ class Replay:
     late: int = 0
     step: str = ""
 
-    def apply(self, entry: Line, opened: Sequence[tuple[bytes, Line]]) -> None:
-        """Take in the next entry with its opened lines, refusing the first thing that is wrong."""
+    def apply(self, entry: Line, opened: Sequence[Opened]) -> None:
+        """Take in the next entry with its opened lines, refusing the first thing that is wrong.
+
+        Lines that are closed are counted and otherwise passed over; in what follows they are `None`.
+        """
         n, entry_type = self.next_n, str(entry["t"])
         if entry_type == GENESIS:
             self.step = "openings"
@@ -133,8 +133,10 @@ class Replay:
             return
         commitments = self._check_openings(n, entry, opened)
         self.step = "lines"
-        kinds = [check_line(entry, index, line) for index, (_, line) in enumerate(opened)]
-        header, lines = opened[0][1], [line for _, line in opened[1:]]
+        read = [None if isinstance(each, bytes) else each[1] for each in opened]
+        kinds = [None if line is None else check_line(entry, index, line) for index, line in enumerate(read)]
+        header, *lines = read
+        assert header is not None, "looked at with the openings"
         if not lines and entry_type in {ACCOUNTS, RULES} | FINDINGS:
             raise Refusal("line-malformed", n=n, line=1)
         self._check_instant(n, str(header["at"]))
@@ -190,8 +192,8 @@ class Replay:
         """Every asset, as the bundle's closing record states it."""
         return [{"asset": asset, "scale": scale} for asset, scale in sorted(self.assets.items())]
 
-    def _apply_other(self, entry_type: str, n: int, header: Line, lines: Sequence[Line]) -> None:
-        others: Mapping[str, Callable[[int, Line, Sequence[Line]], None]] = {
+    def _apply_other(self, entry_type: str, n: int, header: Line, lines: Sequence[Line | None]) -> None:
+        others: Mapping[str, Callable[[int, Line, Sequence[Line | None]], None]] = {
             HOLD: self._hold,
             RELEASE: self._release,
             RULES: self._change_rule,
@@ -199,15 +201,18 @@ class Replay:
             NOTE: self._note,
             **dict.fromkeys(FINDINGS, self._find),
             ANCHOR: self._anchor,
+            STATE: self._attest,
+            ERASURE: self._erase,
         }
         others[entry_type](n, header, lines)
 
-    def _check_openings(self, n: int, entry: Line, opened: Sequence[tuple[bytes, Line]]) -> list[bytes]:
+    def _check_openings(self, n: int, entry: Line, opened: Sequence[Opened]) -> list[bytes]:
         self.step = "openings"
         count, root = lines_of(entry)
-        commitments = [commitment(nonce, line) for nonce, line in opened]
+        commitments = [each if isinstance(each, bytes) else commitment(*each) for each in opened]
         if len(opened) != count or lines_root(commitments) != root:
             raise Refusal("opening-does-not-fit", n=n)
+        self.closed.keep(n, opened)
         self.lines += count
         return commitments
 
@@ -219,9 +224,11 @@ class Replay:
 
     # accounts, assets, limits
 
-    def _open(self, n: int, kinds: Sequence[str], lines: Sequence[Line]) -> None:
+    def _open(self, n: int, kinds: Sequence[str | None], lines: Sequence[Line | None]) -> None:
         self.step = "accounts and assets"
         for index, (kind, line) in enumerate(zip(kinds, lines, strict=True), start=1):
+            if line is None:
+                continue
             asset = str(line["asset"])
             if kind == ACCOUNT:
                 name = (str(line["account"]), asset)
@@ -235,9 +242,11 @@ class Replay:
             else:
                 self.assets[asset] = _integer(line["scale"])
 
-    def _change_rule(self, n: int, _header: Line, lines: Sequence[Line]) -> None:
+    def _change_rule(self, n: int, _header: Line, lines: Sequence[Line | None]) -> None:
         """The next version of an account's limits, which its balance keeps; a closed account has nothing left."""
         line = lines[0]
+        if line is None:
+            return
         account = self._account(n, 1, line)
         self.step = "limits"
         facts = {"account": str(line["account"]), "asset": str(line["asset"])}
@@ -264,14 +273,16 @@ class Replay:
 
     # postings
 
-    def _post(self, n: int, header: Line, lines: Sequence[Line], commitments: Sequence[bytes]) -> None:
+    def _post(self, n: int, header: Line, lines: Sequence[Line | None], commitments: Sequence[bytes]) -> None:
         legs: list[Leg] = []
         for index, (line, committed) in enumerate(zip(lines, commitments, strict=True), start=1):
+            if line is None:
+                continue
             account, v, prev = self._account_to_move(n, index, line), _optional(line, "v"), line.get("prev")
             legs.append(Leg(account, _signed(line), v, prev if isinstance(prev, str) else None, committed))
-        self._move(n, header, canonical_json(header["key"]), legs)
+        self._move(n, header, canonical_json(header["key"]), legs, closed=len(lines) - len(legs))
 
-    def _move(self, n: int, header: Line, key: bytes, legs: Sequence[Leg]) -> None:
+    def _move(self, n: int, header: Line, key: bytes, legs: Sequence[Leg], *, closed: int = 0) -> None:
         self.step = "account chains"
         sums: dict[str, int] = {}
         for index, leg in enumerate(legs, start=1):
@@ -282,8 +293,11 @@ class Replay:
             account.postings += 1
             asset = account.name[1]
             sums[asset] = sums.get(asset, 0) + signed
-        self.postings += len(legs)
-        self._check_balanced(n, sums, len(legs))
+        self.postings += len(legs) + closed
+        if closed:
+            self.closed.moved.subtract(sums)
+            sums = {}
+        self._check_balanced(n, sums, len(legs) + closed)
         if "hold" in header:
             self._settle(n, header, legs)
         self._check_limits(n, [leg.account for leg in legs])
@@ -342,25 +356,27 @@ class Replay:
 
     # holds
 
-    def _hold(self, n: int, header: Line, lines: Sequence[Line]) -> None:
+    def _hold(self, n: int, header: Line, lines: Sequence[Line | None]) -> None:
         sums: Counter[str] = Counter()
         touched: list[Account] = []
         remaining: Counter[Side] = Counter()
         for index, line in enumerate(lines, start=1):
+            if line is None:
+                continue
             account, signed = self._account_to_move(n, index, line), _signed(line)
             name = (str(line["account"]), str(line["asset"]))
             sums[name[1]] += signed
             remaining[name, signed > 0] += abs(signed)
             account.free(debit_side=signed > 0, amount=-abs(signed))
             touched.append(account)
-        self._check_balanced(n, sums, len(lines))
+        self._check_balanced(n, {} if None in lines else sums, len(lines))
         self._check_limits(n, touched)
         self.step = "holds"
         expires = str(header.get("expires", ""))
         if expires and expires <= str(header["at"]):
             raise Refusal("hold-step-does-not-fit", n=n, hold=n, reason="it expires before it begins")
         self._expect_open_period(n, str(header["on"]))
-        self.holds[n] = Hold(remaining, expires)
+        self.holds[n] = Hold(remaining, expires, partly_closed=None in lines)
         self.held += 1
 
     def _settle(self, n: int, header: Line, legs: Sequence[Leg]) -> None:
@@ -374,10 +390,10 @@ class Replay:
             if hold.remaining[side] < 0:
                 raise Refusal("hold-step-does-not-fit", n=n, hold=number, reason="more than it reserves")
             account.free(debit_side=side[1], amount=abs(signed))
-        if "rest" in header or not any(hold.remaining.values()):
+        if "rest" in header or not (hold.partly_closed or any(hold.remaining.values())):
             self._end(number)
 
-    def _release(self, n: int, header: Line, _lines: Sequence[Line]) -> None:
+    def _release(self, n: int, header: Line, _lines: Sequence[Line | None]) -> None:
         number, hold = self._open_hold(n, header)
         if header["step"] == "expired" and not (hold.expires and hold.expires <= str(header["at"])):
             raise Refusal("hold-step-does-not-fit", n=n, hold=number, reason="it has not expired")
@@ -396,7 +412,7 @@ class Replay:
 
     # periods and notes
 
-    def _close_period(self, n: int, header: Line, _lines: Sequence[Line]) -> None:
+    def _close_period(self, n: int, header: Line, _lines: Sequence[Line | None]) -> None:
         """A period begins on the day after the one before; the first has no beginning."""
         self.step = "periods"
         until = str(header["until"])
@@ -426,23 +442,27 @@ class Replay:
             return None
         return self.closed_until[bisect_left(self.closed_until, on)]
 
-    def _note(self, n: int, header: Line, _lines: Sequence[Line]) -> None:
+    def _note(self, n: int, header: Line, _lines: Sequence[Line | None]) -> None:
         self.step = "notes"
         about = _integer(header["about"])
         if about >= n or about in self.keyless:
             raise Refusal("note-about-nothing", n=n, about=about)
 
-    def _find(self, _n: int, _header: Line, _lines: Sequence[Line]) -> None:
+    # findings
+
+    def _find(self, _n: int, _header: Line, _lines: Sequence[Line | None]) -> None:
         """What was found moves nothing."""
 
-    def _anchor(self, n: int, _header: Line, lines: Sequence[Line]) -> None:
-        """An anchor is of a log that ends before it; whether that log has this root, its tiles tell."""
+    def _anchor(self, n: int, _header: Line, lines: Sequence[Line | None]) -> None:
         self.step = "anchors"
-        for index, line in enumerate(lines, start=1):
-            size = _integer(line["size"])
-            if size > n:
-                raise Refusal("anchor-differs-from-log", n=n, line=index, size=size)
-            self.anchored.append(Anchored(n, index, size, str(line["root"]), str(line["sha256"])))
+        self.anchored += anchored_in(n, lines)
+
+    def _attest(self, n: int, _header: Line, _lines: Sequence[Line | None]) -> None:
+        self.closed.attested_n = n
+
+    def _erase(self, n: int, _header: Line, lines: Sequence[Line | None]) -> None:
+        self.step = "erasures"
+        self.closed.name(n, [line for line in lines if line is not None])
 
 
 def _digest(moved: Sequence[tuple[int, int]]) -> bytes:

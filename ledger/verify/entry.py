@@ -11,12 +11,15 @@ from ledger.log.leaf import (
     ACCOUNTS,
     ANCHOR,
     APPROVED_FINDINGS,
+    ERASURE,
     FINDINGS,
     GENESIS,
     HOLD,
     JSON,
+    KEY,
     NOTE,
     PERIOD,
+    POLICY,
     POSTING,
     RELEASE,
     RULES,
@@ -25,6 +28,7 @@ from ledger.log.leaf import (
     parse_canonical,
 )
 from ledger.log.merkle import HASH_SIZE
+from ledger.log.policies import is_key_line, is_policy_line
 from ledger.verify.dates import MICROSECOND, is_date, is_instant
 from ledger.verify.plain import plain_entry
 
@@ -34,6 +38,7 @@ _ACTOR = re.compile(r"[a-z0-9][a-z0-9.:-]{0,63}")
 _ACCOUNT = re.compile(r"[0-9]{2,10}(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?")
 _ASSET = re.compile(r"[A-Z]([A-Z0-9-]{0,22}[A-Z0-9])?")
 _META_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_BASIS = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:00Z")
 _MAX_MINOR = 2**53 - 1
@@ -134,8 +139,15 @@ def _kind_of(entry_type: str, index: int, line: Line) -> str | None:
         return LINE if not line.keys() & {"v", "prev"} and _is_posting(line) else None
     if entry_type == RULES:
         return RULE if index == 1 and _is_rule(line) else None
-    if entry_type in FINDINGS:  # what it says is for whoever compares it with the record
-        return FINDING if _FINDING_FORMS.get(entry_type, _is_object)(line) else None
+    if entry_type in {KEY, POLICY}:
+        fits = is_key_line(line) if entry_type == KEY else is_policy_line(line)
+        return FINDING if index == 1 and fits else None
+    if entry_type == ERASURE:
+        return FINDING if _is_erasure(index, line) else None
+    if entry_type == ANCHOR:
+        return FINDING if _is_anchor(line) else None
+    if entry_type in FINDINGS:
+        return FINDING  # an object; what it says is for whoever compares it with the record
     if entry_type == ACCOUNTS and "account" in line:
         return ACCOUNT if _is_account(line, set()) else None
     if entry_type == ACCOUNTS:
@@ -208,13 +220,17 @@ def _is_anchor(line: Line) -> bool:
     )
 
 
-def _is_object(_line: Line) -> bool:
-    """Whatever was parsed as a line is one."""
-    return True
+def _is_erasure(index: int, line: Line) -> bool:
+    """First on what ground and how many lines are named here, in which part of how many; then the lines of entries."""
+    if index == 1:
+        counts = line.keys() == {"basis", "count", "part", "parts"} and _is_count(line["count"], least=0)
+        return counts and _is(_BASIS, line["basis"]) and _in_order(line["part"], line["parts"])
+    return line.keys() == {"entry", "from", "to"} and _is_count(line["entry"]) and _in_order(line["from"], line["to"])
 
 
-_FINDING_FORMS: Mapping[str, Callable[[Line], bool]] = {ANCHOR: _is_anchor}
-"""Findings whose lines have a fixed form."""
+def _in_order(first: object, last: object) -> bool:
+    """Two counts, the second no less than the first."""
+    return isinstance(first, int) and _is_count(first) and _is_count(last, least=first)
 
 
 def _is(pattern: re.Pattern[str], value: object) -> bool:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from ledger.log.checkpoint import Checkpoint, open_checkpoint, short_key
 from ledger.log.cosignature import Cosigned, check_quorum, witnesses_of
 from ledger.log.note import Note
+from ledger.log.policies import policy_of_note, refuse_ended
 from ledger.log.policy import Policy
 from ledger.verify.report import Report
 
@@ -15,9 +16,10 @@ _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that can be written
 
 def check_head(report: Report, encoded: bytes, policy: Policy, file: str) -> Checkpoint:
     """The checkpoint in a signed note, its signatures and its witnesses checked, and lines of unknown keys listed."""
-    names = " and ".join(short_key(key) for key in policy.log_keys)
-    with report.check("checkpoint signatures", file, f"signed by {names}"):
+    with report.check("checkpoint signatures", file, lambda: f"signed by {signers(policy)}"):
+        policy = policy_of_note(encoded, policy)
         checkpoint, note = open_checkpoint(encoded, policy.log_keys)
+        refuse_ended(checkpoint, policy.ended)
     _check_witnesses(report, checkpoint, note, policy, file)
     known = {(key.name, key.key_id) for key in (*policy.log_keys, *(w.key for w in policy.witnesses))}
     strangers = [s.name for s in note.signatures if (s.name, s.key_id) not in known]
@@ -34,6 +36,11 @@ def _check_witnesses(report: Report, checkpoint: Checkpoint, note: Note, policy:
     with report.check("witnesses", file, lambda: f"{_said(cosigned)}; quorum {policy.quorum.name} stands"):
         cosigned = witnesses_of(checkpoint, note, policy)
         check_quorum(policy, cosigned)
+
+
+def signers(policy: Policy) -> str:
+    """The log's keys in a policy, for a sentence."""
+    return " and ".join(short_key(key) for key in policy.log_keys)
 
 
 def _said(cosigned: tuple[Cosigned, ...]) -> str:

@@ -15,8 +15,6 @@ from ledger.verify.report import Report, stopping
 
 NO_POLICY = "the log's identity: no policy was given, so nobody's signature could be held against a known key"
 NO_TRUTH = "whether the recorded facts are true: a receipt proves what was recorded and since when, not what happened"
-
-
 LARGEST_PART = 1 << 18
 """Bytes of either file: a proof has a few dozen hashes and at most 32 signatures, an opening two lines."""
 

@@ -59,7 +59,7 @@ class LogSite(LogReader):
             self._connection = kind(target.netloc, timeout=TIMEOUT_SECONDS)
         self._connection.request("GET", target.path + (f"?{target.query}" if target.query else ""))
         response = self._connection.getresponse()
-        content = _bounded(response, limit, time.monotonic() + TIMEOUT_SECONDS)
+        content = _bounded(response, limit)
         if response.status in _MISSING:
             self.close()
             raise Refusal("log-file-missing", file=path)
@@ -70,9 +70,9 @@ class LogSite(LogReader):
         return content
 
 
-def _bounded(response: http.client.HTTPResponse, limit: int, deadline: float) -> bytes:
+def _bounded(response: http.client.HTTPResponse, limit: int) -> bytes:
     """The whole body, as it comes; a flood, a drip and a body that ends early are no answer."""
-    content = bytearray()
+    content, deadline = bytearray(), time.monotonic() + TIMEOUT_SECONDS
     while part := response.read1(limit + 1 - len(content)):
         content += part
         if len(content) > limit:
@@ -81,4 +81,5 @@ def _bounded(response: http.client.HTTPResponse, limit: int, deadline: float) ->
             raise http.client.HTTPException(f"the answer takes longer than {TIMEOUT_SECONDS} seconds")
     if response.length:
         raise http.client.IncompleteRead(bytes(content), response.length)
+    response.close()  # read to its end: the connection is free for the next
     return bytes(content)

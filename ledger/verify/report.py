@@ -24,6 +24,7 @@ ABSENCES = frozenset(
         "log-older-than-checkpoint",
         "log-unavailable",
         "openings-end-early",
+        "openings-need-key",
         "openings-newer-than-log",
         "quorum-not-reached",
     }

@@ -1,8 +1,9 @@
 """The proof: what the log costs those who post, how soon an entry is in it, and what checking all of it takes.
 
-- *log on*: integrator and signer run as processes of their own, as in production, while 32 callers post
-- *to index*: from the answer to the caller until the entry is under a tile; *to checkpoint*: until a published
-  checkpoint covers it, under whatever policy the log has
+- *log on*: integrator, signer and three witnesses, two of whom are the quorum, run as processes of their own, as in
+  production, while 32 callers post
+- *to index*: from the answer to the caller until the entry is under a tile; *to checkpoint*: until a checkpoint that
+  the quorum has cosigned covers it, so that there is a receipt
 - *offline audit*: a process of its own re-hashes the log, opens every line from the bundle, derives every balance; the
   memory is the most that it held
 """
@@ -14,30 +15,37 @@ import resource
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from datetime import date
 from functools import partial
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from api.bench.posting import _callers, new_book, open_accounts, payment
+from api.witnesses.client import HttpWitnesses
+from api.witnesses.server import WitnessServer
 from api.worker.loop import Step, run_loop
 from api.worker.steps import INTEGRATE_SECONDS
-from ledger.audit.openings import bundle_lines
+from ledger.audit.openings import bundle_lines, receipt_for
 from ledger.book import Book, create_book
 from ledger.clock import SystemClock
 from ledger.integrator import integrate
 from ledger.log.keys import create_log, load_keys
 from ledger.log.merkle import leaf_hash
-from ledger.log.policy import parse_policy
+from ledger.log.policy import Policy, parse_policy
 from ledger.log.tiles import CHECKPOINT, Edge, LogFolder
 from ledger.signer import Signer, sign_until
 from ledger.state import Request
 from ledger.storage.engine import open_engine
 from ledger.verify.log import verify_log
 from ledger.verify.replay import replay
+from ledger.witness import Witness
+from ledger.witnessing import Witnessing, witness_until
+from ledger.witnesskey import load_witness_key
 from ledger.writer import GroupWriter
 from tests.bench.bars import number
 from tests.bench.databases import Databases
@@ -45,9 +53,14 @@ from tests.bench.loader import loading
 from tests.bench.scale import Scale
 from tests.bench.sections import Findings, Section
 from tests.conftest import make_keys
+from tests.witnesses import NAMES, two_of_three
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 PER_SECOND, TOGETHER, BATCH = 500, 5, 1_000
 POLL_SECONDS, LONGEST_WAIT_SECONDS = 0.005, 60
+DESCRIBED = {"origin": "log.example/main", "receipt_certificate_sha256": None, "passphrase": None}
 _CONTEXT = multiprocessing.get_context("spawn")
 
 
@@ -74,43 +87,67 @@ def _posting(databases: Databases, scale: Scale, findings: Findings) -> None:
     url, folder = databases.make("postgresql", "proof"), databases.folder / "proof-posting"
     book = new_book(open_engine(url))
     open_accounts(book)
-    create_log(
-        folder / "keys", folder / "log", origin="log.example/main", receipt_certificate_sha256=None, passphrase=None
-    )
+    policy = create_log(folder / "keys", folder / "log", **DESCRIBED, quorum=two_of_three(folder / "witnesses"))
     off = [_callers(book, seconds=scale.seconds, seed=seed) for seed in range(scale.rounds)]
-    stop = _CONTEXT.Event()
-    makers = [_CONTEXT.Process(target=_integrate, args=(url, book.book_id, folder, stop), daemon=True)]
-    makers.append(_CONTEXT.Process(target=_sign, args=(folder, stop), daemon=True))
-    for maker in makers:
-        maker.start()
-    _wait_for(lambda: _published(folder / "log") > 0)  # both are up
-    on = [_callers(book, seconds=scale.seconds, seed=100 + seed) for seed in range(scale.rounds)]
-    rate, indexed, signed = _waits(book, folder / "log", seconds=5 * scale.seconds)
-    stop.set()
-    for maker in makers:
-        maker.join()
+    with ExitStack() as running:
+        addresses = {name: _start_witness(running, folder / "witnesses" / name, policy) for name in NAMES}
+        stop = _CONTEXT.Event()
+        for target, arguments in ((_integrate, (url, book.book_id)), (_sign, (addresses,))):
+            maker = _CONTEXT.Process(target=target, args=(folder, stop, *arguments), daemon=True)
+            maker.start()
+            running.callback(maker.join)
+        running.callback(stop.set)
+        _wait_for(lambda: _published(folder / "log") > 0)  # all are up
+        on = [_callers(book, seconds=scale.seconds, seed=100 + seed) for seed in range(scale.rounds)]
+        rate, indexed, signed = _waits(book, folder / "log", seconds=5 * scale.seconds)
+    size = _published(folder / "log")
+    receipt = receipt_for(book, folder / "log", n=size - 1, line=2)
     findings.measured |= {
         "proof.rate": round(median(on) / median(off), 3),
         "proof.index": indexed,
         "proof.receipt": signed,
+        "receipt.witnessed": len(receipt.proof) + len(receipt.opening),
     }
     findings.row("32 callers, log off and on", f"{number(median(off))} and {number(median(on))} entries/s")
     findings.row(f"commit to index at {rate} entries/s, 99 of 100", f"{indexed:.2f} s")
-    findings.row("commit to checkpoint, 95 of 100", f"{signed:.2f} s")
+    findings.row("commit to witnessed checkpoint, 95 of 100", f"{signed:.2f} s")
+    findings.row(f"receipt in the log of {size:,}", f"{len(receipt.proof) + len(receipt.opening):,} bytes")
     book.engine.dispose()
     databases.drop("postgresql", "proof")
 
 
-def _integrate(url: str, book_id: str, folder: Path, stop: threading.Event) -> None:
+def _start_witness(running: ExitStack, state: Path, policy: Policy) -> str:
+    """A witness in a process of its own; its address."""
+    told, telling = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=_witness, args=(state, policy, telling), daemon=True)
+    process.start()
+    running.callback(process.join)
+    running.callback(process.terminate)
+    return told.recv()
+
+
+def _witness(state: Path, policy: Policy, telling: "Connection[str, str]") -> None:
+    witness = Witness(state, load_witness_key(state, passphrase=None), {policy.origin: policy.log_keys}, SystemClock())
+    with WitnessServer("127.0.0.1", 0, witness) as server:
+        telling.send(f"http://127.0.0.1:{server.server_address[1]}")
+        server.serve_forever()
+
+
+def _integrate(folder: Path, stop: threading.Event, url: str, book_id: str) -> None:
     book = SimpleNamespace(engine=open_engine(url), book_id=book_id)
     run = partial(integrate, book, folder / "log")
     run_loop([Step("integrate", run, every=INTEGRATE_SECONDS, pace=INTEGRATE_SECONDS)], stop)
 
 
-def _sign(folder: Path, stop: threading.Event) -> None:
-    keys = load_keys(folder / "keys", parse_policy((folder / "log/policy").read_bytes()), passphrase=None)
-    signer = Signer(folder / "log", folder / "state.json", keys, SystemClock())
-    sign_until(stop, signer, interval_seconds=1, say=lambda _: None)
+def _sign(folder: Path, stop: threading.Event, addresses: Mapping[str, str]) -> None:
+    """The signer, and beside it what asks the witnesses, as in `bxl signer`."""
+    policy = parse_policy((folder / "log/policy").read_bytes())
+    keys = load_keys(folder / "keys", policy, passphrase=None)
+    lock = folder / "publish.lock"
+    asking = Witnessing(folder / "log", policy, HttpWitnesses(), lock_file=lock, addresses=lambda: addresses)
+    timed = {"interval_seconds": 1, "say": lambda _: None}
+    threading.Thread(target=witness_until, args=(stop, asking, SystemClock()), kwargs=timed, daemon=True).start()
+    sign_until(stop, Signer(folder / "log", folder / "state.json", keys, SystemClock(), witnessed=True), **timed)
 
 
 def _waits(book: Book, log_dir: Path, *, seconds: int) -> tuple[int, float, float]:
@@ -178,8 +215,7 @@ def _audits(databases: Databases, count: int, findings: Findings) -> float:
 
 def _fill(databases: Databases, folder: Path, count: int) -> None:
     engine, name = open_engine(databases.make("sqlite", f"proof{count}")), f"proof{count}"
-    described = {"origin": "log.example/main", "receipt_certificate_sha256": None, "passphrase": None}
-    policy = create_log(folder / "keys", folder / "log", **described)
+    policy = create_log(folder / "keys", folder / "log", **DESCRIBED)
     policy_hash = hashlib.sha256((folder / "log/policy").read_bytes()).digest()
     made = {"name": "Benchmark", "origin": policy.origin, "policy_hash": policy_hash}
     book = create_book(engine, "main", **made, clock=SystemClock(), keys=make_keys())

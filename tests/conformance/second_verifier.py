@@ -149,24 +149,58 @@ def check_signatures(note, policy):
     return int(size), base64.b64decode(root)
 
 
+def check_form(note):
+    """A note in its one encoding: a checkpoint of three lines, and at most 32 signatures."""
+    text, _, lines = note.rpartition("\n\n")
+    origin, size, root = text.split("\n")
+    assert origin
+    assert matches("[1-9][0-9]{0,15}")(size)
+    assert int(size) < 2**53
+    assert len(unbase64(root)) == 32
+    assert lines.endswith("\n")
+    assert lines.count("\n") <= 32
+    for line in lines[:-1].split("\n"):
+        dash, _, blob = line.split(" ")
+        assert dash == "\N{EM DASH}"
+        assert len(unbase64(blob)) > 4
+
+
 def verify(proof, opening, policy):
     head, note = proof.decode().split("\n\n", 1)
     magic, index, *steps = head.split("\n")
     assert magic == "c2sp.org/tlog-proof@v1"
+    check_form(note)
     size, root = check_signatures(note, policy.decode())
-    opened = json.loads(opening)
-    assert canonical(opened) == opening
+    opened = parsed(opening)
     entry = opened["entry"]
     assert index == f"index {entry['n']}"
-    assert outer_root(entry["n"], size, leaf(canonical(entry)), [base64.b64decode(s) for s in steps]) == root
+    assert 0 < entry["n"] < size
+    assert outer_root(entry["n"], size, leaf(canonical(entry)), [unbase64(step) for step in steps]) == root
+    check_opening(opened)
+    return opened["line"]["line"]
+
+
+def check_opening(opened):
+    """The header and one line are those that the entry commits to, and say what they may."""
+    assert set(opened) == {"entry", "header", "line", "path"}
+    assert set(opened["header"]) == {"line", "nonce"}
+    assert set(opened["line"]) == {"index", "line", "nonce"}
+    entry, header, line = opened["entry"], opened["header"]["line"], opened["line"]["line"]
+    check_public(entry["n"], entry, b"")
     lines = {
-        number: hashlib.sha256(base64.b64decode(part["nonce"]) + canonical(part["line"])).digest()
+        number: hashlib.sha256(unbase64(part["nonce"]) + canonical(part["line"])).digest()
         for number, part in ((0, opened["header"]), (opened["line"]["index"], opened["line"]))
     }
-    path = [base64.b64decode(step) for step in opened["path"]]
-    assert inner_root(0, entry["l"]["n"], lines, path) == base64.b64decode(entry["l"]["root"])
+    assert len(lines) == 2
+    assert is_count(opened["line"]["index"])
+    path = [unbase64(step) for step in opened["path"]]
+    assert inner_root(0, entry["l"]["n"], lines, path) == unbase64(entry["l"]["root"])
     assert not path
-    return opened["line"]["line"]
+    required, optional = HEADERS[entry["t"]]
+    check_members(header, "actor at " + required, optional)
+    assert header["at"][:17] + "00Z" == entry["ts"]
+    if entry["t"] in ("accounts/1", "hold/1", "posting/1", "rules/1"):
+        check_lines(entry["t"], [header, *[line] * LINES[entry["t"]][0]])
 
 
 def acknowledged(note, policy):
@@ -327,17 +361,23 @@ FORMS = {
     "approvals": lambda v: isinstance(v, list) and v and all(isinstance(each, str) for each in v),
     "asset": matches("[A-Z]([A-Z0-9-]{0,22}[A-Z0-9])?"),
     "at": is_instant,
+    "basis": matches("[a-z0-9][a-z0-9-]{0,39}"),
     "closed": lambda v: v is True,
+    "count": lambda v: v == 0 or is_count(v),
     "credit": is_count,
     "debit": is_count,
+    "entry": is_count,
     "evidence": matches("[0-9a-f]{64}"),
     "expires": is_instant,
+    "from": is_count,
     "hold": is_count,
     "key": is_text,
     "maximum": is_integer,
     "meta": is_meta,
     "minimum": is_integer,
     "on": is_date,
+    "part": is_count,
+    "parts": is_count,
     "prev": lambda v: isinstance(v, str) and len(unbase64(v)) == 32,
     "purpose": is_text,
     "rest": lambda v: v == "released",
@@ -347,6 +387,7 @@ FORMS = {
     "since": is_date,
     "step": lambda v: v in ("void", "expired"),
     "text": is_text,
+    "to": is_count,
     "until": is_date,
     "v": is_count,
     "version": lambda v: is_count(v) and v >= 2,
@@ -380,8 +421,8 @@ LINES = {
     "totals/1": (1, None),
     "anchor/1": (1, None),
     "erasure/1": (1, None),
-    "key/1": (1, None),
-    "policy/1": (1, None),
+    "key/1": (1, 1),
+    "policy/1": (1, 1),
 }
 
 ANCHOR = {
@@ -393,6 +434,10 @@ ANCHOR = {
 }
 
 
+CLOSED = None
+"""A line that nobody can open any more."""
+
+
 def check_members(line, required, optional=""):
     must, may = set(required.split()), set(optional.split())
     assert must <= set(line) <= must | may
@@ -401,28 +446,89 @@ def check_members(line, required, optional=""):
 
 
 def check_lines(kind, lines):
-    assert all(isinstance(line, dict) for line in lines)
+    assert all(line is CLOSED or isinstance(line, dict) for line in lines)
     header, rest = lines[0], lines[1:]
+    assert header is not CLOSED
     required, optional = HEADERS[kind]
     check_members(header, "actor at " + required, optional)
     assert not ("hold" in header and "reverses" in header)
     assert "hold" in header or "rest" not in header
     least, most = LINES[kind]
     assert least <= len(rest) <= (len(rest) if most is None else most)
-    for line in rest:
-        if kind == "accounts/1" and "account" not in line:
+    for index, line in enumerate(rest):
+        if line is CLOSED:
+            continue
+        if kind == "erasure/1" and index == 0:
+            check_members(line, "basis count part parts")
+            assert line["part"] <= line["parts"]
+        elif kind == "erasure/1":
+            check_members(line, "entry from to")
+            assert line["from"] <= line["to"]
+        elif kind == "accounts/1" and "account" not in line:
             check_members(line, "asset scale")
         elif kind == "accounts/1":
             check_members(line, "account asset", "minimum maximum")
         elif kind == "rules/1":
             check_members(line, "account asset version", "minimum maximum closed")
+        elif kind in FINDINGS:
+            FINDINGS[kind](line)
         elif kind in ("posting/1", "hold/1"):
             side = "debit" if "debit" in line else "credit"
             check_members(line, "account asset " + side, "v prev" if kind == "posting/1" else "")
             assert ("prev" in line) == (line.get("v", 1) > 1)
-        elif kind == "anchor/1":
-            assert set(line) == set(ANCHOR)
-            assert all(ANCHOR[name](value) for name, value in line.items())
+
+
+def check_anchor(line):
+    assert set(line) == set(ANCHOR)
+    assert all(ANCHOR[name](value) for name, value in line.items())
+
+
+def check_announcement(line):
+    assert set(line) - {"until"} == {"before", "policy"}
+    assert matches("[0-9a-f]{64}")(line["before"])
+    assert is_date(line.get("until", "2000-01-01"))
+    keys, *_ = read_policy(line["policy"])
+    assert keys
+
+
+def check_keys(line):
+    if "compromised" in line:
+        assert set(line) == {"begins", "compromised", "origin", "root", "size"}
+        assert isinstance(line["origin"], str)
+        assert line["origin"]
+        assert is_count(line["size"])
+        assert len(unbase64(line["root"])) == 32
+        ends = line["compromised"]
+    else:
+        assert set(line) - {"until"} == {"begins", "ends"}
+        assert is_date(line.get("until", "2000-01-01"))
+        ends = line["ends"]
+    assert line["begins"]
+    for vkey in line["begins"] + ends:
+        key_of(vkey)
+
+
+def follow(policies, folder, n, entry, opened):
+    """Take the policy that entry n announces; its opening is published too."""
+    line = opened[1]["line"]
+    assert line["before"] == policies[-1]
+    policies.append(hashlib.sha256(line["policy"].encode()).hexdigest())
+    published = parsed((folder / "policies" / f"{n}.json").read_bytes())
+    assert published["entry"] == entry
+    assert published["header"] == opened[0]
+    assert published["line"] == opened[1] | {"index": 1}
+    assert published["path"] == []
+
+
+def check_ended(policy, leaves):
+    """A log that was given a new name goes on from the last head of the old one."""
+    for line in policy.decode().splitlines():
+        if line.startswith("# ended "):
+            _, _, _, size, head = line.split(" ")
+            assert tree(leaves[: int(size)]) == unbase64(head)
+
+
+FINDINGS = {"anchor/1": check_anchor, "key/1": check_keys, "policy/1": check_announcement}
 
 
 # --- what entries do
@@ -458,13 +564,16 @@ class Book:
         self.holds, self.periods, self.at = {}, [], ""
         self.posted, self.reversed, self.reversals = {}, set(), set()
         self.anchors = []
+        self.closed, self.moved, self.named, self.state, self.count = set(), Counter(), 0, 0, 0
 
     def enter(self, n, kind, lines, commitments):
         header, rest = lines[0], lines[1:]
+        self.closed |= {(n, index) for index, line in enumerate(lines) if line is CLOSED}
+        self.count += lines.count(CLOSED)
         assert header["at"] >= self.at
         self.at = header["at"]
         if kind == "accounts/1":
-            for line in rest:
+            for line in filter(None, rest):
                 self.open(line)
             return
         assert header["key"] not in self.keys.values()
@@ -476,11 +585,10 @@ class Book:
             self.free(header["hold"])
         elif kind == "rules/1":
             self.rule(rest[0])
+        elif kind in ("state/1", "erasure/1"):
+            self.erase(n, kind, rest)
         elif kind == "period/1":
-            following = (date.fromisoformat(self.periods[-1]) + timedelta(days=1)).isoformat() if self.periods else None
-            assert header.get("since") == following
-            assert not self.periods or header["until"] > self.periods[-1]
-            self.periods.append(header["until"])
+            self.close_period(header)
         elif kind == "note/1":
             assert header["about"] in self.keys
         elif kind == "anchor/1":
@@ -498,7 +606,28 @@ class Book:
         assert name not in self.accounts
         self.accounts[name] = Account(line)
 
+    def close_period(self, header):
+        following = (date.fromisoformat(self.periods[-1]) + timedelta(days=1)).isoformat() if self.periods else None
+        assert header.get("since") == following
+        assert not self.periods or header["until"] > self.periods[-1]
+        self.periods.append(header["until"])
+
+    def erase(self, n, kind, lines):
+        """Closed lines that are named, and were attested before, are taken as given."""
+        if kind == "state/1":
+            self.state = n
+            return
+        assert all(line["to"] - line["from"] <= len(self.closed) for line in lines[1:])
+        named = [(line["entry"], index) for line in lines[1:] for index in range(line["from"], line["to"] + 1)]
+        assert len(named) == lines[0]["count"] == len(set(named))
+        assert set(named) <= self.closed
+        given = {(entry, index) for entry, index in named if entry < self.state}
+        self.closed -= given
+        self.named += len(given)
+
     def rule(self, line):
+        if line is CLOSED:
+            return
         account = self.accounts[line["account"], line["asset"]]
         assert line["version"] == account.version + 1
         account.version += 1
@@ -507,8 +636,10 @@ class Book:
         account.within()
 
     def move(self, n, kind, header, lines, commitments):
-        sums = Counter()
+        sums, whole = Counter(), CLOSED not in lines
         for line, committed in zip(lines, commitments[1:], strict=True):
+            if line is CLOSED:
+                continue
             account = self.accounts[line["account"], line["asset"]]
             assert not account.closed
             amount = line.get("debit", 0) - line.get("credit", 0)
@@ -518,7 +649,10 @@ class Book:
             else:
                 account.balance += amount
                 self.chain(account, line, committed)
-        assert not any(sums.values())
+        assert not whole or not any(sums.values())
+        if kind == "posting/1" and not whole:
+            self.moved.subtract(sums)
+        lines = [line for line in lines if line is not CLOSED]
         late = next((until for until in self.periods if until >= header["on"]), None)
         if kind == "hold/1":
             assert late is None
@@ -526,7 +660,7 @@ class Book:
             reserved = Counter()
             for line in lines:
                 reserved[line["account"], line["asset"], "debit" in line] += line.get("debit") or line["credit"]
-            self.holds[n] = reserved, header.get("expires")
+            self.holds[n] = reserved, header.get("expires"), whole
         else:
             assert header.get("restates") == late
             self.settle(header, lines)
@@ -547,14 +681,14 @@ class Book:
     def settle(self, header, lines):
         if "hold" not in header:
             return
-        left, expires = self.holds[header["hold"]]
+        left, expires, whole = self.holds[header["hold"]]
         assert expires is None or expires > self.at
         for line in lines:
             amount = line.get("debit") or line["credit"]
             left[line["account"], line["asset"], "debit" in line] -= amount
             self.accounts[line["account"], line["asset"]].held["debit" in line] -= amount
-        assert min(left.values()) >= 0
-        if "rest" in header or not any(left.values()):
+        assert min(left.values(), default=0) >= 0
+        if "rest" in header or (whole and not any(left.values())):
             self.free(header["hold"])
 
     def free(self, hold):
@@ -578,6 +712,7 @@ class Book:
         return {
             "accounts": [self.accounts[name].stated(name) for name in sorted(self.accounts)],
             "assets": [{"asset": asset, "scale": self.assets[asset]} for asset in sorted(self.assets)],
+            "closed": self.count,
             "periods": self.periods,
             "trial_balance": [
                 {"account": name[0], "asset": name[1], "credit": max(-sum_, 0), "debit": max(sum_, 0)}
@@ -586,11 +721,11 @@ class Book:
         }
 
 
-def check_public(n, entry, policy):
+def check_public(n, entry):
     if n == 0:
         assert set(entry) == {"n", "policy", "t", "ts"}
         assert entry["t"] == "genesis/1"
-        assert unbase64(entry["policy"]) == hashlib.sha256(policy).digest()
+        assert len(unbase64(entry["policy"])) == 32
     else:
         assert set(entry) == {"l", "n", "t", "ts"}
         assert entry["t"] in HEADERS
@@ -613,18 +748,24 @@ def replay(folder, bundle, policy):
     records = [parsed(line) for line in bundle[:-1].split(b"\n")]
     origin = (folder / "checkpoint").read_text().split("\n")[0]
     form = records[0]["bundle"]
-    assert form in ("bxl-openings/1", "bxl-openings/2")
+    assert form in ("bxl-openings/1", "bxl-openings/2", "bxl-openings/3")
     header = {"book": origin.rpartition("/")[2], "bundle": form, "origin": origin, "size": size}
     assert records[0] == header | {"root": base64.b64encode(root).decode()}
     assert len(records) == size + 2
-    book = Book()
+    check_ended(policy, leaves)
+    book, policies = Book(), [unbase64(parsed(public[0])["policy"]).hex()]
     for n, (raw, record) in enumerate(zip(public, records[1:-1], strict=True)):
         entry = parsed(raw)
-        check_public(n, entry, policy)
+        check_public(n, entry)
         assert set(record) == {"lines", "n"}
         assert is_integer(record["n"])
         assert record["n"] == n
-        open_entry(book, n, entry, record["lines"])
+        open_entry(book, n, entry, record["lines"], may_be_closed=form == "bxl-openings/3")
+        if entry["t"] == "policy/1":
+            follow(policies, folder, n, entry, record["lines"])
+    assert hashlib.sha256(policy).hexdigest() in policies
+    assert not book.closed
+    assert not book.named or not any(book.moved.values())
     for anchor in book.anchors:
         assert tree(leaves[: anchor["size"]]) == unbase64(anchor["root"])
         token = folder / "anchors" / f"{anchor['size']}.tsr"
@@ -632,17 +773,27 @@ def replay(folder, bundle, policy):
     closing = book.closing()
     if form == "bxl-openings/1":
         del closing["periods"]
+    if form != "bxl-openings/3":
+        closing.pop("closed", None)
     assert canonical(records[-1]) == canonical(closing)
     return closing
 
 
-def open_entry(book, n, entry, opened):
+def open_entry(book, n, entry, opened, *, may_be_closed):
     if n == 0:
         assert opened == []
         return
-    assert all(set(each) == {"line", "nonce"} and len(unbase64(each["nonce"])) == 32 for each in opened)
-    lines = [each["line"] for each in opened]
-    commitments = [hashlib.sha256(unbase64(each["nonce"]) + canonical(each["line"])).digest() for each in opened]
+    lines, commitments = [], []
+    for each in opened:
+        if may_be_closed and set(each) == {"commitment"}:
+            lines.append(CLOSED)
+            commitments.append(unbase64(each["commitment"]))
+        else:
+            assert set(each) == {"line", "nonce"}
+            assert len(unbase64(each["nonce"])) == 32
+            lines.append(each["line"])
+            commitments.append(hashlib.sha256(unbase64(each["nonce"]) + canonical(each["line"])).digest())
+    assert all(len(each) == 32 for each in commitments)
     assert len(lines) == entry["l"]["n"]
     assert tree([leaf(each) for each in commitments]) == unbase64(entry["l"]["root"])
     check_lines(entry["t"], lines)

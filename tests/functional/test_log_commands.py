@@ -315,3 +315,40 @@ def test_two_books_of_one_installation_share_no_key_and_no_log(bxl: Bxl, setting
     assert (first["signed"], first["folder"]) == (5, str(settings.log_folder))
     assert bxl("audit", "--book", "second").returncode == 0
     assert bxl("audit").returncode == 0
+
+
+def announced(bxl: Bxl, *request: object) -> dict[str, object]:
+    """Ask as one person, enter as another, publish; what was entered."""
+    asked = bxl("log", *request, "--as", "s1", "--json")
+    assert asked.returncode == 0, asked.stderr
+    entering = ("log", "announce", "--approval", json.loads(asked.stdout)["approval_id"])
+    alone = bxl(*entering, "--as", "s1")
+    assert (alone.returncode, "Announced" in alone.stdout) == (1, False)
+    entered = bxl(*entering, "--as", "s2", "--json")
+    assert entered.returncode == 0, entered.stderr
+    assert "it was already" in bxl(*entering, "--as", "s2").stdout
+    assert bxl("log", "publish").returncode == 0
+    return json.loads(entered.stdout)
+
+
+def test_keys_are_rotated_compromised_and_retired_by_command(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
+    policies = [settings.log_folder / "policy", tmp_path / "first", tmp_path / "second", tmp_path / "third"]
+    policies[1].write_bytes(policies[0].read_bytes())
+    assert announced(bxl, "rotate-key", "--reason", "yearly")["entries"] == [5, 6]
+    policies[2].write_bytes(policies[0].read_bytes() + b"# the same keys and witnesses, with a remark\n")
+    assert announced(bxl, "change-policy", policies[2], "--reason", "a remark")["entries"] == [7]
+    for policy in policies[:3]:
+        assert bxl("verify", "log", settings.log_folder, "--policy", policy).returncode == 0
+    early = bxl("log", "retire-key")
+    assert (early.returncode, "they are kept" in early.stderr) == (1, True)
+    before = receipt_of(settings, "a")
+    assert announced(bxl, "new-origin", "--reason", "the key was stolen")["entries"] == [8, 9]
+    assert "/2/main" in bxl("log", "publish").stdout
+    assert bxl("verify", "log", settings.log_folder).returncode == 0
+    assert bxl("verify", "log", settings.log_folder, "--policy", policies[1]).returncode == 1
+    proof = tmp_path / "old.tlog-proof"
+    proof.write_bytes(before.proof)
+    (tmp_path / "opening.json").write_bytes(before.opening)
+    assert bxl("verify", "receipt", proof).returncode == 0
+    assert "Deleted: log-ed25519" in bxl("log", "retire-key").stdout
+    assert bxl("audit").returncode == 0

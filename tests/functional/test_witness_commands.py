@@ -134,7 +134,7 @@ def test_the_signer_asks_the_witnesses_by_itself_and_tells_who_does_not_answer(
 def test_a_witness_without_a_key_or_with_another_passphrase_says_so(settings: Settings, tmp_path: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
     policy = ("--policy", str(settings.log_folder / "policy"))
-    for state, said in ((tmp_path / "none", "holds no key of a witness"), (tmp_path / "w1", "passphrase")):
+    for state, said in ((tmp_path / "none", "holds no key of a witness"), (tmp_path / "w1", "does not open")):
         command = [*BXL, "witness", "serve", "--state", str(state), *policy]
         refused = subprocess.run(
             command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60

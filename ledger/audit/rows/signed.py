@@ -1,5 +1,6 @@
 """What outsiders have seen: the signed checkpoints, kept as rows and published, against the roots of the rows."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import sqlalchemy as sa
 from ledger.audit.rows.failures import Failures
 from ledger.audit.rows.walk import Walk
 from ledger.errors import Refusal
+from ledger.findings import announced_policies
 from ledger.integrator import read_checkpoint
-from ledger.log.cosignature import open_published
 from ledger.log.encoding import b64
-from ledger.log.policy import Policy, parse_policy
+from ledger.log.policies import installed_policy, open_trusted
+from ledger.log.policy import Policy
 from ledger.log.tiles import POLICY
 from ledger.storage import tables
 from ledger.storage.scan import fetch, scan
@@ -51,14 +53,14 @@ class Signed:
     def _read(self) -> dict[int, bytes]:
         columns = ("size", "root", "note")
         kept = list(scan(self._connection, tables.checkpoint, self._book_id, columns, order=("size",)))
-        policy = self._policy()
-        if policy is None:
+        trusted = self._trusted()
+        if trusted is None:
             self._failures.report.missing += [NO_LOG] if kept or self._log_dir is not None else []
             return {}
         roots: dict[int, bytes] = {}
         for size, root, note in kept:
             with self._failures.unless_wrong("checkpoint rows", f"checkpoint size {size}"):
-                checkpoint, _ = open_published(note.encode(), policy)
+                checkpoint, _ = open_trusted(note.encode(), trusted)
                 if (checkpoint.size, checkpoint.root) != (size, root):
                     raise Refusal("row-differs", table="checkpoint", column="root", size=size)
                 roots[size] = root
@@ -71,15 +73,19 @@ class Signed:
                     raise Refusal("log-root-differs", size=published[0].size)
         return roots
 
-    def _policy(self) -> Policy | None:
-        if self._log_dir is None or not (self._log_dir / POLICY).exists():
+    def _trusted(self) -> Policy | None:
+        """The installed policies, each of which the book's row or a policy/1 entry names; None where there is none."""
+        if self._log_dir is None:
             return None
-        policy: Policy | None = None
+        trusted: Policy | None = None
         with self._failures.unless_wrong("policy", POLICY):
-            policy = parse_policy((self._log_dir / POLICY).read_bytes())
+            trusted = installed_policy(self._log_dir)
             [(policy_hash, origin)] = fetch(self._connection, _BOOK, (self._book_id,))
-            if policy_hash != policy.sha256:
-                raise Refusal("policy-differs-from-genesis", policy=policy.sha256.hex())
-            if origin != policy.origin:
-                raise Refusal("row-differs", table="book", column="origin", book=self._book_id)
-        return policy
+            texts = announced_policies(self._connection, self._book_id).values()
+            named = {policy_hash, *(hashlib.sha256(text).digest() for text in texts)}
+            for policy in (trusted, *trusted.older) if trusted else ():
+                if policy.sha256 not in named:
+                    raise Refusal("policy-differs-from-genesis", policy=policy.sha256.hex())
+                if policy.sha256 == policy_hash and origin != policy.origin:
+                    raise Refusal("row-differs", table="book", column="origin", book=self._book_id)
+        return trusted

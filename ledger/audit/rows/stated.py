@@ -17,9 +17,10 @@ from ledger.errors import Refusal
 from ledger.journal import JournalEntry
 from ledger.judge import check_exchange
 from ledger.lines import BOOK_KEY, header_line, instant_text, plain_header, posting_bytes
-from ledger.log.leaf import HOLD, POSTING, canonical_json
+from ledger.log.leaf import ERASURE, HOLD, POSTING, STATE, canonical_json
 from ledger.storage.base import from_microseconds, json_text
 from ledger.storage.scan import Row, fetch
+from ledger.verify.erased import Closed
 
 _KEY = "SELECT wrapped FROM subject_key WHERE book_id = ? AND owner = ?"
 _FACT_KEY = "SELECT fact_key FROM entry WHERE book_id = ? AND n = ?"
@@ -38,7 +39,9 @@ class Stated:
         self._accounts = accounts
         self._failures = failures
         self._prefix = book.book_id.encode() + b"\x00"
-        self._found: dict[str, bytes] = {}
+        self._found: dict[str, bytes | None] = {}
+        self.closed = Closed()
+        self._erased: dict[str, tuple[int, int]] = {}  # the first closed line of each owner without a key
         self.approvals: set[str] = set()
         self.lines = 0
 
@@ -54,7 +57,7 @@ class Stated:
             owner = accounts.owners[account]
             count = seq if owner else None
             said = posting_bytes(accounts.openings[account], debit, credit, seq=count, prev=prev)
-            if self._commit(owner, message, line, said) != commitment:
+            if self._differs(owner, message, line, said, commitment):
                 self._failures.differs("posting", "commitment", n=n, line=line)
         self.lines += len(legs) + 1
         self._check_body(row, details, legs, None)
@@ -66,15 +69,26 @@ class Stated:
         message = self._prefix + row[0].to_bytes(8, "big")
         self._check_header(row, details, message)
         for index, (owner, said, commitment, _) in enumerate(lines, start=1):
-            if self._commit(owner, message, index, canonical_json(dict(said))) != commitment:
+            if self._differs(owner, message, index, canonical_json(dict(said)), commitment):
                 self._failures.differs(table, "commitment", n=row[0], line=index)
         self.lines += len(lines) + 1
+        if row[2] == STATE:
+            self.closed.attested_n = row[0]
+        elif row[2] == ERASURE:
+            with self._failures.unless_wrong("erasures", "finding"):
+                self.closed.name(row[0], [line[1] for line in lines])
         if row[2] == "accounts/1":  # opened by posting itself, on nobody's behalf
             _, fact_key, body_hash, *_ = row[11:]
             if fact_key is not None or body_hash is not None or row[16] is not None:
                 self._failures.differs("entry", "body_hash", n=row[0])
             return
         self._check_body(row, details, [line[3] for line in lines], expires_at)
+
+    def finish(self) -> None:
+        """Nobody's key may be missing but that of a person who was erased, whose lines the log names."""
+        for owner, first in self._erased.items():
+            if first in self.closed.lines:
+                self._failures.failed("commitments", "subject_key", Refusal("subject-key-destroyed", owner=owner))
 
     def _check_header(self, row: Row, details: Mapping[str, Any] | None, message: bytes) -> None:
         n, _, _, on, at, _, _, _, _, reverses, commitment, purpose, key, _, evidence, actor, approvals = row
@@ -96,7 +110,7 @@ class Stated:
                     )
                 )
             )
-        if self._commit(BOOK_KEY, message, 0, said) != commitment:
+        if self._differs(BOOK_KEY, message, 0, said, commitment):
             self._failures.differs("entry", "header_commitment", n=n)
 
     def _approvals(self, n: int, text: str | None) -> tuple[str, ...]:
@@ -139,20 +153,25 @@ class Stated:
         if not fits:
             self._failures.differs("entry", "body_hash", n=n)
 
-    def _commit(self, owner: str, message: bytes, line: int, said: bytes) -> bytes | None:
-        """The commitment that the rows lead to; None, and a failure, where the key is gone."""
+    def _differs(self, owner: str, message: bytes, line: int, said: bytes, commitment: bytes) -> bool:
+        """Whether the rows lead to another commitment; where the key was destroyed, the line is noted as closed."""
         if owner not in self._found:
             with self._failures.unless_wrong("commitments", "subject_key"):
                 self._found[owner] = self._key(owner)
         key = self._found.get(owner)
         if key is None:
-            return None
-        return hashlib.sha256(hmac.digest(key, message + line.to_bytes(4, "big"), "sha256") + said).digest()
+            closed = (int.from_bytes(message[-8:], "big"), line)
+            self.closed.lines.add(closed)
+            self._erased.setdefault(owner, closed)
+            return False
+        made = hmac.digest(key, message + line.to_bytes(4, "big"), "sha256")
+        return hashlib.sha256(made + said).digest() != commitment
 
-    def _key(self, owner: str) -> bytes:
+    def _key(self, owner: str) -> bytes | None:
+        """The key of the owner, if there is one; that of the book must be there."""
         rows = fetch(self._connection, _KEY, (self._book.book_id, owner))
-        if not rows:
-            raise Refusal("subject-key-destroyed", owner=owner)
+        if not rows or not rows[0][0]:
+            return None
         return self._book.keys.unwrap(owner, bytes(rows[0][0]))
 
     def _key_of(self, n: object, *, before: int) -> str:

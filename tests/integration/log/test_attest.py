@@ -179,7 +179,7 @@ def test_the_commands_attest_and_audit_at_both_levels(
     monkeypatch.setattr("api.bootstrap.open_book", lambda _settings: full_sqlite_book)
     run = runner(tmp_path)
     assert run(command.attest_command, []) == (0, "6 rows attested\n")
-    assert run(command.audit, ["attest", "--key", "state:again"]) == (0, "0 rows attested\n")
+    assert run(command.attest_command, ["--key", "state:again"]) == (0, "0 rows attested\n")
     assert lines_of(full_sqlite_book, "state:2026-04-03")
     code, text = run(command.audit, ["--json"])
     assert code == 2  # no log is published here

@@ -292,6 +292,8 @@ def test_receipts_are_made_from_the_folder_alone_when_partial_tiles_were_cleared
 
 
 def test_files_too_large_for_a_receipt_are_not_parsed(on_sqlite: PublishedBook, tmp_path: Path) -> None:
+    on_sqlite.post(1)
+    on_sqlite.publish()
     files = receipt(on_sqlite, "pay:1:paid", AccountRef("489100", "c0"))
     large = tmp_path / "large"
     large.write_bytes(files.proof + b" " * (4 * LARGEST_PART))

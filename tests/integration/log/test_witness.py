@@ -294,4 +294,5 @@ def test_a_key_of_another_name_and_one_that_is_not_there_are_refused(state: Path
 
 def test_serving_needs_a_log_to_witness(state: Path) -> None:
     refused = run("serve", "--state", str(state))
-    assert "name the logs to witness" in str(refused.exception or refused.output)
+    assert refused.exit_code == 2
+    assert "name the logs to witness" in refused.output

@@ -1,5 +1,6 @@
 """Payments from request to posting, over the real client and the sandbox."""
 
+import hashlib
 import json
 import threading
 import urllib.error
@@ -68,8 +69,10 @@ def test_the_evidence_of_a_posted_payment_is_kept_under_the_hash_in_its_entry(sq
 
         entry = entry_by_key(connection, "main", f"pay:{payment.provider_id}:paid")
         kept = connection.execute(sa.select(t.payment_evidence)).one()
-    assert entry.evidence == kept.sha256
-    assert payment.provider_id.encode() in kept.body
+        stated = sqlite_shop.book.keys.open_personal(connection, "c1", kept.body)
+    assert entry.evidence == kept.sha256 == hashlib.sha256(stated).hexdigest()
+    assert payment.provider_id.encode() in stated
+    assert payment.provider_id.encode() not in kept.body
 
 
 def test_a_paid_webhook_that_comes_twenty_times_in_parallel_posts_once(shop):

@@ -16,8 +16,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from api.bootstrap import open_book
+from api.settings import read_settings
 from ledger.log.cosignature import open_published, witnesses_of
 from ledger.log.policy import Policy, parse_policy
+from tests.privacy_kit import identity_strings, places_of
 
 READY = "Ctrl-C stops everything"
 SEED_SECONDS, START_SECONDS, STOP_SECONDS = 240.0, 45.0, 20.0
@@ -171,6 +174,13 @@ def test_the_demo_from_an_empty_folder_through_kills_to_ctrl_c_and_again(
     assert third.metric("entries") == entries
     third.process.terminate()
     assert third.process.wait(STOP_SECONDS) == 0
+
+    # of everybody in it nothing is published
+    book = open_book(read_settings({"BXL_DATA": str(data)}))
+    people = identity_strings(book)
+    book.engine.dispose()
+    assert len(people) > 50
+    assert places_of(people, data / "log") == []
 
 
 def policy_in(data: Path) -> Policy:

@@ -1,0 +1,1 @@
+"""Adapters of the port to a private key that lies elsewhere than in a file of ours."""
