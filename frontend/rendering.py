@@ -24,7 +24,7 @@ from frontend.forms import Form
 from frontend.i18n import LANGUAGES, tongue
 
 REFRESH_SECONDS, MOST_REFRESHES = 3, 20
-SHEETS = ("tokens", "base", "layout", "components", "tables", "forms", "charts", "print")
+SHEETS = ("tokens", "base", "layout", "components", "tables", "forms", "charts", "verify", "print")
 
 _HOME_OF_ROLE: Mapping[Role, tuple[str, str]] = {
     Role.CITIZEN: ("portfolio", "site.menu-portfolio"),

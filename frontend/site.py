@@ -36,7 +36,8 @@ def build_site(wiring: Wiring) -> FastAPI:
         pages.include_router(module.router)
     for language in LANGUAGES:
         app.include_router(pages, prefix=f"/{language}")
-    app.add_api_route("/", _front_door, include_in_schema=False)
+    for path in ("/", "/verify"):
+        app.add_api_route(path, _front_door, include_in_schema=False)
     app.add_api_route(stylesheet_path(), _stylesheet, include_in_schema=False)
     app.mount("/static", StaticFiles(packages=[("frontend", "static")]), name="static")
     for kind, as_refusal in _TROUBLES.items():
@@ -51,7 +52,7 @@ def answer_refusal(request: Request, refusal: Refusal) -> Response:
 
 def _front_door(request: Request) -> Response:
     language = accepted_language(request.headers.get("accept-language", ""))
-    return RedirectResponse(f"/{language}/", 303, {"Vary": "Accept-Language"})
+    return RedirectResponse(f"/{language}{request.url.path}", 303, {"Vary": "Accept-Language"})
 
 
 def _stylesheet() -> Response:

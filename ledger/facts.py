@@ -28,10 +28,12 @@ from ledger.journal import (
     check_key,
     is_plain_text,
 )
-from ledger.log.leaf import APPROVED_FINDINGS, FINDINGS, JSON, canonical_json
+from ledger.log.leaf import APPROVED_FINDINGS, FINDINGS, JSON, TOTALS, canonical_json
 
 MAX_LIMIT = 2**53 - 1
 MAX_FINDING_LINES = 1_000
+MAX_TOTALS_LINES = 50_000
+"""One for each asset and group of accounts, and every loan is an asset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,8 @@ class Finding:
 
     def __post_init__(self) -> None:
         _check(self.key, self.actor, self.evidence)
-        if self.type not in FINDINGS or not 1 <= len(self.lines) <= MAX_FINDING_LINES:
+        most = MAX_TOTALS_LINES if self.type == TOTALS else MAX_FINDING_LINES
+        if self.type not in FINDINGS or not 1 <= len(self.lines) <= most:
             raise Refusal("finding-malformed", key=self.key, type=self.type)
         if self.approvals and self.type not in APPROVED_FINDINGS:
             raise Refusal("finding-malformed", key=self.key, type=self.type)

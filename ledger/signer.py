@@ -31,7 +31,7 @@ from ledger.log.note import parse_note
 from ledger.log.policies import opening_path, policy_of_note
 from ledger.log.policy import Policy
 from ledger.log.tiles import CHECKPOINT, ENTRIES, UNWITNESSED, WIDTH, Edge, LogFolder, tile_path, width_at
-from ledger.signing import InForce
+from ledger.signing import SigningKeys
 from ledger.verify.entry import parse_entry
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,7 +44,7 @@ class Signer:
         self,
         log_dir: Path,
         state_file: Path,
-        keys: tuple[SigningKey, ...] | Callable[[date, int], InForce],
+        keys: tuple[SigningKey, ...] | Callable[[date, int], SigningKeys],
         clock: Clock,
         *,
         witnessed: bool = False,
@@ -184,7 +184,7 @@ class Signer:
     def _signed_file(self) -> str:
         return UNWITNESSED if self._witnessed or self._force.policy.is_witnessed else CHECKPOINT
 
-    def _in_force(self, size: int) -> InForce:
+    def _in_force(self, size: int) -> SigningKeys:
         if callable(self._keys):
             return self._keys(self._clock.now().date(), size)
         return self._force
@@ -195,8 +195,8 @@ class Signer:
         return origin in {policy.origin, *(each.origin for each in policy.older)}
 
 
-def _for_ever(keys: tuple[SigningKey, ...]) -> InForce:
-    return InForce(keys, Policy(tuple(key.verifier() for key in keys), None, b""))
+def _for_ever(keys: tuple[SigningKey, ...]) -> SigningKeys:
+    return SigningKeys(keys, Policy(tuple(key.verifier() for key in keys), None, b""))
 
 
 def sign_until(

@@ -20,7 +20,7 @@ from ledger.verify.policies import PolicyChain
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class SigningKeys:
     """`keys` sign, the newest policy's first. `policy` is the newest, with those before it: under one of them the last
     published checkpoint stands. `announced` are the entries that were followed.
     """
@@ -40,9 +40,9 @@ class KeysInForce:
         self._keys_dir = keys_dir
         self._passphrase = passphrase
         self._tokens = tuple(tokens)
-        self._known: tuple[object, InForce] | None = None
+        self._known: tuple[object, SigningKeys] | None = None
 
-    def __call__(self, today: date, size: int) -> InForce:
+    def __call__(self, today: date, size: int) -> SigningKeys:
         """What signs the first `size` entries on this day.
 
         Refuses `log-keys-missing`, `key-passphrase-wrong`, `log-keys-differ`, and an announcement that is wrong.
@@ -52,7 +52,7 @@ class KeysInForce:
             self._known = state, self._read(today, size)
         return self._known[1]
 
-    def _read(self, today: date, size: int) -> InForce:
+    def _read(self, today: date, size: int) -> SigningKeys:
         chain = chain_of(self._log, size)
         policy, older = chain.policies(self._log)
         at_hand = (*private_keys(self._keys_dir, self._passphrase), *self._tokens)
@@ -60,7 +60,7 @@ class KeysInForce:
         for verifier in _still_signing(policy, older, today):
             keys += pick_keys(at_hand, verifier.name, (verifier,), keys_dir=self._keys_dir)
         trusted = trust((policy, *(each for each, _ in older)))
-        return InForce(tuple(keys), trusted, frozenset(each.n for each in chain.announced))
+        return SigningKeys(tuple(keys), trusted, frozenset(each.n for each in chain.announced))
 
 
 def policy_in_force(log_dir: Path, size: int | None = None) -> Policy:

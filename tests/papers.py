@@ -12,6 +12,7 @@ from contracts.documents.model import (
     StatementClaim,
     StatementData,
     StatementFlow,
+    StatementTotals,
     TaxCreditNote,
 )
 from contracts.schemes.withholding import HolderKind, withholding
@@ -143,6 +144,18 @@ def statement(**changes: object) -> StatementData:
         "sandbox": False,
     }
     return StatementData(**(values | changes))
+
+
+def totals(**changes: object) -> StatementTotals:
+    """The holder's part in the totals of a half-year, found."""
+    values: dict[str, object] = {
+        "until_on": date(2026, 6, 30),
+        "entry": 40_123,
+        "accounts": 3,
+        "is_checked": True,
+        "paths": b'{"format":"bxl-share/1"}\n',
+    }
+    return StatementTotals(**(values | changes))
 
 
 def _claim(title: str, principal: int, *, opening: int, closing: int, overdue: int, lost: int) -> StatementClaim:

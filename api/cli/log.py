@@ -14,6 +14,7 @@ from api.refusals import sentence
 from api.settings import Settings
 from ledger.anchors import anchor_checkpoint, daily_key
 from ledger.announcing import publish_policies
+from ledger.audit.totals import enter_totals, publish_totals
 from ledger.clock import brussels_date
 from ledger.errors import Refusal
 from ledger.integrator import copy_checkpoint, integrate
@@ -41,8 +42,10 @@ def publish(database: str | None, book: str | None, *, as_json: bool) -> None:
     """
     settings = settings_for(database, book)
     opened = open_book(settings)
-    integrate(opened, settings.log_folder)
+    enter_totals(opened)
+    size = integrate(opened, settings.log_folder)
     publish_policies(opened, settings.log_folder)
+    publish_totals(opened, settings.log_folder, size=size)
     signer_of(settings).run_round()
     _have_witnessed(settings)
     checkpoint = copy_checkpoint(opened, settings.log_folder, now=opened.clock.now())

@@ -8,6 +8,7 @@ import click
 from api.bootstrap import open_book
 from api.cli.options import as_actor, book_options, settings_for
 from ledger import approvals
+from ledger.audit.totals import enter_totals
 from ledger.periods import close_period, closed_periods, request_period_close
 
 _DATE = click.DateTime(formats=["%Y-%m-%d"])
@@ -45,13 +46,15 @@ def request_command(
 def close_command(
     until: datetime, approval_id: str, actor: str, *, as_json: bool, database: str | None, book: str | None
 ) -> None:
-    """Close the period; where nobody has approved it yet, this approves it as the second person."""
-    with open_book(settings_for(database, book)).unit_of_work(actor=actor) as unit:
+    """Close the period and enter its totals; where nobody has approved yet, this approves as the second person."""
+    opened = open_book(settings_for(database, book))
+    with opened.unit_of_work(actor=actor) as unit:
         asked = approvals.find(unit.connection, unit.book_id, approval_id)
         if asked is not None and asked.approver is None:
             approvals.approve(unit, approval_id)
         key = close_period(unit, until_on=until.date(), approval_id=approval_id)
     [closing] = unit.results
+    enter_totals(opened)
     if as_json:
         click.echo(json.dumps({"entry": closing.n, "key": key, "duplicate": closing.duplicate}))
         return

@@ -21,6 +21,7 @@ from ledger.verify.log import verify_log
 from ledger.verify.places import log_at, view_at
 from ledger.verify.receipt import NO_POLICY, read_part, verify_receipt
 from ledger.verify.report import Report
+from ledger.verify.totals import verify_state
 
 LARGEST_PAPER = 1 << 24
 """Bytes of a receipt in PDF."""
@@ -34,7 +35,7 @@ policy_option = click.option(
 
 @click.group("verify")
 def verify() -> None:
-    """Check a receipt, a balance or a copy of the log, offline."""
+    """Check a receipt, a balance, totals or a copy of the log, offline."""
 
 
 @verify.command("receipt")
@@ -139,6 +140,20 @@ def acknowledgement(
     return show(report, as_json=as_json)
 
 
+@verify.command("state")
+@click.argument("place", metavar="DIR|URL")
+@click.argument("period")
+@click.option("--mine", type=_FILE, help="The paths of one's own balances: the file, or the statement it came with.")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def state(place: str, period: str, mine: Path | None, policy_file: Path | None, *, as_json: bool) -> int:
+    """Check the totals of the period that ends on the day PERIOD in a log, and one's own part in them."""
+    policy = trusted_policy(policy_file)
+    if mine is None:
+        return show(verify_state(place, period, policy), as_json=as_json)
+    return show(verify_state(place, period, policy, mine=_paths(mine), mine_file=mine.name), as_json=as_json)
+
+
 def trusted_policy(policy_file: Path | None, database: str | None = None, book: str | None = None) -> Policy | None:
     """The policy of --policy, else of this installation, else none; never one that comes with what is checked."""
     if policy_file is not None:
@@ -193,3 +208,13 @@ def _attached(pdf: bytes, certificate_sha256: str) -> ReceiptFiles:
 
     contents = verify_receipt_pdf(pdf, receipt_certificate_sha256=certificate_sha256)
     return ReceiptFiles(contents.proof, contents.opening)
+
+
+def _paths(file: Path) -> bytes:
+    """The file itself, or what is attached to a statement; refuses `totals-proof-malformed` where nothing is."""
+    content = file.read_bytes()
+    if not content.startswith(b"%PDF-"):
+        return content
+    from contracts.documents.statement import attached_paths  # noqa: PLC0415 -- only a PDF needs its libraries
+
+    return attached_paths(content)

@@ -13,6 +13,7 @@ from api.demo.stage import Stage
 from api.demo.story import BEGINS_ON, ENDS_ON, acts
 from api.demo.witnesses import with_witnesses
 from api.settings import Settings
+from ledger.audit.totals import enter_totals, publish_totals
 from ledger.integrator import integrate
 from ledger.storage.dates import move_business_date
 
@@ -25,7 +26,9 @@ def prepare(settings: Settings, *, say: Callable[[str], None]) -> Wiring:
     mark.touch()
     wiring = wire_book(settings, create_book(with_witnesses(settings), business_date=BEGINS_ON))
     play(Stage(wiring), say=say)
-    integrate(wiring.book, settings.log_folder)
+    enter_totals(wiring.book)
+    size = integrate(wiring.book, settings.log_folder)
+    publish_totals(wiring.book, settings.log_folder, size=size)
     mark.unlink()
     return wiring
 

@@ -27,7 +27,7 @@ from contracts.pledges import service as pledges
 from contracts.servicing import payouts
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
-from ledger import approvals, balances
+from ledger import approvals, balances, periods
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
 from ledger.payments import transfers
@@ -179,6 +179,13 @@ class Stage:
         """State what is lost."""
         loan_id, proof = self.loan_of(offer), evidence("letter of the trustee in bankruptcy")
         self._do(FIRST, lambda uow: loans.write_off(uow, loan_id, on=uow.today(), evidence=proof))
+
+    def close_period(self, until_on: date) -> None:
+        """Close a period: one asks, the other approves."""
+        reason = "half-year, balances checked"
+        asked = self._do(FIRST, lambda uow: periods.request_period_close(uow, until_on=until_on, reason=reason))
+        self._do(SECOND, lambda uow: approvals.approve(uow, asked))
+        self._do(FIRST, lambda uow: periods.close_period(uow, until_on=until_on, approval_id=asked))
 
     def let_pay(self, *who: str, pays: bool = True) -> None:
         """Let people pay at once whatever is asked of them, or no longer."""

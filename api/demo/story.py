@@ -123,7 +123,11 @@ def acts() -> Mapping[date, list[Act]]:
         date(2026, 9, 12): [_pledge("amelie", "silos", 500)],
         date(2026, 9, 13): [_pledge("tom", "silos", 2_000)],
         date(2026, 9, 14): [_pledge("lies", "laundry", 2_500), _citizens_pay_by_hand, _pledge("zofia", "silos", 500)],
-        ENDS_ON: [Stage.settle_with_provider, Stage.ask_for_payouts],
+        ENDS_ON: [
+            Stage.settle_with_provider,
+            Stage.ask_for_payouts,
+            partial(Stage.close_period, until_on=date(2026, 6, 30)),
+        ],
     }
 
 

@@ -16,6 +16,7 @@ from api.v1 import (
     portfolio,
     receipts,
     sessions,
+    totals,
     transfer_orders,
 )
 from api.v1.schemas import Problem
@@ -32,6 +33,7 @@ for resource in (
     payments,
     documents,
     receipts,
+    totals,
     approvals,
     transfer_orders,
     business_date,

@@ -7,6 +7,7 @@ jobs         what falls due with the date
 agreements   issued claims -> signed papers
 agreements   claims without a paper -> signed agreements
 mails        written mail -> the mail server
+totals       the last closed period -> its totals
 integrate    committed entries -> tiles of the published log
 checkpoints  what the signer published -> rows
 sweep        what no webhook told
@@ -36,6 +37,7 @@ from contracts.dispatch import HANDLERS, resolve_credit
 from contracts.dispatch import Handler as ProductHandler
 from contracts.events import MAIL_TEMPLATES
 from ledger.announcing import publish_policies
+from ledger.audit.totals import enter_totals, publish_totals
 from ledger.book import UnitOfWork
 from ledger.bridges import open_peers
 from ledger.bridges import sweep as sweep_bridge
@@ -49,6 +51,7 @@ from ledger.payments.sweep import sweep
 
 SWEEP_SECONDS = 600.0
 LOG_SECONDS = 1.0
+TOTALS_SECONDS = 5.0
 INTEGRATE_SECONDS = 0.25
 """Each run leaves unfinished tiles that stay: an entry waits a moment for others, and no longer than is felt."""
 NIGHTLY_SECONDS = 60.0
@@ -65,6 +68,7 @@ def steps(wiring: Wiring) -> list[Step]:
         *money_steps(wiring),
         Step("agreements", lambda: write_due_agreements(book, document_desk(wiring)), every=LOG_SECONDS),
         Step("mails", lambda: send_due_mails(book, wiring.mail)),
+        Step("totals", lambda: enter_totals(book), every=TOTALS_SECONDS),
         Step("integrate", _Integrator(wiring), every=INTEGRATE_SECONDS, pace=INTEGRATE_SECONDS),
         Step("checkpoints", _CheckpointCopier(wiring), every=LOG_SECONDS),
         Step("sweep", lambda: sweep(book, wiring.rail), every=SWEEP_SECONDS),
@@ -170,6 +174,7 @@ class _Integrator:
         size = integrate(book, self.wiring.settings.log_folder)
         if size != self.size:
             publish_policies(book, self.wiring.settings.log_folder)
+            publish_totals(book, self.wiring.settings.log_folder, size=size)
         new, self.size = size - self.size if self.size >= 0 else 0, size
         return new
 

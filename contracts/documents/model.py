@@ -170,6 +170,20 @@ class StatementData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatementTotals:
+    """The holder's part in the totals of the period that ends on `until_on`: how many accounts, and their paths.
+
+    `is_checked`: they led to the totals that `entry` of the signed log states, when the statement was made.
+    """
+
+    until_on: date
+    entry: int
+    accounts: int
+    is_checked: bool
+    paths: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptData:
     """A receipt for the holder's line of one journal entry; `happened` says in the paper's language what it was.
 

@@ -3,21 +3,37 @@
 The totals are sums of the rows it prints; nothing is typed.
 """
 
+import io
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 
-from contracts.documents.model import Language, StatementData
-from contracts.documents.paper import Bars, Block, Column, Facts, Heading, Notice, Paper, Prose, Table
+from contracts.documents.model import Language, StatementData, StatementTotals
+from contracts.documents.paper import Attachment, Bars, Block, Column, Facts, Heading, Notice, Paper, Prose, Table
 from contracts.documents.text import Wording, figure, long_date, money, month, number, short_date, wording
+from ledger.errors import Refusal
+
+PATHS_FILE = "totals.jsonl"
+"""The paths of the holder's balances in the totals of a closed period, for `bxl verify state --mine`."""
 
 
-def render_statement(data: StatementData, language: Language) -> bytes:
-    """The statement as a tagged PDF, the same bytes for the same data."""
-    return statement_paper(data, language).render()
+def render_statement(data: StatementData, language: Language, *, totals: StatementTotals | None = None) -> bytes:
+    """The statement as a tagged PDF, the same bytes for the same data; the paths of `totals` are attached."""
+    return statement_paper(data, language, totals=totals).render()
 
 
-def statement_paper(data: StatementData, language: Language) -> Paper:
+def attached_paths(pdf: bytes) -> bytes:
+    """The paths attached to a statement; refuses `totals-proof-malformed` where there are none."""
+    import pikepdf  # noqa: PLC0415 -- loads when a statement is checked
+
+    try:
+        with pikepdf.open(io.BytesIO(pdf)) as document:
+            return document.attachments[PATHS_FILE].get_file().read_bytes()
+    except (KeyError, pikepdf.PdfError) as error:
+        raise Refusal("totals-proof-malformed", reason="nothing is attached to the PDF") from error
+
+
+def statement_paper(data: StatementData, language: Language, *, totals: StatementTotals | None = None) -> Paper:
     """The statement before it is drawn."""
     words = wording(language)
     say = words.say
@@ -35,7 +51,14 @@ def statement_paper(data: StatementData, language: Language) -> Paper:
         issued_on=data.issued_on,
         footer=say("common.footer", identifier=data.statement_id, version=words.version, verify=data.verify_address),
         page_label=say("common.page"),
-        blocks=(*_summary(data, words), *_claims(data, words), *_flows(data, words), *_balances(data, words)),
+        blocks=(
+            *_summary(data, words),
+            *_claims(data, words),
+            *_flows(data, words),
+            *_balances(data, words),
+            *(_totals(totals, words) if totals else ()),
+        ),
+        attachments=_attachments(totals, words) if totals else (),
         watermark=say("common.watermark") if data.sandbox else None,
     )
 
@@ -185,3 +208,18 @@ def _balances(data: StatementData, words: Wording) -> Iterator[Block]:
         rows=tuple((b.account, b.label, figure(b.amount_cents, language)) for b in data.balances),
         total=(say("statement.total"), "", figure(sum(b.amount_cents for b in data.balances), language)),
     )
+
+
+def _totals(totals: StatementTotals, words: Wording) -> Iterator[Block]:
+    say, language = words.say, words.language
+    until, entry = long_date(totals.until_on, language), number(totals.entry, language)
+    if not totals.is_checked:
+        yield Notice(say("statement.totals_alarm_title"), (say("statement.totals_alarm", until=until, entry=entry),))
+        return
+    yield Heading(say("statement.part_totals"), 1)
+    accounts = number(totals.accounts, language)
+    yield Prose(say("statement.totals_checked", accounts=accounts, until=until, entry=entry, file=PATHS_FILE))
+
+
+def _attachments(totals: StatementTotals, words: Wording) -> tuple[Attachment, ...]:
+    return (Attachment(PATHS_FILE, "application/jsonl", words.say("statement.attachment_totals"), totals.paths),)

@@ -1,4 +1,6 @@
-"""Downloads: one's own documents and the receipts of one's own lines."""
+"""Downloads: one's own documents, the receipts of one's own lines, one's own part in the totals of a period."""
+
+from datetime import date
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -7,6 +9,7 @@ from starlette.responses import Response
 from api.deps import AnySession, BookDep, Citizen, Language, Number, WiringDep
 from api.receipts import acknowledgement, own_lines, receipt_pdf
 from api.statements import statement_pdf
+from api.totals import own_totals
 from contracts.documents.queries import documents_for
 from contracts.documents.service import open_document
 from frontend.rendering import render
@@ -56,6 +59,25 @@ def receipt_acknowledgement(wiring: WiringDep, session: AnySession, n: Number, l
 def receipt(wiring: WiringDep, session: AnySession, language: Language, n: Number, line: Number) -> Response:
     """The receipt of one's own line, as a signed paper with its proof attached."""
     return _pdf(receipt_pdf(wiring, session.party_id, n, line, language=language), f"bxl-receipt-{n}-{line}.pdf")
+
+
+@router.get("/totals")
+def totals(request: Request, wiring: WiringDep, session: AnySession) -> Response:
+    """One's own balances at the last close, and whether the public totals hold them: checked each time it is opened."""
+    found = own_totals(wiring, session.party_id)
+    with wiring.book.read() as connection:
+        scales = balances.asset_scales(connection, wiring.book.book_id)
+    return render(request, "totals.html", totals=found, scales=scales)
+
+
+@router.get("/totals/{until_on}")
+def totals_file(wiring: WiringDep, session: AnySession, until_on: date) -> Response:
+    """The paths of one's own balances in the totals of a period, as a file for `bxl verify state --mine`."""
+    found = own_totals(wiring, session.party_id, until_on)
+    if found is None:
+        raise Refusal("account-not-in-totals", account=session.party_id, until_on=until_on.isoformat())
+    headers = {"Content-Disposition": f'attachment; filename="bxl-totals-{until_on}.jsonl"'}
+    return Response(found.paths, media_type="application/jsonl", headers=headers)
 
 
 def _pdf(content: bytes, name: str) -> Response:

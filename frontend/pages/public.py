@@ -1,11 +1,11 @@
-"""What everybody may read: home, offers, one offer, how it works, and the rules in force."""
+"""What everybody may read: home, offers, one offer, how it works, the rules in force, and a receipt's verification."""
 
 from fastapi import APIRouter
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.deps import STAFF, BookDep, Language, MaybeSession
+from api.deps import STAFF, BookDep, Language, MaybeSession, WiringDep
 from api.identity.model import Session
 from contracts.offers.model import OfferState
 from contracts.offers.queries import EXAMPLE_CENTS, OfferCard, OfferPage, offer_page, open_offers
@@ -16,6 +16,7 @@ from frontend.charts import Label, stacked
 from frontend.figures import schedule_bars
 from frontend.i18n import Tongue, tongue
 from frontend.rendering import render
+from frontend.verifier import published_policies, script_words
 from frontend.words import LABEL_KINDS
 from ledger.errors import Refusal
 
@@ -72,6 +73,13 @@ def rules(request: Request, book: BookDep) -> Response:
     """The rules in force on the business date, each with its source and how sure it is."""
     today = book.today()
     return render(request, "rules.html", groups=[(scheme, rules_of(scheme, today)) for scheme in schemes()])
+
+
+@router.get("/verify")
+def verify(request: Request, wiring: WiringDep, language: Language) -> Response:
+    """Where a receipt is checked: in the browser, by command, or by hand. No file is sent here."""
+    policies = published_policies(wiring.settings.log_folder)
+    return render(request, "verify.html", words=script_words(language), policies=policies)
 
 
 def _may_see_draft(card: OfferCard, session: Session | None) -> bool:

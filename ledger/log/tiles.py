@@ -43,6 +43,11 @@ def anchor_paths(size: int) -> tuple[str, str]:
     return f"{ANCHORS}/{size}.checkpoint", f"{ANCHORS}/{size}.tsr"
 
 
+def state_path(period: str) -> str:
+    """The path of the opened totals of the period that ends on that day, below the log's folder."""
+    return f"state/{period}.json"
+
+
 def encode_bundle(entries: Iterable[bytes]) -> bytes:
     """The bytes of an entry bundle; refuses `entry-too-long` at 64 KiB."""
     parts: list[bytes] = []

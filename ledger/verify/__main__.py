@@ -24,6 +24,7 @@ from ledger.verify.places import log_at, view_at
 from ledger.verify.receipt import read_part, verify_receipt
 from ledger.verify.replay import replay
 from ledger.verify.report import Report, explain
+from ledger.verify.totals import verify_state
 
 AUDITOR = "an auditor whose attestation you trust, besides those of the policy"
 EXIT_FORGED, EXIT_UNAVAILABLE, EXIT_USAGE = 1, 2, 3
@@ -58,6 +59,11 @@ def _run(options: argparse.Namespace, policy: Policy | None) -> Report:
             return verify_two(options.one, options.other, policy, proof=options.proof, log=tiles)
         case "witness-diff":
             return verify_views(options.own, options.others, policy)
+        case "state":
+            mine: Path | None = options.mine
+            if mine is None:
+                return verify_state(options.place, options.period, policy)
+            return verify_state(options.place, options.period, policy, mine=mine.read_bytes(), mine_file=mine.name)
         case "log":
             older = view_at(options.since) if options.since else None
             auditors = [read_auditor_public(path).signing for path in options.auditor]
@@ -78,8 +84,8 @@ def _run_on_file(options: argparse.Namespace, path: Path, policy: Policy | None)
         case "anchors":
             return verify_anchors(path, policy, None)
         case "acknowledgement":
-            key = VerifierKey.parse(options.key.read_text("utf-8").strip()) if options.key else None
-            told = {"file": path.name, "key": key, "log": options.log, "at": options.at}
+            named = VerifierKey.parse(options.key.read_text("utf-8").strip()) if options.key else None
+            told = {"file": path.name, "key": named, "log": options.log, "at": options.at}
             return verify_acknowledgement(read_part(path), policy, **told)
         case _:
             key = load_auditor_key(options.key, passphrase=None).opening if options.key else None
@@ -125,6 +131,10 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes that hash")
     audit.add_argument("--openings", type=Path, required=True, metavar="BUNDLE")
     audit.add_argument("--key", type=Path, metavar="FILE", help="the auditor's key, for an encrypted bundle")
+    state = commands.add_parser("state", parents=[common], help="the totals of a closed period, and one's own part")
+    state.add_argument("place", metavar="DIR|URL")
+    state.add_argument("period", metavar="PERIOD", help="its last day")
+    state.add_argument("--mine", type=Path, metavar="FILE", help="the paths of one's own balances")
     return parser
 
 

@@ -7,8 +7,10 @@ shows the checkpoint that it cosigned itself, which no quorum stands behind.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from ledger.errors import Fact, Refusal
 from ledger.log.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
@@ -25,10 +27,17 @@ from ledger.verify.report import ABSENCES, Report, Stop, stopping
 
 NO_ENTRIES = "the entries themselves: `log` hashes them again"
 NO_QUORUM = "witnesses: two checkpoints are compared whoever cosigned them"
+UNSIGNED = "the signatures of {view}: none is by a key of the policy"
 FORKED = "two signed notes prove misbehaviour; keep both: {one} and {other}"
 MAX_PROOF = 1 << 13
 
-Seen = tuple[Checkpoint, View]
+
+class Seen(NamedTuple):
+    """A checkpoint, who shows it, and whether the log's keys as the policy names them have signed it."""
+
+    checkpoint: Checkpoint
+    view: View
+    signed: bool
 
 
 def verify_two(one: Place, other: Place, policy: Policy | None, *, proof: Path | None, log: LogReader | None) -> Report:
@@ -38,12 +47,12 @@ def verify_two(one: Place, other: Place, policy: Policy | None, *, proof: Path |
     """
     report = _report(f"consistency of {one} and {other}", policy)
     with stopping(report):
-        seen = [(_checkpoint(report, view, policy), view) for view in (view_at(one), view_at(other))]
-        older, newer = sorted(seen, key=_size)
+        older, newer = sorted((_see(report, view_at(place), policy) for place in (one, other)), key=_size)
+        _note_unsigned(report, policy, older, newer)
         if proof is None:
-            _compare(report, older, newer, log or newer[1].log, signed=policy is not None)
+            _compare(report, older, newer, log or newer.view.log)
         else:
-            _check_proof(report, older[0], newer[0], proof)
+            _check_proof(report, older.checkpoint, newer.checkpoint, proof)
     return report
 
 
@@ -56,25 +65,35 @@ def verify_views(own: Place, others: Sequence[Place], policy: Policy | None) -> 
     seen: list[Seen] = []
     for place in (own, *others):
         try:
-            view = view_at(place)
-            seen.append((_checkpoint(report, view, policy), view))
+            seen.append(_see(report, view_at(place), policy))
         except Stop:
             report.not_checked.append(f"the view of {place}")
     seen.sort(key=_size)
+    _note_unsigned(report, policy, *seen)
     for older, newer in _pairs(seen):
         with stopping(report):
-            _compare(report, older, newer, newer[1].log, signed=policy is not None)
+            _compare(report, older, newer, newer.view.log)
     report.figures["views"] = len(seen)
     return report
 
 
 def check_since(report: Report, since: View, checkpoint: Checkpoint, log: LogReader, policy: Policy) -> Checkpoint:
-    """Check that a log has grown from a checkpoint that was trusted before; that checkpoint."""
-    older = _checkpoint(report, since, policy)
+    """Check that a log has grown from a checkpoint that was trusted before; that checkpoint.
+
+    Its signatures count where the policy's keys made them. Those of keys that were replaced are not checked, and a name
+    of the log that was given up stands for the log: false would be a root that the log does not lead to.
+    """
+    seen = _see(report, since, policy)
+    if not seen.signed:
+        report.not_checked.append(UNSIGNED.format(view=since.name))
+    older = seen.checkpoint
+    if any(head.origin == older.origin and head.size >= older.size for head in policy.ended):
+        older = replace(older, origin=checkpoint.origin)
     with report.check("reach", since.name, f"the log has the {older.size} entries of the older checkpoint, or more"):
         if older.size > checkpoint.size:
             raise Refusal("log-older-than-checkpoint", size=checkpoint.size, known=older.size)
-    _compare(report, (older, since), (checkpoint, View("checkpoint", log)), log, signed=True)
+    newer = Seen(checkpoint, View("checkpoint", log), signed=True)
+    _compare(report, seen._replace(checkpoint=older), newer, log)
     return older
 
 
@@ -99,48 +118,55 @@ def _report(subject: str, policy: Policy | None) -> Report:
     return Report(subject, not_checked=[NO_ENTRIES, NO_QUORUM], missing=missing)
 
 
-def _checkpoint(report: Report, view: View, policy: Policy | None) -> Checkpoint:
-    """The checkpoint that a view shows, signed by the log if its keys are known."""
+def _see(report: Report, view: View, policy: Policy | None) -> Seen:
+    """The checkpoint of a view; a signature by a key of the policy that does not hold is refused."""
     with report.check("published", view.name, "the checkpoint is there"):
-        note = view.note()
-    if policy is None:
-        with report.check("checkpoint", view.name, "well formed; its signatures were not checked"):
-            checkpoint = parse_checkpoint(parse_note(note).text)
-    else:
-        with report.check("checkpoint signatures", view.name, lambda: f"signed by {signers(fitting)}"):
-            fitting = policy_of_note(note, policy)
-            checkpoint, _ = open_checkpoint(note, fitting.log_keys)
+        encoded = view.note()
+    with report.check("form of the checkpoint", view.name, f"{len(encoded)} bytes, a signed note"):
+        note = parse_note(encoded)
+        checkpoint = parse_checkpoint(note.text)
+    fitting = None if policy is None else policy_of_note(encoded, policy)
+    known = {(key.name, key.key_id) for key in fitting.log_keys} if fitting else set()
+    signed = any((line.name, line.key_id) in known for line in note.signatures)
+    if fitting and signed:
+        with report.check("checkpoint signatures", view.name, f"signed by {signers(fitting)}"):
+            open_checkpoint(encoded, fitting.log_keys)
             refuse_ended(checkpoint, fitting.ended)
     size, root = checkpoint.size, b64(checkpoint.root)
     report.passed("view", view.name, f"{size} entries with root {root}", size=size, root=root)
-    return checkpoint
+    return Seen(checkpoint, view, signed)
+
+
+def _note_unsigned(report: Report, policy: Policy | None, *seen: Seen) -> None:
+    if policy is not None:
+        report.missing += [UNSIGNED.format(view=each.view.name) for each in seen if not each.signed]
 
 
 def _pairs(seen: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
     """Who is held against whom, of views in the order of their sizes: all below the largest log that has tiles against
     that one, and all above, in turn, against each other.
     """
-    with_tiles = [at for at, each in enumerate(seen) if _has_tiles(*each)]
+    with_tiles = [at for at, each in enumerate(seen) if _has_tiles(each.checkpoint, each.view.log)]
     base = max(with_tiles, default=0)
     return [(older, seen[base]) for older in seen[:base]] + list(pairwise(seen[base:]))
 
 
-def _has_tiles(checkpoint: Checkpoint, view: View) -> bool:
+def _has_tiles(checkpoint: Checkpoint, log: LogReader) -> bool:
     try:
-        view.log.hashes(0, (checkpoint.size - 1) // WIDTH, checkpoint.size)
+        log.hashes(0, (checkpoint.size - 1) // WIDTH, checkpoint.size)
     except Refusal as refusal:
         return refusal.code not in ABSENCES  # what is there and wrong is found when it is read again
     return True
 
 
 def _size(seen: Seen) -> int:
-    return seen[0].size
+    return seen.checkpoint.size
 
 
-def _compare(report: Report, older: Seen, newer: Seen, log: LogReader, *, signed: bool) -> None:
+def _compare(report: Report, older: Seen, newer: Seen, log: LogReader) -> None:
     """Hold an older checkpoint against a newer one whose tiles are in `log`."""
-    (old, older_view), (new, newer_view) = older, newer
-    names = f"{older_view.name} and {newer_view.name}"
+    old, new = older.checkpoint, newer.checkpoint
+    names = f"{older.view.name} and {newer.view.name}"
     facts: dict[str, Fact] = {
         "old_size": old.size,
         "old_root": b64(old.root),
@@ -152,8 +178,8 @@ def _compare(report: Report, older: Seen, newer: Seen, log: LogReader, *, signed
         with report.check("consistency", names, shown, **facts):
             check_consistency(old, new, log)
     except Stop:
-        if signed and report.checks[-1].code == "log-forked":
-            report.figures["forged"] = FORKED.format(one=older_view.name, other=newer_view.name)
+        if older.signed and newer.signed and report.checks[-1].code == "log-forked":
+            report.figures["forged"] = FORKED.format(one=older.view.name, other=newer.view.name)
         raise
 
 

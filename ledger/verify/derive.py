@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import NamedTuple
 
 from ledger.errors import Refusal
 from ledger.log.encoding import b64
@@ -32,67 +31,20 @@ from ledger.log.leaf import (
     RELEASE,
     RULES,
     STATE,
+    TOTALS,
     canonical_json,
     lines_root,
     parse_canonical,
 )
+from ledger.verify.account import Account, AccountName, Hold, Leg, Side
 from ledger.verify.anchors import Anchored, anchored_in
 from ledger.verify.entry import ACCOUNT, Line, check_line, commitment, lines_of
 from ledger.verify.erased import Closed, Opened
 from ledger.verify.plain import PlainPosting
 from ledger.verify.scratch import DIGEST_SIZE, Scratch
+from ledger.verify.totals import LastClose, Standing, check_totals
 
 _NO_LEGS = bytes(DIGEST_SIZE)
-AccountName = tuple[str, str]
-Side = tuple[AccountName, bool]
-"""An account and a side of it; true is the debit side."""
-
-
-@dataclass(slots=True)
-class Account:
-    """What the entries so far have made of one account, the `number`th that was opened."""
-
-    name: AccountName
-    number: int
-    minimum: int | None
-    maximum: int | None
-    posted: int = 0
-    postings: int = 0
-    chained: bool = False
-    last: bytes = b""
-    held_debit: int = 0
-    held_credit: int = 0
-    version: int = 1
-    closed: bool = False
-
-    def free(self, *, debit_side: bool, amount: int) -> None:
-        """Reserve `amount` less on one side."""
-        if debit_side:
-            self.held_debit -= amount
-        else:
-            self.held_credit -= amount
-
-
-class Leg(NamedTuple):
-    """One line of a posting on an account that is open: debit or minus credit, its chain, its commitment."""
-
-    account: Account
-    signed: int
-    v: int | None
-    prev: str | None
-    committed: bytes
-
-
-@dataclass(slots=True)
-class Hold:
-    """What a hold still reserves, and the instant at which it expires, if any.
-
-    Of one with closed lines nobody knows when nothing is left: it stays until an entry says that it ends.
-    """
-
-    remaining: Counter[Side]
-    expires: str
-    partly_closed: bool = False
 
 
 @dataclass(slots=True)
@@ -111,6 +63,10 @@ class Replay:
     keyless: set[int] = field(default_factory=lambda: {0})
     closed_until: list[str] = field(default_factory=list)
     anchored: list[Anchored] = field(default_factory=list)
+    last_close: LastClose | None = None
+    totals: int = 0
+    totals_given: int = 0
+    header_nonce: bytes = b""
     last_at: str = ""
     lines: int = 0
     postings: int = 0
@@ -135,8 +91,8 @@ class Replay:
         self.step = "lines"
         read = [None if isinstance(each, bytes) else each[1] for each in opened]
         kinds = [None if line is None else check_line(entry, index, line) for index, line in enumerate(read)]
-        header, *lines = read
-        assert header is not None, "looked at with the openings"
+        assert isinstance(opened[0], tuple), "looked at with the openings"
+        (self.header_nonce, header), lines = opened[0], read[1:]
         if not lines and entry_type in {ACCOUNTS, RULES} | FINDINGS:
             raise Refusal("line-malformed", n=n, line=1)
         self._check_instant(n, str(header["at"]))
@@ -203,6 +159,7 @@ class Replay:
             ANCHOR: self._anchor,
             STATE: self._attest,
             ERASURE: self._erase,
+            TOTALS: self._total,
         }
         others[entry_type](n, header, lines)
 
@@ -421,6 +378,8 @@ class Replay:
         if until <= last or header.get("since") != since:
             raise Refusal("period-out-of-order", n=n, until=until)
         self.closed_until.append(until)
+        standing = [Standing(*name, a.posted, a.postings, a.last) for name, a in self.accounts.items() if a.chained]
+        self.last_close = LastClose(n, until, self.header_nonce, standing)
 
     def _check_lateness(self, n: int, header: Line) -> None:
         """An entry says which closed period it belongs to exactly when its date falls in one."""
@@ -463,6 +422,16 @@ class Replay:
     def _erase(self, n: int, _header: Line, lines: Sequence[Line | None]) -> None:
         self.step = "erasures"
         self.closed.name(n, [line for line in lines if line is not None])
+
+    def _total(self, n: int, header: Line, lines: Sequence[Line | None]) -> None:
+        """The totals of the last closed period are those of the accounts as its closing entry found them."""
+        self.step = "totals"
+        if self.closed.count:
+            self.totals_given += 1
+        else:
+            check_totals(n, header, [line for line in lines if line is not None], self.last_close)
+            self.totals += 1
+        self.last_close = None
 
 
 def _digest(moved: Sequence[tuple[int, int]]) -> bytes:

@@ -23,6 +23,7 @@ from ledger.log.leaf import (
     POSTING,
     RELEASE,
     RULES,
+    TOTALS,
     TYPES,
     canonical_json,
     parse_canonical,
@@ -37,6 +38,7 @@ HEADER, ACCOUNT, ASSET, LINE, RULE, FINDING = "header", "account", "asset", "lin
 _ACTOR = re.compile(r"[a-z0-9][a-z0-9.:-]{0,63}")
 _ACCOUNT = re.compile(r"[0-9]{2,10}(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?")
 _ASSET = re.compile(r"[A-Z]([A-Z0-9-]{0,22}[A-Z0-9])?")
+_GROUP = re.compile(r"[0-9]{2,10}-(credit|debit)")
 _META_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _BASIS = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -139,15 +141,12 @@ def _kind_of(entry_type: str, index: int, line: Line) -> str | None:
         return LINE if not line.keys() & {"v", "prev"} and _is_posting(line) else None
     if entry_type == RULES:
         return RULE if index == 1 and _is_rule(line) else None
-    if entry_type in {KEY, POLICY}:
-        fits = is_key_line(line) if entry_type == KEY else is_policy_line(line)
-        return FINDING if index == 1 and fits else None
     if entry_type == ERASURE:
         return FINDING if _is_erasure(index, line) else None
-    if entry_type == ANCHOR:
-        return FINDING if _is_anchor(line) else None
-    if entry_type in FINDINGS:
-        return FINDING  # an object; what it says is for whoever compares it with the record
+    if entry_type in {KEY, POLICY} and index != 1:
+        return None
+    if entry_type in FINDINGS:  # what it says is for whoever compares it with the record
+        return FINDING if _FINDING_FORMS.get(entry_type, _is_object)(line) else None
     if entry_type == ACCOUNTS and "account" in line:
         return ACCOUNT if _is_account(line, set()) else None
     if entry_type == ACCOUNTS:
@@ -231,6 +230,31 @@ def _is_erasure(index: int, line: Line) -> bool:
 def _in_order(first: object, last: object) -> bool:
     """Two counts, the second no less than the first."""
     return isinstance(first, int) and _is_count(first) and _is_count(last, least=first)
+
+
+def _is_totals(line: Line) -> bool:
+    """A group's tree over a period: how many accounts and leaves, what they come to, its root; `at` closed it."""
+    if line.keys() != {"accounts", "asset", "at", "group", "leaves", "period", "root", "sum"}:
+        return False
+    leaves = line["leaves"]
+    whole = isinstance(leaves, int) and _is_count(leaves) and not leaves & (leaves - 1)
+    counts = _is_count(line["accounts"]) and _is_count(line["at"]) and _is_count(line["sum"], least=0)
+    named = _is(_ASSET, line["asset"]) and _is(_GROUP, line["group"]) and is_date(line["period"])
+    return whole and counts and named and _is_hash(line["root"])
+
+
+def _is_object(_line: Line) -> bool:
+    """Whatever was parsed as a line is one."""
+    return True
+
+
+_FINDING_FORMS: Mapping[str, Callable[[Line], bool]] = {
+    ANCHOR: _is_anchor,
+    KEY: is_key_line,
+    POLICY: is_policy_line,
+    TOTALS: _is_totals,
+}
+"""Findings whose lines have a fixed form."""
 
 
 def _is(pattern: re.Pattern[str], value: object) -> bool:

@@ -57,8 +57,8 @@ class PolicyChain:
         if not self.announced:
             return parse_policy(log.read(POLICY)), []
         texts = [parse_policy(log.read(policy_path(self.genesis))), *(each.policy for each in self.announced)]
-        untils = [each.until_on for each in self.announced]
-        return texts[-1], list(zip(reversed(texts[:-1]), reversed(untils), strict=True))
+        last_days = [each.until_on for each in self.announced]
+        return texts[-1], list(zip(reversed(texts[:-1]), reversed(last_days), strict=True))
 
     def require(self, pinned: Policy) -> None:
         """Refuse `policy-differs-from-genesis` for a policy that neither entry 0 nor a later entry names."""

@@ -39,7 +39,7 @@ class LogSite(LogReader):
     def read(self, path: str) -> bytes:
         """The bytes of a file of the log; refuses `log-file-missing` and `log-unavailable`."""
         url = f"{self.base.rstrip('/')}/{path}"
-        limit = _LARGEST_BUNDLE if path.startswith(f"tile/{ENTRIES}/") else _LARGEST_FILE
+        limit = _LARGEST_BUNDLE if path.startswith((f"tile/{ENTRIES}/", "state/")) else _LARGEST_FILE
         try:
             return self._get(url, path, limit)
         except (OSError, http.client.HTTPException, ValueError) as error:

@@ -36,6 +36,9 @@ from ledger.verify.scratch import Scratch
 
 PORTION = 1 << 22
 """Bytes of records that are in memory before they are taken in."""
+TOTALS_GIVEN = (
+    "totals of {periods} periods that erased persons were part of: taken as given, holders' own paths prove them"
+)
 STATED = "accounts, limits, reserved amounts, assets, periods and trial balance equal those derived"
 NOT_CHECKED = (
     NO_TRUTH,
@@ -183,6 +186,10 @@ def _note_replay(report: Report, state: Replay, bundle: Bundle, size: int) -> No
     report.passed("holds", file, held, holds=state.held, open=still_open)
     periods = f"{len(state.closed_until)} closed; {state.late} entries late, each says so"
     report.passed("periods", file, periods, closed=len(state.closed_until), late=state.late)
+    totalled = f"of {state.totals} periods; each sum and root made again from the balances then"
+    report.passed("totals", file, totalled, periods=state.totals)
+    if state.totals_given:
+        report.not_checked.append(TOTALS_GIVEN.format(periods=state.totals_given))
     report.passed("fact keys", file, f"{state.scratch.keys} keys, none twice", keys=state.scratch.keys)
     report.passed("reversals", file, f"{reversals}, each the mirror of one earlier entry", reversals=reversals)
     state.closed.note(report, file)

@@ -3,12 +3,14 @@
 python second_verifier.py receipt receipt.tlog-proof opening.json policy
 python second_verifier.py replay log-folder openings.jsonl policy
 python second_verifier.py acknowledgement receipt.ack policy
+python second_verifier.py state log-folder 2026-03-31 policy [paths]
 python second_verifier.py blocks export.log
 python second_verifier.py consistency older-checkpoint newer-checkpoint proof policy
 """
 
 import base64
 import hashlib
+import hmac
 import json
 import re
 import sys
@@ -456,26 +458,34 @@ def check_lines(kind, lines):
     least, most = LINES[kind]
     assert least <= len(rest) <= (len(rest) if most is None else most)
     for index, line in enumerate(rest):
-        if line is CLOSED:
-            continue
-        if kind == "erasure/1" and index == 0:
-            check_members(line, "basis count part parts")
-            assert line["part"] <= line["parts"]
-        elif kind == "erasure/1":
-            check_members(line, "entry from to")
-            assert line["from"] <= line["to"]
-        elif kind == "accounts/1" and "account" not in line:
-            check_members(line, "asset scale")
-        elif kind == "accounts/1":
-            check_members(line, "account asset", "minimum maximum")
-        elif kind == "rules/1":
-            check_members(line, "account asset version", "minimum maximum closed")
-        elif kind in FINDINGS:
-            FINDINGS[kind](line)
-        elif kind in ("posting/1", "hold/1"):
-            side = "debit" if "debit" in line else "credit"
-            check_members(line, "account asset " + side, "v prev" if kind == "posting/1" else "")
-            assert ("prev" in line) == (line.get("v", 1) > 1)
+        if line is not CLOSED:
+            check_line(kind, index, line)
+
+
+def check_line(kind, index, line):
+    if kind == "erasure/1":
+        check_erasure(index, line)
+    elif kind == "accounts/1" and "account" not in line:
+        check_members(line, "asset scale")
+    elif kind == "accounts/1":
+        check_members(line, "account asset", "minimum maximum")
+    elif kind == "rules/1":
+        check_members(line, "account asset version", "minimum maximum closed")
+    elif kind in FINDINGS:
+        FINDINGS[kind](line)
+    elif kind in ("posting/1", "hold/1"):
+        side = "debit" if "debit" in line else "credit"
+        check_members(line, "account asset " + side, "v prev" if kind == "posting/1" else "")
+        assert ("prev" in line) == (line.get("v", 1) > 1)
+
+
+def check_erasure(index, line):
+    if index == 0:
+        check_members(line, "basis count part parts")
+        assert line["part"] <= line["parts"]
+    else:
+        check_members(line, "entry from to")
+        assert line["from"] <= line["to"]
 
 
 def check_anchor(line):
@@ -531,6 +541,104 @@ def check_ended(policy, leaves):
 FINDINGS = {"anchor/1": check_anchor, "key/1": check_keys, "policy/1": check_announcement}
 
 
+# --- totals of a period
+
+
+def sum_leaf(nonce, share, cents, statement):
+    hidden = nonce + bytes([share]) + cents.to_bytes(8, "big") + statement
+    return cents, hashlib.sha256(b"bxl-sum-leaf/1\x00" + hidden).digest()
+
+
+def sum_node(left, right):
+    bound = left[0].to_bytes(8, "big") + left[1] + right[0].to_bytes(8, "big") + right[1]
+    return left[0] + right[0], hashlib.sha256(b"bxl-sum-node/1\x00" + bound).digest()
+
+
+def mac(key, message):
+    return hmac.digest(key, message, "sha256")
+
+
+def totals(at, until, header_nonce, standing):
+    """The lines of a totals/1 entry: one a group, by asset and group."""
+    seed, groups = mac(header_nonce, b"bxl-sum-seed/1"), defaultdict(list)
+    for (account, asset), balance, v, head in standing:
+        group = account.partition(":")[0] + ("-debit" if balance > 0 else "-credit")
+        groups[asset, group].append((account, abs(balance), v, head))
+    lines = []
+    for asset, group in sorted(groups):
+        scope, leaves = f"{group}\x00{asset}\x00".encode(), {}
+        for account, cents, v, head in groups[asset, group]:
+            statement = {"account": account, "asset": asset, "cents": cents, "group": group}
+            statement = canonical(statement | {"head": head, "period": until, "v": v})
+            key = mac(seed, scope + account.encode())
+            cuts = hashlib.sha256(key + b"\x00").digest()
+            low, high = sorted(int.from_bytes(cut) % (cents + 1) for cut in (cuts[:16], cuts[16:]))
+            for share, part in enumerate((low, high - low, cents - high), start=1):
+                nonce = hashlib.sha256(key + bytes([share])).digest()
+                leaves[nonce] = sum_leaf(nonce, share, part, statement)
+        size = 1
+        while size < len(leaves):
+            size *= 2
+        key = mac(seed, b"padding\x00" + scope)
+        for number in range(size - len(leaves)):
+            nonce = hashlib.sha256(key + number.to_bytes(8, "big")).digest()
+            leaves[nonce] = sum_leaf(nonce, 0, 0, b"")
+        level = [leaves[nonce] for nonce in sorted(leaves)]
+        while len(level) > 1:
+            level = [sum_node(*level[i : i + 2]) for i in range(0, len(level), 2)]
+        named = {"accounts": len(groups[asset, group]), "asset": asset, "at": at, "group": group, "leaves": size}
+        root = base64.b64encode(level[0][1]).decode()
+        lines.append(named | {"period": until, "root": root, "sum": level[0][0]})
+    return lines
+
+
+def check_path(proof, line):
+    """Three shares, apart, each leading to the root of its group's line, together the balance."""
+    assert set(proof) == {"account", "asset", "cents", "format", "group", "head", "period", "shares", "v"}
+    assert proof["format"] == "bxl-share/1"
+    names = ("account", "asset", "cents", "group", "head", "period", "v")
+    statement = canonical({name: proof[name] for name in names})
+    assert proof["period"] == line["period"]
+    assert len(unbase64(proof["head"])) == 32
+    assert len(proof["shares"]) == 3
+    assert len({share["index"] for share in proof["shares"]}) == 3
+    assert sum(share["cents"] for share in proof["shares"]) == proof["cents"]
+    for number, share in enumerate(proof["shares"], start=1):
+        nonce, path, index = unbase64(share["nonce"]), unbase64(share["path"]), share["index"]
+        assert len(nonce) == 32
+        assert 0 <= index < line["leaves"] == 2 ** (len(path) // 40)
+        assert len(path) % 40 == 0
+        found = sum_leaf(nonce, number, share["cents"], statement)
+        for at in range(0, len(path), 40):
+            beside = int.from_bytes(path[at : at + 8]), path[at + 8 : at + 40]
+            found = sum_node(beside, found) if index & 1 else sum_node(found, beside)
+            index >>= 1
+        assert found == (line["sum"], unbase64(line["root"]))
+
+
+def state(folder, period, policy, paths=b""):
+    """The published totals of a period, in the log, and the paths of a holder that lead to them."""
+    size, root = check_signatures((folder / "checkpoint").read_text(), policy.decode())
+    public = read_entries(folder, size)
+    assert tree([leaf(entry) for entry in public]) == root
+    found = parsed((folder / "state" / f"{period}.json").read_bytes())
+    assert set(found) == {"entry", "lines"}
+    entry, lines = found["entry"], [each["line"] for each in found["lines"]]
+    assert public[entry["n"]] == canonical(entry)
+    assert entry["t"] == "totals/1"
+    assert all(len(unbase64(each["nonce"])) == 32 for each in found["lines"])
+    commitments = [hashlib.sha256(unbase64(x["nonce"]) + canonical(x["line"])).digest() for x in found["lines"]]
+    assert tree([leaf(each) for each in commitments]) == unbase64(entry["l"]["root"])
+    assert lines[0]["key"] == f"totals:{period}"
+    groups = {(line["asset"], line["group"]): line for line in lines[1:]}
+    assert len(groups) == len(lines) - 1
+    assert all(line["period"] == period for line in lines[1:])
+    for each in paths.splitlines():
+        proof = parsed(each)
+        check_path(proof, groups[proof["asset"], proof["group"]])
+    return lines[1:]
+
+
 # --- what entries do
 
 
@@ -561,12 +669,12 @@ class Book:
 
     def __init__(self):
         self.assets, self.accounts, self.keys = {"EUR": 2}, {}, {}
-        self.holds, self.periods, self.at = {}, [], ""
+        self.holds, self.periods, self.at, self.at_close = {}, [], "", None
         self.posted, self.reversed, self.reversals = {}, set(), set()
         self.anchors = []
         self.closed, self.moved, self.named, self.state, self.count = set(), Counter(), 0, 0, 0
 
-    def enter(self, n, kind, lines, commitments):
+    def enter(self, n, kind, lines, commitments, header_nonce):
         header, rest = lines[0], lines[1:]
         self.closed |= {(n, index) for index, line in enumerate(lines) if line is CLOSED}
         self.count += lines.count(CLOSED)
@@ -588,13 +696,24 @@ class Book:
         elif kind in ("state/1", "erasure/1"):
             self.erase(n, kind, rest)
         elif kind == "period/1":
-            self.close_period(header)
-        elif kind == "note/1":
-            assert header["about"] in self.keys
+            self.close_period(n, header, header_nonce)
+        elif kind == "totals/1":
+            self.total(header, rest)
         elif kind == "anchor/1":
-            assert all(line["size"] <= n for line in rest)
-            self.anchors += rest
+            self.anchor(n, rest)
+        assert kind != "note/1" or header["about"] in self.keys
         self.keys[n] = header["key"]
+
+    def total(self, header, rest):
+        assert self.at_close is not None
+        assert header["key"] == f"totals:{self.at_close[1]}"
+        # where a line is closed, nobody can say any more what its account stood at
+        assert self.count or canonical(rest) == canonical(totals(*self.at_close))
+        self.at_close = None
+
+    def anchor(self, n, rest):
+        assert all(line["size"] <= n for line in rest)
+        self.anchors += rest
 
     def open(self, line):
         if "account" not in line:
@@ -606,11 +725,13 @@ class Book:
         assert name not in self.accounts
         self.accounts[name] = Account(line)
 
-    def close_period(self, header):
+    def close_period(self, n, header, header_nonce):
         following = (date.fromisoformat(self.periods[-1]) + timedelta(days=1)).isoformat() if self.periods else None
         assert header.get("since") == following
         assert not self.periods or header["until"] > self.periods[-1]
         self.periods.append(header["until"])
+        standing = [(name, a.balance, a.count, a.last) for name, a in self.accounts.items() if a.chained]
+        self.at_close = n, header["until"], header_nonce, standing
 
     def erase(self, n, kind, lines):
         """Closed lines that are named, and were attested before, are taken as given."""
@@ -798,7 +919,7 @@ def open_entry(book, n, entry, opened, *, may_be_closed):
     assert tree([leaf(each) for each in commitments]) == unbase64(entry["l"]["root"])
     check_lines(entry["t"], lines)
     assert lines[0]["at"][:17] + "00Z" == entry["ts"]
-    book.enter(n, entry["t"], lines, commitments)
+    book.enter(n, entry["t"], lines, commitments, unbase64(opened[0]["nonce"]))
 
 
 def blocks(export):
@@ -846,6 +967,8 @@ if __name__ == "__main__":
         result = replay(Path(names[0]), *(Path(name).read_bytes() for name in names[1:3]))
     elif command == "acknowledgement":
         result = acknowledged(*(Path(name).read_bytes() for name in names[:2]))
+    elif command == "state":
+        result = state(Path(names[0]), names[1], *(Path(name).read_bytes() for name in names[2:]))
     elif command == "blocks":
         result = blocks(Path(names[0]).read_bytes())
     elif command == "consistency":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page
 
 from tests.e2e.kit import Demo, chromium, log_in, running_demo
 
@@ -23,13 +23,17 @@ TALLEST = 2600
 
 @dataclass(frozen=True)
 class Shot:
-    """One page to photograph: `name` of the file, who looks, and its path; `also` names more ways to draw it."""
+    """One page to photograph: `name` of the file, who looks, and its path; `also` names more ways to draw it.
+
+    `hands_in` is the path of a receipt that is given to the page before.
+    """
 
     name: str
     role: str
     path: str
     words: str
     also: tuple[str, ...] = ()
+    hands_in: str = ""
 
 
 def main() -> None:
@@ -83,6 +87,9 @@ def shots(sessions: dict[str, BrowserContext], demo: Demo) -> Iterator[Shot]:
         words = f"A loan that is {name.replace('-', ' ')}"
         yield Shot(f"loan-{name}", "citizen", _claim(citizen, demo, n), words, ("phone",) if n == 0 else ())
     yield Shot("receipts", "citizen", "/fr/receipts", "Receipts of every line that is one's own")
+    receipt = _first(citizen, demo, "/fr/receipts", "main td a")
+    words = "A receipt verified in the browser"
+    yield Shot("verify", "citizen", "/fr/verify", words, ("phone", "dark"), hands_in=receipt)
     yield Shot("enterprise", "entrepreneur", "/fr/enterprise", "An entrepreneur's page", ("phone",))
     yield Shot("enterprise-loan", "entrepreneur", _first(entrepreneur, demo, "/fr/enterprise", "#loans a"), "Her loan")
     yield Shot("audit-balance", "auditor", "/en/audit", "Trial balance by date")
@@ -132,6 +139,10 @@ def _draw(browser: Browser, session: BrowserContext, demo: Demo, shot: Shot, sty
     )
     page = context.new_page()
     page.goto(f"{demo.origin}{shot.path}")
+    if shot.hands_in:
+        receipt = context.request.get(f"{demo.origin}{shot.hands_in}").body()
+        page.set_input_files("#receipt-files", FilePayload(name="bxl.pdf", mimeType="application/pdf", buffer=receipt))
+        page.wait_for_selector("[data-verdict]")
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
     context.close()
     cut = picture.crop((0, 0, picture.width, min(picture.height, TALLEST)))

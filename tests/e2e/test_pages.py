@@ -11,8 +11,8 @@ from tests.e2e.kit import Demo
 pytestmark = pytest.mark.browser
 EACH_LANGUAGE = pytest.mark.parametrize("language", ["fr", "nl", "en"])
 PAGES = {
-    "visitor": ["", "offers", "how", "rules", "log-in", "log-in/sent", "register", "mailbox"],
-    "citizen": ["portfolio", "receipts"],
+    "visitor": ["", "offers", "how", "rules", "verify", "log-in", "log-in/sent", "register", "mailbox"],
+    "citizen": ["portfolio", "receipts", "totals"],
     "entrepreneur": ["enterprise"],
     "auditor": ["audit", "audit/entries", "audit/entries/30", "audit/log", "audit/exports", "audit/exceptions"],
     "operator": ["operations"],
@@ -71,9 +71,13 @@ def test_every_page_answers_in_its_language_and_fits_the_smallest_phone(
 
 
 @ROLES
-def test_no_page_carries_a_script_or_a_style_of_its_own(enter: Enter, demo: Demo, role: str) -> None:
+def test_no_page_carries_a_script_or_a_style_of_its_own_and_one_refers_to_a_script(
+    enter: Enter, demo: Demo, role: str
+) -> None:
     for page in visit(enter(role, java_script_enabled=False), demo, role, "fr"):
-        assert page.locator("script, style, [style], [onclick], [onload]").count() == 0
+        scripts = [script.get_attribute("src") for script in page.locator("script").all()]
+        assert scripts == (["/static/js/verify/page.js"] if page.url.endswith("/verify") else [])
+        assert page.locator("script:not(:empty), style, [style], [onclick], [onload]").count() == 0
 
 
 @ROLES

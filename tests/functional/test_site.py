@@ -266,3 +266,21 @@ def test_the_desk_says_how_far_the_log_is_and_when_somebody_must_look(
     for file in ("policy", "checkpoint"):
         (tmp_path / "log" / file).write_text("nothing\n")
     assert "The published checkpoint cannot be read" in enter(sqlite_town.checker).get("/en/operations").text
+
+
+def test_a_receipt_is_checked_at_an_address_that_opens_in_the_readers_language(enter: Enter, tmp_path: Path) -> None:
+    browser = enter()
+    for accepted, language in (("nl-BE", "nl"), ("en", "en"), ("de", "fr")):
+        answer = browser.get("/verify", headers={"Accept-Language": accepted})
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/{language}/verify")
+        page = browser.get(f"/{language}/verify")
+        assert page.status_code == 200
+        assert page.text.count("<script") == 1
+    assert 'data-policies=""' in page.text
+    folder = tmp_path / "log" / "policies"
+    folder.mkdir(parents=True)
+    for name in ("f" * 64, "0" * 64, "17.json", "F" * 64):
+        (folder / name).touch()
+    assert f'data-policies="{"0" * 64} {"f" * 64}"' in browser.get("/fr/verify").text
+    script = browser.get("/static/js/verify/page.js")
+    assert script.headers["content-type"].partition(";")[0] in {"text/javascript", "application/javascript"}

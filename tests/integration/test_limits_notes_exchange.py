@@ -7,7 +7,7 @@ from ledger.accounts import AccountRef, chart, chart_row
 from ledger.book import Book
 from ledger.errors import Refusal
 from ledger.facts import Finding, Hold, Note, RuleChange, rule_change
-from ledger.log.leaf import APPROVED_FINDINGS, FINDINGS, STATE, VERDICT
+from ledger.log.leaf import APPROVED_FINDINGS, FINDINGS, STATE, TOTALS, VERDICT
 from ledger.money import Asset
 from tests.entries import BANK, PLEDGES, back, entry, paid, post
 from tests.oracle import digest_of
@@ -120,7 +120,7 @@ def test_a_finding_has_a_known_type_and_some_lines(book: Book) -> None:
 
 def test_findings_of_every_type_are_entered_and_some_rest_on_approvals(book: Book) -> None:
     lines = [{"says": "this"}]
-    post(book, *(Finding(f"f:{kind}", kind, lines) for kind in sorted(FINDINGS - {STATE})))
+    post(book, *(Finding(f"f:{kind}", kind, lines) for kind in sorted(FINDINGS - {STATE, TOTALS})))
     for kind in sorted(FINDINGS - APPROVED_FINDINGS):
         found = refusal_made(lambda kind=kind: Finding("f4", kind, lines, approvals=("a1",)))
         assert found == Refusal("finding-malformed", key="f4", type=kind)

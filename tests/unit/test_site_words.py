@@ -33,7 +33,7 @@ def used() -> tuple[set[str], set[str]]:
     known = {key.partition(".")[0] for key in catalogue("fr")}
     whole = {key for key in WHOLE.findall(text) if key.partition(".")[0] in known}
     beginnings = {key for key in BEGINNING.findall(text) if key.partition(".")[0] in known}
-    return whole, beginnings | {"loan-event."}  # the events of a loan bring the keys of their sentences
+    return whole, beginnings | {"loan-event.", "verifier."}  # events of a loan and a script bring keys of their own
 
 
 def forms_of(key: str) -> set[str]:

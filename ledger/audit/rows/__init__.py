@@ -5,6 +5,7 @@
     holds, limits, periods, lateness, kept balances             what else entries decide
     balance and head                                            what changes, derived again
     attested rows under the roots of state/1 entries            what no entry tells of itself
+    sum trees of closed periods                                 what totals/1 entries say of all balances
     root over the leaves at every signed checkpoint             what outsiders have seen
 
 It trusts no trigger and no constraint of the database. Failures are collected, up to a limit, so that one report shows
@@ -26,6 +27,7 @@ from ledger.audit.rows.failures import Failures
 from ledger.audit.rows.signed import NO_LOG as NO_LOG
 from ledger.audit.rows.signed import UNSIGNED as UNSIGNED
 from ledger.audit.rows.signed import Signed
+from ledger.audit.rows.totals import check_totals
 from ledger.audit.rows.walk import Walk
 from ledger.book import Book
 from ledger.errors import InvariantError, Refusal
@@ -38,6 +40,7 @@ SUMS_ONLY = (
     "commitments: no line was opened, so the texts of headers, limits and findings stand as they are",
     "entry bytes: their leaves were hashed, but they were not made again from their lines",
     "journal entries: no body hash was computed again, no fact key and no approval looked at",
+    "totals of periods: neither sums nor roots were made again from the balances",
     "attested rows: approvals, outbox, parties and products were not compared with their digests",
 )
 """What the fast level leaves out."""
@@ -93,17 +96,18 @@ def _audit(
     walk.run()
     check_head(connection, book.book_id, walk, failures)
     check_balances(connection, book.book_id, walk, failures)
-    attested = Attested(connection, book.book_id, failures)
+    attested, totals = Attested(connection, book.book_id, failures), 0
     if walk.stated is not None:
         walk.stated.finish()
         check_keys(connection, book.book_id, failures)
         check_approvals(connection, book.book_id, walk, failures)
         attested.run()
-    _note(failures.report, walk, attested)
+        totals = check_totals(connection, book, failures)
+    _note(failures.report, walk, attested, totals)
     signed.check(walk)
 
 
-def _note(report: Report, walk: Walk, attested: Attested) -> None:
+def _note(report: Report, walk: Walk, attested: Attested, totals: int) -> None:
     """What was found to be in order, where all is."""
     if report.failure is not None:
         return
@@ -126,5 +130,6 @@ def _note(report: Report, walk: Walk, attested: Attested) -> None:
         note("approvals", "approval_request, approval_given", approvals)
         states = f"{attested.rows} rows as {attested.states} states attest them"
         note("attested rows", "attestation", states)
+        note("totals", "finding", f"of {totals} periods: each sum and root made again from the balances at its close")
     note("balances", "balance", f"{accounts} accounts: seq, balance_after and balance derived again")
     report.figures |= {"entries": entries, "postings": walk.postings.count, "accounts": accounts}

@@ -5,18 +5,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ledger.clock import FixedClock
-from ledger.log.checkpoint import Checkpoint, sign_checkpoint
+from ledger.log.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
 from ledger.log.encoding import b64
 from ledger.log.keys import load_keys
 from ledger.log.merkle import consistency_proof
 from ledger.log.tiles import LogFolder
 from ledger.verify.__main__ import main
-from ledger.verify.consistency import verify_two, verify_views
+from ledger.verify.consistency import UNSIGNED, verify_two, verify_views
 from ledger.verify.log import verify_log
 from ledger.verify.places import view_at
 from ledger.verify.report import REPORT_FORMAT, Report, Verdict
@@ -108,6 +109,33 @@ def test_without_keys_nobody_is_accused(grown, tmp_path: Path) -> None:
     report = verify_two(false, grown.log_dir, None, proof=None, log=None)
     assert (code_of(report), "forged" in report.figures) == ("log-forked", False)
     assert verify_two(tmp_path / "older", grown.log_dir, None, proof=None, log=None).verdict is Verdict.INCOMPLETE
+
+
+def test_a_checkpoint_that_no_known_key_signed_proves_nothing_against_anybody(grown, tmp_path: Path) -> None:
+    """As after a rotation, where the policy at hand no longer names the keys of then."""
+    text = (tmp_path / "older").read_text().partition("\n\n")[0]
+    unsigned, false = tmp_path / "unsigned", tmp_path / "false"
+    strangers = f"\n\n— {grown.policy.origin} AAAAAAAA\n"
+    unsigned.write_text(text + strangers)
+    false.write_text(f"{grown.policy.origin}\n7\n{b64(bytes(32))}" + strangers)
+    report = verify_log(grown.log_dir, grown.policy, since=view_at(unsigned))
+    assert (report.verdict, report.not_checked[-1]) == (Verdict.VERIFIED, UNSIGNED.format(view=unsigned))
+    report = verify_views(grown.log_dir, [str(unsigned)], grown.policy)
+    assert (report.verdict, report.missing) == (Verdict.INCOMPLETE, [UNSIGNED.format(view=unsigned)])
+    for report in (
+        verify_log(grown.log_dir, grown.policy, since=view_at(false)),
+        verify_two(false, grown.log_dir, grown.policy, proof=None, log=None),
+    ):
+        assert (code_of(report), "forged" in report.figures) == ("log-forked", False)
+
+
+def test_a_log_has_grown_from_what_it_was_under_a_name_that_was_given_up(grown, tmp_path: Path) -> None:
+    before, text = tmp_path / "before", (tmp_path / "older").read_text().partition("\n\n")[0]
+    before.write_text("elsewhere/main\n" + text.partition("\n")[2] + "\n\n— elsewhere/main AAAAAAAA\n")
+    assert code_of(verify_log(grown.log_dir, grown.policy, since=view_at(before))) == "checkpoint-origin-differs"
+    ended = replace(parse_checkpoint(text + "\n"), origin="elsewhere/main")
+    report = verify_log(grown.log_dir, replace(grown.policy, ended=(ended,)), since=view_at(before))
+    assert report.verdict is Verdict.VERIFIED, report.to_text()
 
 
 def test_checkpoints_of_two_logs_are_not_compared(grown, make_engine: MakeEngine, tmp_path: Path) -> None:

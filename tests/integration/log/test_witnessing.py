@@ -24,12 +24,14 @@ from ledger.audit.rows import audit_rows
 from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.integrator import _append, copy_checkpoint, integrate, read_checkpoint
-from ledger.log.checkpoint import Checkpoint, parse_checkpoint
+from ledger.log.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
 from ledger.log.cosignature import cosign
+from ledger.log.keys import load_keys
 from ledger.log.leaf import canonical_json
 from ledger.log.note import Signature, parse_note
 from ledger.log.submission import origin_hash
 from ledger.log.tiles import Edge, LogFolder
+from ledger.verify.consistency import verify_views
 from ledger.verify.log import verify_log
 from ledger.verify.receipt import verify_receipt
 from ledger.verify.replay import replay
@@ -89,6 +91,32 @@ def book(make_engine: MakeEngine, tmp_path: Path, clock: FixedClock) -> Witnesse
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as opened:
         yield opened
+
+
+def test_what_each_witness_shows_is_compared_with_the_log(book: WitnessedBook, stack: ExitStack) -> None:
+    """One of them lags, and none shows what a quorum stands behind: the log's own signatures are what counts."""
+    published, policy = book.published, book.published.policy
+    book.serve(stack, *NAMES)
+    shown = {name: f"{address}/{origin_hash(policy.origin)}/checkpoint" for name, address in book.addresses.items()}
+    for count in (3, 300):
+        published.post(count)
+        book.sign()
+        assert book.round().published
+        book.addresses.pop("w3", None)
+    report = verify_views(published.log_dir, list(shown.values()), policy)
+    assert (report.verdict, report.figures["views"]) == (Verdict.VERIFIED, 4), report.to_text()
+    published.post(1)
+    ahead = book.sign()
+    unwitnessed = published.log_dir / "checkpoint.unwitnessed"
+    report = verify_views(published.log_dir, [*shown.values(), str(unwitnessed)], policy)
+    assert (report.verdict, report.failure) == (Verdict.VERIFIED, None), report.to_text()
+    assert any(check.facts.get("size") == ahead.size for check in report.checks)
+    keys = load_keys(published.folder / "keys", policy, passphrase=None)
+    other = published.folder / "other"
+    other.write_bytes(sign_checkpoint(Checkpoint(policy.origin, 100, bytes(32)), keys, posix_time=1))
+    report = verify_views(published.log_dir, [*shown.values(), str(other)], policy)
+    assert report.failure is not None
+    assert report.failure.code == "log-forked"
 
 
 def test_the_log_is_published_with_the_quorum_and_everything_verifies(

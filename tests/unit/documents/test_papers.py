@@ -155,6 +155,20 @@ def test_an_empty_statement_says_so_in_words() -> None:
     assert "No money is held for you." in stated
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_statement_says_whether_the_holder_was_found_in_the_totals(language: str) -> None:
+    say = wording(language).say
+    plain = words_of(statement_paper(papers.statement(), language))
+    found = statement_paper(papers.statement(), language, totals=papers.totals())
+    alarm = statement_paper(papers.statement(), language, totals=papers.totals(is_checked=False))
+    assert say("statement.part_totals") not in plain
+    assert say("statement.part_totals") in words_of(found)
+    assert say("statement.totals_alarm_title") in words_of(alarm)
+    assert say("statement.part_totals") not in words_of(alarm)
+    for paper in (found, alarm):
+        assert [(a.name, a.body) for a in paper.attachments] == [("totals.jsonl", papers.totals().paths)]
+
+
 def test_what_came_is_charted_in_the_month_in_which_it_came() -> None:
     first, *others = papers.statement().flows
     late = replace(first, received_on=date(2026, 8, 3))

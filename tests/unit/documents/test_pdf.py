@@ -28,7 +28,7 @@ def render(kind: str, language: str) -> bytes:
         case "receipt":
             return render_receipt(papers.receipt(), language, proof=papers.PROOF, opening=papers.OPENING)
         case _:
-            return render_statement(papers.statement(), language)
+            return render_statement(papers.statement(), language, totals=papers.totals())
 
 
 def elements(node: pikepdf.Object, found: list[pikepdf.Object]) -> list[pikepdf.Object]:
