@@ -7,6 +7,7 @@ V := .venv/bin
 LIVES ?= 20
 KILLS ?= 200
 ENTRIES ?= 200000
+ROUNDS ?= 200
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,8 +33,9 @@ bench: $(V)/.development .venv-peers/.ready ## measure, print and store docs/ben
 simulate: $(V)/.development ## let every statement of posting fail in turn, in LIVES stories (default 20) on both databases
 	@$(V)/python -m tests.simulator --lives $(LIVES) $(if $(SEED),--seed $(SEED))
 
-crash-run: $(V)/.development ## kill writers KILLS times (default 200) while they post ENTRIES entries (default 200000)
+crash-run: $(V)/.development ## kill writers KILLS times (default 200) while they post ENTRIES entries (default 200000), then the log's processes in ROUNDS rounds (default 200)
 	@$(V)/python -m tests.crash --kills $(KILLS) --entries $(ENTRIES)
+	@$(V)/python -m tests.crash log --rounds $(ROUNDS)
 
 mutate: $(V)/.development ## change the decision in every small way; each change must make its tests fail or be explained
 	@$(V)/python -m tests.mutation

@@ -6,11 +6,14 @@ from dataclasses import asdict
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from api.deps import BookDep
+from api.bootstrap import Wiring
+from api.deps import BookDep, WiringDep
 from api.mail.queries import waiting
 from ledger.audit.referees import doubtful_verdicts
 from ledger.book import Book
 from ledger.counts import record_counts
+from ledger.errors import Refusal
+from ledger.standing import LogStanding, log_standing
 
 router = APIRouter(include_in_schema=False)
 _MEANINGS = {
@@ -20,6 +23,10 @@ _MEANINGS = {
     "outbox_given_up": "Outbox rows the worker gave up",
     "mails_waiting": "Mails that wait to leave",
     "referees_doubtful": "Foreign programs that differed, or did not run, at the newest verdict",
+    "log_pending": "Entries that the published checkpoint does not cover",
+    "log_pending_seconds": "Seconds since the oldest of them was booked",
+    "log_anchored": "Entries under the newest anchor",
+    "log_anchor_seconds": "Seconds since the newest anchor, or since the first entry",
 }
 
 
@@ -30,9 +37,10 @@ def health(book: BookDep) -> dict[str, str | int]:
 
 
 @router.get("/metrics")
-def metrics(book: BookDep) -> PlainTextResponse:
+def metrics(wiring: WiringDep) -> PlainTextResponse:
     """The figures in Prometheus' text format."""
-    return PlainTextResponse(metrics_text(figures(book)), media_type="text/plain; version=0.0.4; charset=utf-8")
+    text = metrics_text({**figures(wiring.book), **log_figures(standing_of(wiring))})
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def figures(book: Book) -> dict[str, int]:
@@ -43,6 +51,27 @@ def figures(book: Book) -> dict[str, int]:
             "mails_waiting": waiting(connection, book.book_id),
             "referees_doubtful": len(doubtful_verdicts(connection, book.book_id)),
         }
+
+
+def standing_of(wiring: Wiring) -> LogStanding | None:
+    """How far the log is; None where its checkpoint can't be believed, which the signer and every audit tell."""
+    book = wiring.book
+    try:
+        return log_standing(book, wiring.settings.log_folder, now=book.clock.now())
+    except Refusal:
+        return None
+
+
+def log_figures(standing: LogStanding | None) -> dict[str, int]:
+    """The log's gauges: none where nothing can be said."""
+    if standing is None:
+        return {}
+    return {
+        "log_pending": standing.pending,
+        "log_pending_seconds": standing.pending_seconds,
+        "log_anchored": standing.anchored,
+        "log_anchor_seconds": standing.anchor_seconds,
+    }
 
 
 def metrics_text(standing: Mapping[str, int]) -> str:

@@ -18,6 +18,7 @@ from contracts.documents.signature import sign_receipt
 from contracts.parties import queries as parties
 from contracts.parties.model import Attribute
 from ledger import balances
+from ledger.acknowledgements import acknowledge
 from ledger.audit.openings import receipt_for
 from ledger.balances import OwnedLine
 from ledger.errors import Refusal
@@ -65,6 +66,17 @@ def receipt_pdf(wiring: Wiring, party_id: str, n: int, line: int, *, language: s
     settings = wiring.settings
     identity = make_receipt_identity(settings.keys_folder, now=now, passphrase=settings.key_passphrase)
     return sign_receipt(pdf, identity=identity, at=now)
+
+
+def acknowledgement(wiring: Wiring, party_id: str, n: int, line: int) -> bytes:
+    """The signed promise that the log will hold one's own entry within a day of its booking; there at once.
+
+    Refuses `line-unknown` for anybody else's line, and what `ledger.acknowledgements.acknowledge` refuses.
+    """
+    _own_line(wiring, party_id, n, line)
+    settings = wiring.settings
+    folders = settings.log_folder, settings.keys_folder
+    return acknowledge(wiring.book, *folders, n, passphrase=settings.key_passphrase)
 
 
 def _own_line(wiring: Wiring, party_id: str, n: int, line: int) -> OwnedLine:

@@ -13,6 +13,7 @@
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
 | BXL_LOG_KEY_PKCS11 | Ed25519 keys of the log in tokens: `pkcs11:` URIs apart by spaces, the newest first | files |
 | BXL_LOG_KEY_PIN | the PIN of these tokens | none |
+| BXL_TSA_URL, BXL_TSA_CERTIFICATE | timestamp authority of the daily anchor, and its root in PEM | none |
 | BXL_WITNESSES | file of `witness`, `group` and `quorum` lines for the policy of a new book | no witness is asked for |
 | BXL_SMTP_URL, BXL_MAIL_FROM | mail server, `smtp://user:secret@host:587`; else mail stays in the mailbox | none |
 """
@@ -62,6 +63,8 @@ class Settings:
     smtp_url: str | None = field(repr=False)
     mail_from: str
     key_passphrase: bytes | None = field(default=None, repr=False)
+    tsa_url: str | None = None
+    tsa_certificate: Path | None = None
     witnesses_file: Path | None = None
     log_key_uris: tuple[str, ...] = ()
     log_key_pin: str | None = field(default=None, repr=False)
@@ -121,6 +124,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     port = reader.port("BXL_PORT", 8000)
     origin = reader.url("BXL_ORIGIN", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")  # noqa: S104 -- only compared
     sandbox_url = reader.url("BXL_SANDBOX", "") or None
+    tsa_certificate = reader.text("BXL_TSA_CERTIFICATE", "")
     witnesses = reader.file("BXL_WITNESSES")
     key = reader.checked(
         "BXL_MOLLIE_KEY", SANDBOX_KEY, _MOLLIE_KEY, "is no Mollie key: test_ or live_ and at least 30 letters"
@@ -146,6 +150,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=reader.checked("BXL_SMTP_URL", "", _SMTP, "is no mail address: smtp://user:secret@host:587") or None,
         mail_from=reader.text("BXL_MAIL_FROM", "BXL Invest <no-reply@bxl-invest.example>"),
         key_passphrase=read_passphrase(environment),
+        tsa_url=reader.url("BXL_TSA_URL", "") or None,
+        tsa_certificate=Path(tsa_certificate).absolute() if tsa_certificate else None,
         log_key_uris=tuple(reader.key_uris("BXL_LOG_KEY_PKCS11").split()),
         log_key_pin=environment.get("BXL_LOG_KEY_PIN") or None,
         witnesses_file=Path(witnesses).absolute() if witnesses else None,
@@ -162,10 +168,12 @@ def read_passphrase(environment: Mapping[str, str] = os.environ) -> bytes | None
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    """Settings that are fine alone and dangerous together."""
-    if settings.is_sandbox:
-        return []
+    """Settings that are fine alone and dangerous, or useless, together."""
     faults = []
+    if (settings.tsa_url is None) != (settings.tsa_certificate is None):
+        faults.append("BXL_TSA_URL and BXL_TSA_CERTIFICATE go together: a token that can't be checked anchors nothing")
+    if settings.is_sandbox:
+        return faults
     if settings.sandbox_url:
         faults.append(
             "BXL_MOLLIE_KEY is a live key while BXL_SANDBOX is set: real payments never go through a sandbox; unset one"

@@ -21,6 +21,7 @@ from ledger.log.checkpoint import (
     open_checkpoint,
     parse_checkpoint,
     sign_checkpoint,
+    signed_at,
 )
 from ledger.log.encoding import b64, from_b64
 from ledger.log.files import PRIVATE_MODE, write_atomically
@@ -116,12 +117,19 @@ class Signer:
         state: dict[str, JSON] = {"origin": checkpoint.origin, "root": b64(checkpoint.root), "size": checkpoint.size}
         write_atomically(self._state_file, canonical_json(state), mode=PRIVATE_MODE)
         crash.reach("signer.after-state")
-        seconds = (self._clock.now() - _EPOCH) // timedelta(seconds=1)
-        note = sign_checkpoint(checkpoint, self._force.keys, posix_time=seconds)
+        note = sign_checkpoint(checkpoint, self._force.keys, posix_time=self._second())
         open_checkpoint(note, [key.verifier() for key in self._force.keys])
         crash.reach("signer.after-sign")
         write_atomically(self._log.folder / self._signed_file, note)
         crash.reach("signer.after-publish")
+
+    def _second(self) -> int:
+        """The clock's second since 1970; where it went backwards, that of the signature made last."""
+        now, last = self._clock.now(), self._log.folder / self._signed_file
+        before = None
+        if last.exists():
+            before = signed_at(parse_note(last.read_bytes()), [key.verifier() for key in self._force.keys])
+        return (max(now, before or now) - _EPOCH) // timedelta(seconds=1)
 
     def _signed_before(self) -> dict[int, bytes]:
         """Sizes and roots that were signed: from the signer's state, from the checkpoints on disk, and the last heads

@@ -287,6 +287,34 @@ MALFORMED: dict[str, Callable[[HandmadeLog], object]] = {
 }
 """What no line of its type may be."""
 
+ANCHOR_LINE = {
+    "kind": "rfc3161", "root": b64(bytes(32)), "sha256": "00" * 32, "size": 1, "time": "2026-03-02T11:00:00.000000Z"
+}  # fmt: skip
+
+
+def anchored(log: HandmadeLog, **other: object) -> None:
+    """An anchor whose line has these members instead."""
+    log.add("anchor/1", {name: value for name, value in (ANCHOR_LINE | other).items() if value is not None})
+
+
+MALFORMED |= {
+    "anchor of another kind": lambda log: anchored(log, kind="rfc9999"),
+    "anchor without a root": lambda log: anchored(log, root=None),
+    "anchor of a short root": lambda log: anchored(log, root=b64(bytes(31))),
+    "anchor of a token without a hash": lambda log: anchored(log, sha256="00"),
+    "anchor of no entries": lambda log: anchored(log, size=0),
+    "anchor of a day": lambda log: anchored(log, time="2026-03-02"),
+    "anchor with a stranger": lambda log: anchored(log, x=1),
+}
+NEWER_FORGERIES |= {
+    "anchor of a root the log never had": ("anchor-differs-from-log", "anchors", anchored),
+    "anchor of a log that is still to come": (
+        "anchor-differs-from-log",
+        "anchors",
+        lambda log: anchored(log, size=len(log.entries) + 1),
+    ),
+}
+
 FLOOR = {"minimum": -150}
 FORGERIES: dict[str, tuple[str, str, Callable[[HandmadeLog], object]]] = {
     "unbalanced": (

@@ -1,6 +1,7 @@
 """Commands on the transparency log: bring it up to date, look at it."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -11,14 +12,15 @@ from api.cli.options import book_options, settings_for
 from api.cli.signer import signer_of, witnessing_of
 from api.refusals import sentence
 from api.settings import Settings
+from ledger.anchors import anchor_checkpoint, daily_key
 from ledger.announcing import publish_policies
 from ledger.audit.totals import enter_totals, publish_totals
-from ledger.balances import entry_count
+from ledger.clock import brussels_date
 from ledger.errors import Refusal
-from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
+from ledger.integrator import copy_checkpoint, integrate
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.encoding import b64
-from ledger.log.tiles import LogFolder
+from ledger.standing import log_standing
 
 
 @click.group("log")
@@ -56,20 +58,40 @@ def publish(database: str | None, book: str | None, *, as_json: bool) -> None:
 @book_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def status(database: str | None, book: str | None, *, as_json: bool) -> None:
-    """Say how many entries are booked, written to files, and signed."""
+    """Say how many entries are booked, written, signed and witnessed, how long the rest waits, and the last anchor."""
     settings = settings_for(database, book)
     opened = open_book(settings)
-    published = read_checkpoint(settings.log_folder)
-    with opened.read() as connection:
-        booked = entry_count(connection, opened.book_id)
-    figures: dict[str, int | str] = {
-        "booked": booked,
-        "written": LogFolder(settings.log_folder).position(),
-        "signed": published[0].size if published else 0,
-        "root": b64(published[0].root) if published else "",
-        "folder": str(settings.log_folder),
-    }
-    click.echo(json.dumps(figures) if as_json else "\n".join(f"{name:<8} {value}" for name, value in figures.items()))
+    standing = log_standing(opened, settings.log_folder, now=opened.clock.now())
+    figures = {name: value for name, value in asdict(standing).items() if value is not None}
+    figures["folder"] = str(settings.log_folder)
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    click.echo("\n".join(f"{name.replace('_', ' '):<18} {value}" for name, value in figures.items()))
+    if standing.is_late:
+        click.echo(f"ALARM: the oldest pending entry has waited for {standing.pending_seconds} seconds", err=True)
+    if settings.tsa_url is not None and standing.anchor_is_late:
+        click.echo(f"ALARM: nothing was anchored for {standing.anchor_seconds} seconds", err=True)
+
+
+@log.command("anchor")
+@book_options
+@click.option("--json", "as_json", is_flag=True, help="Print what is anchored as JSON.")
+def anchor(database: str | None, book: str | None, *, as_json: bool) -> None:
+    """Have the published checkpoint stamped by the authority of BXL_TSA_URL, and enter the anchor; once a day."""
+    from api.timestamps import authority_of  # noqa: PLC0415 -- only anchors need the client
+
+    settings = settings_for(database, book)
+    authority = authority_of(settings)
+    opened = open_book(settings)
+    key = daily_key(brussels_date(opened.clock.now()))
+    anchored = anchor_checkpoint(opened, settings.log_folder, stamp=authority.stamp, check=authority.check, key=key)
+    if anchored is None:
+        click.echo(json.dumps({"anchored": False}) if as_json else "Today's checkpoint is anchored already.")
+        return
+    figures = {"anchored": True, "size": anchored.size, "time": anchored.stamped_at.isoformat(), "entry": anchored.n}
+    line = f"Checkpoint of {anchored.size} entries, stamped at {anchored.stamped_at.isoformat()}: entry {anchored.n}"
+    click.echo(json.dumps(figures) if as_json else line)
 
 
 def _have_witnessed(settings: Settings) -> None:

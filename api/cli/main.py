@@ -19,6 +19,7 @@ EXIT_REFUSED, EXIT_INCOMPLETE, EXIT_USAGE = 1, 2, 3
 UNAVAILABLE = frozenset({
     "database-missing",
     "database-of-another-program",
+    "disk-full",
     "format-needs-extra",
     "log-keys-missing",
     "log-not-published",
@@ -27,6 +28,8 @@ UNAVAILABLE = frozenset({
     "token-needs-extra",
     "token-unavailable",
     "quorum-not-reached",
+    "timestamp-unavailable",
+    "timestamps-not-set-up",
     "witness-key-missing",
     "wrapping-key-missing",
 })  # fmt: skip
@@ -45,7 +48,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("api.cli.books", "export_command", "write the book for other programs to read and check"),
     "import": ("api.cli.books", "import_command", "post journal entries from a file of JSON lines"),
     "keys": ("api.cli.keys", "keys", "replace the key under which the keys of persons are wrapped"),
-    "log": ("api.cli.log", "log", "publish the transparency log, or say how far it is"),
+    "log": ("api.cli.log", "log", "publish or anchor the transparency log, or say how far it is"),
     "migrate": ("api.cli.migrate", "migrate", "bring a database to this version's schema and create its book"),
     "period": ("api.cli.periods", "period", "close a period under four eyes, and list those that are closed"),
     "report": ("api.cli.reports", "report", "print annual statements, restatements, and balances below their floor"),

@@ -1,15 +1,20 @@
 """`bxl verify`: checks that need no database, and no network but for what an address is given for."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from api.cli.options import settings_for
+from ledger.clock import SystemClock
 from ledger.errors import Refusal
 from ledger.log.auditor import read_auditor_public
+from ledger.log.note import VerifierKey
 from ledger.log.policies import installed_policy
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.receipt import ReceiptFiles
+from ledger.verify.acknowledgement import verify_acknowledgement
+from ledger.verify.anchors import verify_anchors
 from ledger.verify.balance import verify_balance
 from ledger.verify.consistency import verify_two, verify_views
 from ledger.verify.log import verify_log
@@ -21,6 +26,7 @@ from ledger.verify.totals import verify_state
 LARGEST_PAPER = 1 << 24
 """Bytes of a receipt in PDF."""
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 policy_option = click.option(
     "--policy", "policy_file", type=_FILE, help="The log's policy file (default: that of this installation)."
@@ -94,6 +100,44 @@ def consistency(
 def witness_diff(own: str, others: tuple[str, ...], policy_file: Path | None, *, as_json: bool) -> int:
     """Check that the log in DIR and every view at a URL (a mirror, a witness) are one and the same."""
     return show(verify_views(own, others, trusted_policy(policy_file)), as_json=as_json)
+
+
+@verify.command("anchors")
+@click.argument("folder", type=_FOLDER)
+@click.option("--tsa-certificate", type=_FILE, help="PEM file of the authority's root (default: BXL_TSA_CERTIFICATE).")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def anchors(folder: Path, tsa_certificate: Path | None, policy_file: Path | None, *, as_json: bool) -> int:
+    """Check the anchors of the log in FOLDER: each is a checkpoint the log continues, stamped by the authority."""
+    certificate = tsa_certificate or settings_for(None, None).tsa_certificate
+    check = None
+    if certificate is not None:
+        from api.timestamps import check_token, read_certificates  # noqa: PLC0415 -- only anchors need the client
+
+        check = partial(check_token, read_certificates(certificate))
+    return show(verify_anchors(folder, trusted_policy(policy_file), check), as_json=as_json)
+
+
+@verify.command("acknowledgement")
+@click.argument("file", type=_FILE)
+@click.option("--log", "place", metavar="DIR|URL", help="The log, to see whether the promise was kept.")
+@click.option("--key", "key_file", type=_FILE, help="File with the public key (vkey), where the policy names none.")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def acknowledgement(
+    file: Path, place: str | None, key_file: Path | None, policy_file: Path | None, *, as_json: bool
+) -> int:
+    """Check FILE, the signed promise of an entry; past its deadline, the log in --log must hold the entry."""
+    key = VerifierKey.parse(key_file.read_text("utf-8").strip()) if key_file else None
+    report = verify_acknowledgement(
+        read_part(file),
+        trusted_policy(policy_file),
+        file=file.name,
+        key=key,
+        log=place,
+        at=SystemClock().now(),
+    )
+    return show(report, as_json=as_json)
 
 
 @verify.command("state")

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.deps import AnySession, Language, Number, WiringDep
-from api.receipts import own_lines, receipt_files, receipt_pdf
+from api.receipts import acknowledgement, own_lines, receipt_files, receipt_pdf
 from api.v1.schemas.control import Receipt
 
 router = APIRouter(prefix="/receipts", tags=["receipts"])
@@ -57,6 +57,12 @@ def get_receipt_opening(wiring: WiringDep, session: AnySession, n: Number, line:
     """The caller's line with the number that hides it from everybody else."""
     files = receipt_files(wiring, session.party_id, n, line)
     return _file(files.opening, _OPENING, f"opening-{n}-{line}.json")
+
+
+@router.get("/{n}/{line}.ack", response_class=Response, responses={200: {"content": {_PROOF: {}}}})
+def get_acknowledgement(wiring: WiringDep, session: AnySession, n: Number, line: Number) -> Response:
+    """Before the receipt: the signed promise that the public log will hold the entry within a day of its booking."""
+    return _file(acknowledgement(wiring, session.party_id, n, line), _PROOF, f"receipt-{n}-{line}.ack")
 
 
 def _file(content: bytes, media_type: str, name: str) -> Response:

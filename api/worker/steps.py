@@ -15,6 +15,7 @@ holds        holds whose instant has come -> their end
 bridges      transfers to other books that something cut short
 calendar     the next day of a move of the sandbox's date
 referees     what foreign programs say of every balance, once a night
+anchor       the published checkpoint -> the timestamp authority, once a day
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from typing import cast
 from api.bootstrap import Wiring, document_desk, open_book, search_path
 from api.mail.service import send_due_mails, write_mail
 from api.worker import dates
+from api.worker.anchoring import DailyAnchor
 from api.worker.jobs import run_dated_jobs
 from api.worker.loop import Step, run_until_idle
 from api.worker.nightly import NightlyReferees
@@ -74,6 +76,7 @@ def steps(wiring: Wiring) -> list[Step]:
         Step("bridges", lambda: sweep_bridges(wiring), every=SWEEP_SECONDS),
         Step("calendar", lambda: live_one_day(wiring)),
         Step("referees", NightlyReferees(book, search_path=search_path()), every=NIGHTLY_SECONDS),
+        Step("anchor", DailyAnchor(wiring), every=NIGHTLY_SECONDS),
     ]
 
 

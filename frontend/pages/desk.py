@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.bootstrap import Wiring
 from api.identity.model import Session
-from api.operations import figures
+from api.operations import figures, standing_of
 from api.worker.dates import latest_move
 from contracts.erasure import erase_party
 from contracts.loans import service as loans
@@ -104,6 +104,8 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         failed_refunds=failed_refunds,
         accounts=accounts,
         figures=figures(book),
+        standing=standing_of(wiring),
+        is_anchored=wiring.settings.tsa_url is not None,
     )
 
 

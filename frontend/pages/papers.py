@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.deps import AnySession, BookDep, Citizen, Language, Number, WiringDep
-from api.receipts import own_lines, receipt_pdf
+from api.receipts import acknowledgement, own_lines, receipt_pdf
 from api.statements import statement_pdf
 from api.totals import own_totals
 from contracts.documents.queries import documents_for
@@ -45,6 +45,14 @@ def receipts(request: Request, wiring: WiringDep, session: AnySession, before: N
         scales = balances.asset_scales(connection, wiring.book.book_id)
     older = lines[-1].line.n if len(lines) == LINES_A_PAGE else None
     return render(request, "receipts.html", lines=lines, scales=scales, older=older)
+
+
+@router.get("/receipts/{n}/{line}.ack")
+def receipt_acknowledgement(wiring: WiringDep, session: AnySession, n: Number, line: Number) -> Response:
+    """What stands where the receipt will be: the signed promise that the log will hold the entry within a day."""
+    headers = {"Content-Disposition": f'attachment; filename="bxl-receipt-{n}-{line}.ack"'}
+    content = acknowledgement(wiring, session.party_id, n, line)
+    return Response(content, media_type="text/plain; charset=utf-8", headers=headers)
 
 
 @router.get("/receipts/{n}/{line}")

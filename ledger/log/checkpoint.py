@@ -7,6 +7,7 @@ since nobody outside can audit them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -21,6 +22,7 @@ from ledger.log.note import COSIGNATURE, ED25519, ML_DSA_44, Note, Signature, Ve
 _LABEL = b"subtree/v1\n\x00"
 _TIME_SIZE = 8
 _TIME_LIMIT = 2**63
+_LAST_SECOND = 253_402_300_799  # of the year 9999, where Python's instants end
 _SIZE_LIMIT = 2**53
 _TEXT_LINES = 3
 
@@ -130,6 +132,18 @@ def verify_signature(checkpoint: Checkpoint, note: Note, key: VerifierKey) -> No
             MLDSA44PublicKey.from_public_bytes(key.public).verify(signature, message)
     except (InvalidSignature, ValueError) as error:
         raise Refusal("signature-invalid", key=short_key(key)) from error
+
+
+def signed_at(note: Note, keys: Sequence[VerifierKey]) -> datetime | None:
+    """When a checkpoint was signed, as the signature of the log's ML-DSA-44 key states it; None without that key.
+
+    The signatures of `note` have been verified already.
+    """
+    cosigners = {(key.name, key.key_id) for key in keys if key.kind == ML_DSA_44}
+    for signature in note.signatures:
+        if (signature.name, signature.key_id) in cosigners:
+            return datetime.fromtimestamp(min(signature_time(signature.signature), _LAST_SECOND), UTC)
+    return None
 
 
 def short_key(key: VerifierKey) -> str:

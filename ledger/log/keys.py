@@ -1,6 +1,7 @@
 """The log's own keys and policy, made together before the first entry.
 
     <data>/keys/log-ed25519.pem, log-ml-dsa-44.pem    private, PKCS #8, folder 0700, files 0600
+    <data>/keys/ack-ed25519.pem                       the same; signs acknowledgements and never a checkpoint
     <data>/keys/log-ed25519-<key id>.pem, …           the same, of keys made for a later policy
     <data>/log/policy                                 public
 
@@ -22,8 +23,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ledger.errors import Refusal
+from ledger.log.acknowledgement import acknowledger
 from ledger.log.checkpoint import PrivateKey, SigningKey
-from ledger.log.files import PRIVATE_MODE, write_atomically
+from ledger.log.files import PRIVATE_MODE, write_atomically, write_new
 from ledger.log.note import VerifierKey, is_key_name
 from ledger.log.policies import POLICIES
 from ledger.log.policy import Policy, parse_policy, policy_text
@@ -31,6 +33,7 @@ from ledger.log.quorum import NO_QUORUM, Quorum
 from ledger.log.tiles import CHECKPOINT, POLICY, tile_path
 
 _KINDS = ("log-ed25519", "log-ml-dsa-44")
+_ACKNOWLEDGEMENT_FILE = "ack-ed25519.pem"
 _MAX_ORIGIN = 255
 
 FileKey = Ed25519PrivateKey | MLDSA44PrivateKey
@@ -65,8 +68,13 @@ def create_log(
     if not is_key_name(origin) or len(origin.encode()) > _MAX_ORIGIN or "/" not in origin:
         raise Refusal("origin-malformed", origin=origin[:80])
     keys = _make_keys(keys_dir, origin, passphrase, token)
-    verifiers = [key.verifier() for key in keys]
-    text = policy_text(verifiers, receipt_certificate_sha256=receipt_certificate_sha256, quorum=quorum)
+    promises = _made_acknowledgement_key(keys_dir, acknowledger(origin), passphrase)
+    text = policy_text(
+        [key.verifier() for key in keys],
+        receipt_certificate_sha256=receipt_certificate_sha256,
+        acknowledgement_key=promises.verifier(),
+        quorum=quorum,
+    )
     policy = parse_policy(text)
     write_atomically(log_dir / POLICY, text)
     return policy
@@ -81,6 +89,19 @@ def load_keys(
     """
     at_hand = (*private_keys(keys_dir, passphrase), *tokens)
     return pick_keys(at_hand, policy.origin, policy.log_keys, keys_dir=keys_dir)
+
+
+def acknowledgement_key(keys_dir: Path, policy: Policy, *, passphrase: bytes | None) -> SigningKey:
+    """The key that signs acknowledgements: the one that the policy names; where it names none, one made at first use.
+
+    Refuses `log-keys-missing`, `key-passphrase-wrong`, `log-keys-differ`.
+    """
+    if policy.acknowledgement_key is None:
+        return _made_acknowledgement_key(keys_dir, acknowledger(policy.origin), passphrase)
+    key = SigningKey(policy.acknowledgement_key.name, load_private_key(keys_dir / _ACKNOWLEDGEMENT_FILE, passphrase))
+    if key.verifier() != policy.acknowledgement_key:
+        raise Refusal("log-keys-differ", origin=policy.origin)
+    return key
 
 
 def private_keys(keys_dir: Path, passphrase: bytes | None) -> tuple[PrivateKey, ...]:
@@ -119,6 +140,13 @@ def make_later_keys(
     first = token or _make_later(keys_dir, _KINDS[0], Ed25519PrivateKey.generate(), origin, passphrase)
     second = _make_later(keys_dir, _KINDS[1], MLDSA44PrivateKey.generate(), origin, passphrase)
     return SigningKey(origin, first).verifier(), SigningKey(origin, second).verifier()
+
+
+def _made_acknowledgement_key(keys_dir: Path, name: str, passphrase: bytes | None) -> SigningKey:
+    file = keys_dir / _ACKNOWLEDGEMENT_FILE
+    if not file.exists():
+        write_new(file, private_key_file(Ed25519PrivateKey.generate(), passphrase), mode=PRIVATE_MODE)
+    return SigningKey(name, load_private_key(file, passphrase))
 
 
 def _make_later(keys_dir: Path, kind: str, private: FileKey, origin: str, passphrase: bytes | None) -> FileKey:

@@ -3,6 +3,7 @@
     log <vkey>                                   one line per key of the log, all under its origin
     witness, group, quorum                       who must have cosigned (`ledger.log.quorum`)
     # receipt-certificate sha256:<hex>           who signs receipts that are PDF files
+    # acknowledgement-key <vkey>                 who signs acknowledgements
     # ended <origin> <size> <root>               an origin that was given up, and its last head
     # auditor <vkey, type 04>                    who says, under a key of her own, up to where she replayed the log
 
@@ -22,6 +23,7 @@ from ledger.log.quorum import NO_QUORUM, Quorum, QuorumLines, Witness, malformed
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _SPACE = re.compile(r"[ \t]+")
 _RECEIPT = re.compile(r"# receipt-certificate sha256:([0-9a-f]{64})")
+_ACKNOWLEDGEMENT = re.compile(r"# acknowledgement-key (\S+)")
 _ENDED = re.compile(r"# ended (\S+) (\S+) (\S+)")
 _AUDITOR = re.compile(r"# auditor (\S+)")
 
@@ -38,6 +40,7 @@ class Policy:
     quorum: Quorum = NO_QUORUM
     ended: tuple[Checkpoint, ...] = ()
     auditors: tuple[VerifierKey, ...] = ()
+    acknowledgement_key: VerifierKey | None = None
     older: tuple["Policy", ...] = field(default=(), compare=False)
 
     @property
@@ -66,13 +69,19 @@ class Policy:
 
 
 def policy_text(
-    log_keys: Sequence[VerifierKey], *, receipt_certificate_sha256: str | None, quorum: Quorum = NO_QUORUM
+    log_keys: Sequence[VerifierKey],
+    *,
+    receipt_certificate_sha256: str | None,
+    acknowledgement_key: VerifierKey | None = None,
+    quorum: Quorum = NO_QUORUM,
 ) -> bytes:
     """The policy file of a log with these keys, whose checkpoints `quorum` must have cosigned."""
     asked = "no witness is asked for" if quorum.name is None else "the quorum below cosigns it"
     lines = [f"# Trust policy (C2SP tlog-policy). Both keys sign every checkpoint; {asked}."]
     if receipt_certificate_sha256 is not None:
         lines.append(f"# receipt-certificate sha256:{receipt_certificate_sha256}")
+    if acknowledgement_key is not None:
+        lines.append(f"# acknowledgement-key {acknowledgement_key.vkey()}")
     lines += [f"log {key.vkey()}" for key in log_keys]
     return "".join(f"{line}\n" for line in [*lines, *quorum.lines()]).encode()
 
@@ -81,6 +90,7 @@ def parse_policy(encoded: bytes) -> Policy:
     """The policy in `encoded`; refuses `policy-malformed` with the line."""
     keys: list[VerifierKey] = []
     receipts: list[str] = []
+    acknowledging: list[VerifierKey] = []
     ended: list[Checkpoint] = []
     auditors: list[VerifierKey] = []
     quorum = QuorumLines()
@@ -88,6 +98,7 @@ def parse_policy(encoded: bytes) -> Policy:
         match _SPACE.split(line.strip(" \t")):
             case [comment, *_] if comment.startswith("#"):
                 receipts += _RECEIPT.findall(line)
+                acknowledging += map(VerifierKey.parse, _ACKNOWLEDGEMENT.findall(line))
                 ended += [parse_checkpoint("".join(f"{part}\n" for part in head)) for head in _ENDED.findall(line)]
                 auditors += map(VerifierKey.parse, _AUDITOR.findall(line))
             case ["log", vkey] | ["log", vkey, _]:
@@ -103,11 +114,23 @@ def parse_policy(encoded: bytes) -> Policy:
         raise malformed("at most one receipt certificate")
     if any(auditor.kind != COSIGNATURE for auditor in auditors) or len(set(auditors)) != len(auditors):
         raise malformed("auditors' keys of type 04, each once")
-    certificate, sha256 = receipts[0] if receipts else None, hashlib.sha256(encoded).digest()
-    policy = Policy(tuple(keys), certificate, sha256, quorum.finish(), tuple(ended), tuple(auditors))
+    certificate, sha256 = next(iter(receipts), None), hashlib.sha256(encoded).digest()
+    promises = next(iter(acknowledging), None)
+    policy = Policy(tuple(keys), certificate, sha256, quorum.finish(), tuple(ended), tuple(auditors), promises)
     if {key.public for key in keys} & {witness.key.public for witness in policy.witnesses}:
         raise malformed("a key of the log is no witness")
+    _check_acknowledging(acknowledging, policy)
     return policy
+
+
+def _check_acknowledging(acknowledging: Sequence[VerifierKey], policy: Policy) -> None:
+    """At most one Ed25519 key, and neither a key of the log or a witness, nor the log's name: a promise is no
+    checkpoint.
+    """
+    others = {key.public for key in (*policy.log_keys, *(witness.key for witness in policy.witnesses))}
+    foreign = all(key.kind == ED25519 and key.name != policy.origin for key in acknowledging)
+    if len(acknowledging) > 1 or not foreign or {key.public for key in acknowledging} & others:
+        raise malformed("at most one acknowledgement key, none of the log's or a witness's, under another name")
 
 
 def parse_quorum(encoded: bytes) -> Quorum:

@@ -17,7 +17,8 @@ from ledger.log.merkle import HASH_SIZE, Frontier, node_hash, root, split
 
 WIDTH = 256
 ENTRIES = "entries"
-CHECKPOINT, UNWITNESSED, POLICY = "checkpoint", "checkpoint.unwitnessed", "policy"
+CHECKPOINT, UNWITNESSED, POLICY, ANCHORS = "checkpoint", "checkpoint.unwitnessed", "policy", "anchors"
+ACKNOWLEDGEMENT_KEY = "acknowledgement-key"
 _MAX_ENTRY = 0xFFFF
 _LEVELS = 8
 _GROUP = 1000
@@ -35,6 +36,11 @@ def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
         index //= _GROUP
         name = f"x{index % _GROUP:03d}/{name}"
     return f"tile/{level}/{name}" + ("" if width == WIDTH else f".p/{width}")
+
+
+def anchor_paths(size: int) -> tuple[str, str]:
+    """Where the anchored checkpoint of this size stands, and the timestamp over its bytes."""
+    return f"{ANCHORS}/{size}.checkpoint", f"{ANCHORS}/{size}.tsr"
 
 
 def state_path(period: str) -> str:

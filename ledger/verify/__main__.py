@@ -7,12 +7,16 @@ Exit codes: 0 verified, 1 forged, 2 incomplete or unavailable, 3 usage.
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from ledger.errors import Refusal
 from ledger.log.auditor import load_auditor_key, read_auditor_public
+from ledger.log.note import VerifierKey
 from ledger.log.policies import trust
 from ledger.log.policy import Policy, parse_policy
+from ledger.verify.acknowledgement import verify_acknowledgement
+from ledger.verify.anchors import verify_anchors
 from ledger.verify.balance import verify_balance
 from ledger.verify.consistency import verify_two, verify_views
 from ledger.verify.log import verify_log
@@ -77,6 +81,12 @@ def _run_on_file(options: argparse.Namespace, path: Path, policy: Policy | None)
             return verify_receipt(read_part(path), read_part(opening), policy, **files)
         case "balance":
             return verify_balance(path.read_bytes(), policy, file=path.name)
+        case "anchors":
+            return verify_anchors(path, policy, None)
+        case "acknowledgement":
+            named = VerifierKey.parse(options.key.read_text("utf-8").strip()) if options.key else None
+            told = {"file": path.name, "key": named, "log": options.log, "at": options.at}
+            return verify_acknowledgement(read_part(path), policy, **told)
         case _:
             key = load_auditor_key(options.key, passphrase=None).opening if options.key else None
             return replay(path, options.openings, policy, jobs=options.jobs, key=key)
@@ -109,6 +119,13 @@ def _parser() -> argparse.ArgumentParser:
     views = commands.add_parser("witness-diff", parents=[common], help="the same log, as many show it")
     views.add_argument("own", metavar="DIR")
     views.add_argument("others", nargs="+", metavar="URL")
+    anchors = commands.add_parser("anchors", parents=[common], help="anchored checkpoints; not their tokens")
+    anchors.add_argument("path", type=Path, metavar="DIR")
+    promise = commands.add_parser("acknowledgement", parents=[common], help="the signed promise of an entry")
+    promise.add_argument("path", type=Path, metavar="FILE")
+    promise.add_argument("--log", metavar="DIR|URL", help="the log, which must hold the entry by the deadline")
+    promise.add_argument("--key", type=Path, help="file with the public key, where the policy names none")
+    promise.add_argument("--at", type=_instant, help="now, with its offset (default: the log's last signature)")
     audit = commands.add_parser("replay", parents=[common], help="a log with all its openings: every balance again")
     audit.add_argument("path", type=Path, metavar="DIR")
     audit.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes that hash")
@@ -119,6 +136,13 @@ def _parser() -> argparse.ArgumentParser:
     state.add_argument("period", metavar="PERIOD", help="its last day")
     state.add_argument("--mine", type=Path, metavar="FILE", help="the paths of one's own balances")
     return parser
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("an instant without an offset")
+    return instant
 
 
 if __name__ == "__main__":

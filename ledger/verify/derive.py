@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import NamedTuple
 
 from ledger.errors import Refusal
 from ledger.log.encoding import b64
 from ledger.log.leaf import (
     ACCOUNTS,
+    ANCHOR,
     ERASURE,
     FINDINGS,
     GENESIS,
@@ -36,6 +36,8 @@ from ledger.log.leaf import (
     lines_root,
     parse_canonical,
 )
+from ledger.verify.account import Account, AccountName, Hold, Leg, Side
+from ledger.verify.anchors import Anchored, anchored_in
 from ledger.verify.entry import ACCOUNT, Line, check_line, commitment, lines_of
 from ledger.verify.erased import Closed, Opened
 from ledger.verify.plain import PlainPosting
@@ -43,56 +45,6 @@ from ledger.verify.scratch import DIGEST_SIZE, Scratch
 from ledger.verify.totals import LastClose, Standing, check_totals
 
 _NO_LEGS = bytes(DIGEST_SIZE)
-AccountName = tuple[str, str]
-Side = tuple[AccountName, bool]
-"""An account and a side of it; true is the debit side."""
-
-
-@dataclass(slots=True)
-class Account:
-    """What the entries so far have made of one account, the `number`th that was opened."""
-
-    name: AccountName
-    number: int
-    minimum: int | None
-    maximum: int | None
-    posted: int = 0
-    postings: int = 0
-    chained: bool = False
-    last: bytes = b""
-    held_debit: int = 0
-    held_credit: int = 0
-    version: int = 1
-    closed: bool = False
-
-    def free(self, *, debit_side: bool, amount: int) -> None:
-        """Reserve `amount` less on one side."""
-        if debit_side:
-            self.held_debit -= amount
-        else:
-            self.held_credit -= amount
-
-
-class Leg(NamedTuple):
-    """One line of a posting on an account that is open: debit or minus credit, its chain, its commitment."""
-
-    account: Account
-    signed: int
-    v: int | None
-    prev: str | None
-    committed: bytes
-
-
-@dataclass(slots=True)
-class Hold:
-    """What a hold still reserves, and the instant at which it expires, if any.
-
-    Of one with closed lines nobody knows when nothing is left: it stays until an entry says that it ends.
-    """
-
-    remaining: Counter[Side]
-    expires: str
-    partly_closed: bool = False
 
 
 @dataclass(slots=True)
@@ -110,6 +62,7 @@ class Replay:
     closed: Closed = field(default_factory=Closed)
     keyless: set[int] = field(default_factory=lambda: {0})
     closed_until: list[str] = field(default_factory=list)
+    anchored: list[Anchored] = field(default_factory=list)
     last_close: LastClose | None = None
     totals: int = 0
     totals_given: int = 0
@@ -203,6 +156,7 @@ class Replay:
             PERIOD: self._close_period,
             NOTE: self._note,
             **dict.fromkeys(FINDINGS, self._find),
+            ANCHOR: self._anchor,
             STATE: self._attest,
             ERASURE: self._erase,
             TOTALS: self._total,
@@ -458,6 +412,10 @@ class Replay:
 
     def _find(self, _n: int, _header: Line, _lines: Sequence[Line | None]) -> None:
         """What was found moves nothing."""
+
+    def _anchor(self, n: int, _header: Line, lines: Sequence[Line | None]) -> None:
+        self.step = "anchors"
+        self.anchored += anchored_in(n, lines)
 
     def _attest(self, n: int, _header: Line, _lines: Sequence[Line | None]) -> None:
         self.closed.attested_n = n

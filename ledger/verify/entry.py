@@ -9,6 +9,7 @@ from ledger.errors import Refusal
 from ledger.log.encoding import from_b64
 from ledger.log.leaf import (
     ACCOUNTS,
+    ANCHOR,
     APPROVED_FINDINGS,
     ERASURE,
     FINDINGS,
@@ -205,6 +206,19 @@ def _is_rule(line: Line) -> bool:
     )
 
 
+def _is_anchor(line: Line) -> bool:
+    """A timestamp over the checkpoint of a size: whose root it holds, hash of the token, the authority's instant."""
+    return (
+        line.keys() == {"kind", "root", "sha256", "size", "time"}
+        and line["kind"] == "rfc3161"
+        and isinstance(line["root"], str)
+        and _is_hash(line["root"])
+        and _is(_SHA256, line["sha256"])
+        and _is_count(line["size"])
+        and is_instant(line["time"])
+    )
+
+
 def _is_erasure(index: int, line: Line) -> bool:
     """First on what ground and how many lines are named here, in which part of how many; then the lines of entries."""
     if index == 1:
@@ -234,7 +248,12 @@ def _is_object(_line: Line) -> bool:
     return True
 
 
-_FINDING_FORMS: Mapping[str, Callable[[Line], bool]] = {KEY: is_key_line, POLICY: is_policy_line, TOTALS: _is_totals}
+_FINDING_FORMS: Mapping[str, Callable[[Line], bool]] = {
+    ANCHOR: _is_anchor,
+    KEY: is_key_line,
+    POLICY: is_policy_line,
+    TOTALS: _is_totals,
+}
 """Findings whose lines have a fixed form."""
 
 

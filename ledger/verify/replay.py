@@ -15,6 +15,7 @@ from ledger.errors import Refusal
 from ledger.log.leaf import JSON, canonical_json
 from ledger.log.policy import Policy
 from ledger.log.sealed import ALTERED
+from ledger.verify.anchors import check_anchored
 from ledger.verify.bundle import (
     BUNDLE_FORMAT,
     FIRST_RECORD,
@@ -45,6 +46,7 @@ NOT_CHECKED = (
     "the limits that accounts were opened with: they are kept, whether they are the right ones is for the auditor",
     "approvals: entries name them, who approved is in the operator's database",
     "whether a period was over when it was closed: that rests on the operator's business date",
+    "timestamps: the tokens that anchors name are checked with `bxl verify anchors`, not here",
     "findings: what a state or a verdict says is compared with the record it is about, not here",
     "interest, tax and other amounts against the agreements they follow from",
 )
@@ -95,6 +97,7 @@ def _replay(report: Report, walk: LogWalk, bundle: Bundle, header: Header, state
         report.failed(state.step or "entries, tiles and root", file, refusal)
         raise Stop from refusal
     note_walk(report, walk)
+    check_anchored(report, walk, state.anchored, bundle.name)
     _note_replay(report, state, bundle, size)
     _check_closing(report, state, bundle)
     report.figures["openings_sha256"] = bundle.digest.hexdigest()

@@ -2,6 +2,7 @@
 
 python second_verifier.py receipt receipt.tlog-proof opening.json policy
 python second_verifier.py replay log-folder openings.jsonl policy
+python second_verifier.py acknowledgement receipt.ack policy
 python second_verifier.py state log-folder 2026-03-31 policy [paths]
 python second_verifier.py blocks export.log
 python second_verifier.py consistency older-checkpoint newer-checkpoint proof policy
@@ -202,6 +203,25 @@ def check_opening(opened):
     assert header["at"][:17] + "00Z" == entry["ts"]
     if entry["t"] in ("accounts/1", "hold/1", "posting/1", "rules/1"):
         check_lines(entry["t"], [header, *[line] * LINES[entry["t"]][0]])
+
+
+def acknowledged(note, policy):
+    """Entry number, leaf hash and deadline of an acknowledgement."""
+    text, signature = note.decode().split("\n\n")
+    [vkey] = re.findall(r"^# acknowledgement-key (\S+)$", policy.decode(), re.MULTILINE)
+    name, key_id, material = vkey.split("+", 2)
+    prefix = f"— {name} "
+    assert signature.startswith(prefix)
+    assert signature.endswith("\n")
+    blob, public = unbase64(signature[:-1].removeprefix(prefix)), unbase64(material)
+    assert blob[:4].hex() == key_id
+    assert public[0] == 1
+    Ed25519PublicKey.from_public_bytes(public[1:]).verify(blob[4:], f"{text}\n".encode())
+    origin, word, n, promised, deadline = text.split("\n")
+    assert (origin, word) == (re.findall(r"^log ([^+]+)\+", policy.decode(), re.MULTILINE)[0], "acknowledgement")
+    assert is_instant(deadline)
+    assert len(unbase64(promised)) == 32
+    return int(n), unbase64(promised), deadline
 
 
 def grown(old_size, old_root, new_size, new_root, proof):
@@ -407,6 +427,14 @@ LINES = {
     "policy/1": (1, 1),
 }
 
+ANCHOR = {
+    "kind": lambda v: v == "rfc3161",
+    "root": lambda v: isinstance(v, str) and len(unbase64(v)) == 32,
+    "sha256": matches("[0-9a-f]{64}"),
+    "size": is_count,
+    "time": is_instant,
+}
+
 
 CLOSED = None
 """A line that nobody can open any more."""
@@ -443,10 +471,8 @@ def check_line(kind, index, line):
         check_members(line, "account asset", "minimum maximum")
     elif kind == "rules/1":
         check_members(line, "account asset version", "minimum maximum closed")
-    elif kind == "policy/1":
-        check_announcement(line)
-    elif kind == "key/1":
-        check_keys(line)
+    elif kind in FINDINGS:
+        FINDINGS[kind](line)
     elif kind in ("posting/1", "hold/1"):
         side = "debit" if "debit" in line else "credit"
         check_members(line, "account asset " + side, "v prev" if kind == "posting/1" else "")
@@ -460,6 +486,11 @@ def check_erasure(index, line):
     else:
         check_members(line, "entry from to")
         assert line["from"] <= line["to"]
+
+
+def check_anchor(line):
+    assert set(line) == set(ANCHOR)
+    assert all(ANCHOR[name](value) for name, value in line.items())
 
 
 def check_announcement(line):
@@ -505,6 +536,9 @@ def check_ended(policy, leaves):
         if line.startswith("# ended "):
             _, _, _, size, head = line.split(" ")
             assert tree(leaves[: int(size)]) == unbase64(head)
+
+
+FINDINGS = {"anchor/1": check_anchor, "key/1": check_keys, "policy/1": check_announcement}
 
 
 # --- totals of a period
@@ -659,6 +693,7 @@ class Book:
         self.assets, self.accounts, self.keys = {"EUR": 2}, {}, {}
         self.holds, self.periods, self.at, self.last_close = {}, [], "", None
         self.posted, self.reversed, self.reversals = {}, set(), set()
+        self.anchors = []
         self.closed, self.moved, self.named, self.state, self.count = set(), Counter(), 0, 0, 0
 
     def enter(self, n, kind, lines, commitments, header_nonce):
@@ -686,9 +721,14 @@ class Book:
             self.close_period(n, header, header_nonce)
         elif kind == "totals/1":
             self.total(header, rest)
-        elif kind == "note/1":
-            assert header["about"] in self.keys
+        elif kind == "anchor/1":
+            self.anchor(n, rest)
+        assert kind != "note/1" or header["about"] in self.keys
         self.keys[n] = header["key"]
+
+    def anchor(self, n, rest):
+        assert all(line["size"] <= n for line in rest)
+        self.anchors += rest
 
     def open(self, line):
         if "account" not in line:
@@ -873,6 +913,10 @@ def replay(folder, bundle, policy):
     assert hashlib.sha256(policy).hexdigest() in policies
     assert not book.closed
     assert not book.named or not any(book.moved.values())
+    for anchor in book.anchors:
+        assert tree(leaves[: anchor["size"]]) == unbase64(anchor["root"])
+        token = folder / "anchors" / f"{anchor['size']}.tsr"
+        assert not token.exists() or hashlib.sha256(token.read_bytes()).hexdigest() == anchor["sha256"]
     closing = book.closing()
     if form == "bxl-openings/1":
         del closing["periods"]
@@ -947,6 +991,8 @@ if __name__ == "__main__":
     command, *names = sys.argv[1:]
     if command == "replay":
         result = replay(Path(names[0]), *(Path(name).read_bytes() for name in names[1:3]))
+    elif command == "acknowledgement":
+        result = acknowledged(*(Path(name).read_bytes() for name in names[:2]))
     elif command == "state":
         result = state(Path(names[0]), names[1], *(Path(name).read_bytes() for name in names[2:]))
     elif command == "blocks":

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from cryptography.exceptions import InvalidSignature
 
+from ledger.acknowledgements import acknowledge
 from ledger.audit.log_export import write_log
 from ledger.clock import FixedClock
 from ledger.log.encoding import b64
@@ -175,3 +177,19 @@ def test_the_format_page_shows_this_very_sample() -> None:
     assert json.dumps(json.loads(opening)["entry"], sort_keys=True, separators=(",", ":")) in page
     for line in json.loads(opening)["header"], json.loads(opening)["line"]:
         assert line["nonce"] in page
+
+
+def test_the_second_verifier_checks_acknowledgements(
+    make_engine: MakeEngine, tmp_path: Path, clock: FixedClock
+) -> None:
+    published = published_book(make_engine("sqlite"), tmp_path / "data", clock)
+    published.post(1)
+    published.publish()
+    promise = acknowledge(published.book, published.log_dir, published.folder / "keys", 2, passphrase=None)
+    policy = (published.log_dir / "policy").read_bytes()
+    n, promised, deadline = second_verifier.acknowledged(promise, policy)
+    assert (n, deadline) == (2, "2026-03-03T11:00:00.000000Z")
+    assert promised == LogFolder(published.log_dir).subtree(2, 3, 3)
+    for changed in (promise.replace(b"\n2\n", b"\n1\n"), promise[:-1], promise + b"\n"):
+        with pytest.raises((AssertionError, ValueError, InvalidSignature)):
+            second_verifier.acknowledged(changed, policy)

@@ -17,9 +17,11 @@ from contracts.documents.authority import make_receipt_identity
 from contracts.documents.receipt import render_receipt
 from contracts.documents.signature import sign_receipt
 from ledger.accounts import AccountRef
+from ledger.acknowledgements import acknowledge
 from ledger.audit.openings import lines_with, receipt_for
 from ledger.log.receipt import ReceiptFiles
 from tests import papers
+from tests.timestamp_authority import make_authority, serving
 
 Bxl = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
@@ -95,7 +97,7 @@ def test_publishing_says_how_far_it_is(bxl: Bxl, settings: Settings) -> None:
     figures = json.loads(bxl("log", "status", "--json").stdout)
     assert (figures["booked"], figures["written"], figures["signed"]) == (6, 5, 5)
     assert bxl("log", "publish").returncode == 0
-    assert "signed   6" in bxl("log", "status").stdout
+    assert ["signed", "6"] in [line.split() for line in bxl("log", "status").stdout.splitlines()]
     assert bxl("log", "publish").returncode == 0  # nothing new is no failure
 
 
@@ -157,6 +159,49 @@ def test_a_changed_file_makes_the_audits_fail(bxl: Bxl, settings: Settings, tmp_
         assert (report.returncode, "FAILED" in report.stdout) == (1, True), report.stdout
     refused = bxl("log", "publish", "--json")
     assert (refused.returncode, json.loads(refused.stdout)["refusal"]["code"]) == (1, "signature-invalid")
+
+
+def test_a_checkpoint_is_anchored_from_the_shell_and_checked_without_network(
+    bxl: Bxl, settings: Settings, tmp_path: Path
+) -> None:
+    unset = bxl("log", "anchor", "--json")
+    assert (unset.returncode, json.loads(unset.stdout)["refusal"]["code"]) == (2, "timestamps-not-set-up")
+    authority = make_authority(tmp_path / "authority")
+    with serving(lambda query: (200, authority.reply(query))) as url:
+        known = {"BXL_TSA_URL": url, "BXL_TSA_CERTIFICATE": str(authority.root)}
+        first, again = (bxl("log", "anchor", "--json", **known) for _ in range(2))
+    assert json.loads(first.stdout)["size"] == 5, first.stderr
+    assert json.loads(again.stdout) == {"anchored": False}
+    assert json.loads(bxl("log", "status", "--json").stdout)["anchored"] == 5
+    verify = ("verify", "anchors", settings.log_folder)
+    (tmp_path / "sitecustomize.py").write_text(NETWORK_OFF)
+    offline = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    report = bxl(*verify, "--tsa-certificate", authority.root, **offline)
+    assert (report.returncode, "VERIFIED" in report.stdout) == (0, True), report.stdout + report.stderr
+    assert bxl(*verify).returncode == 2  # nobody to trust
+    stranger = make_authority(tmp_path / "stranger")
+    assert bxl(*verify, "--tsa-certificate", stranger.root).returncode == 1
+    (settings.log_folder / "anchors/5.checkpoint").write_bytes(b"nothing")
+    assert bxl(*verify, "--tsa-certificate", authority.root).returncode == 1
+
+
+def test_an_acknowledgement_is_checked_from_the_shell(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
+    book = open_book(settings)
+    given = (book, settings.log_folder, settings.keys_folder)
+    for n in (2, 4):
+        (tmp_path / f"{n}.ack").write_bytes(acknowledge(*given, n, passphrase=None))
+    book.engine.dispose()
+    kept = bxl("verify", "acknowledgement", "4.ack", "--log", settings.log_folder, "--json")
+    assert (kept.returncode, json.loads(kept.stdout)["figures"]["entry"]) == (0, 4), kept.stderr
+    assert bxl("verify", "acknowledgement", "4.ack", BXL_DATA=str(tmp_path / "elsewhere")).returncode == 2
+    policy = ("--policy", settings.log_folder / "policy")
+    assert bxl("verify", "acknowledgement", "4.ack", *policy, BXL_DATA=str(tmp_path / "elsewhere")).returncode == 0
+    key = [line.split()[2] for line in policy[1].read_text().splitlines() if "acknowledgement-key" in line]
+    (tmp_path / "key").write_text(f"{key[0]}\n")
+    known = ("--key", "key")
+    assert bxl("verify", "acknowledgement", "2.ack", *known, BXL_DATA=str(tmp_path / "elsewhere")).returncode == 0
+    (tmp_path / "2.ack").write_bytes((tmp_path / "2.ack").read_bytes().replace(b"\n2\n", b"\n3\n"))
+    assert bxl("verify", "acknowledgement", "2.ack").returncode == 1
 
 
 @pytest.mark.parametrize(

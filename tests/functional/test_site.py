@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,10 @@ from contracts.parties import service as parties
 from contracts.parties.model import Role, StaffIdentity
 from frontend.site import build_site
 from ledger.accounts import AccountRef
+from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
+from ledger.log.keys import create_log
 from ledger.payments.rows import open_case
 from ledger.years import request_year_close
 from tests.entries import entry, post
@@ -69,6 +71,21 @@ def test_a_line_whose_entry_is_no_business_event_shows_the_purpose_it_was_import
     assert "Reprise &lt;2025&gt;" in page.text
 
 
+def test_a_line_that_waits_for_its_signature_has_an_acknowledgement_for_its_holder_alone(
+    enter: Enter, sqlite_town: Town, tmp_path: Path
+) -> None:
+    named = {"origin": "log.example/main", "receipt_certificate_sha256": None, "passphrase": None}
+    create_log(tmp_path / "keys", tmp_path / "log", **named)
+    ada, eve = sqlite_town.citizen("Ada"), sqlite_town.citizen("Eve")
+    lines = (Posting(AccountRef("550100"), debit=100), Posting(AccountRef("489100", ada), credit=100))
+    with sqlite_town.book.unit_of_work(actor="import") as uow:
+        uow.post(JournalEntry("old:1", sqlite_town.today, "payment-received", lines))
+    path = re.search(r'href="(/fr/receipts/\d+/2\.ack)"', enter(ada).get("/fr/receipts").text)[1]
+    promise = enter(ada).get(path)
+    assert (promise.status_code, promise.text.splitlines()[1]) == (200, "acknowledgement")
+    assert enter(eve).get(path).status_code == 404
+
+
 def test_other_peoples_things_do_not_exist(enter: Enter, sqlite_town: Town) -> None:
     town = sqlite_town
     ada, bob, eve = town.citizen("Ada"), town.citizen("Bob"), town.citizen("Eve")
@@ -78,7 +95,7 @@ def test_other_peoples_things_do_not_exist(enter: Enter, sqlite_town: Town) -> N
     assert enter(ada).get(f"/fr/loans/{loan_id}").status_code == 200
     assert enter(ada).get(f"/fr/pledges/{pledge_id}").status_code == 200
     stranger = enter(eve)
-    for path in (f"loans/{loan_id}", f"pledges/{pledge_id}", "documents/d00000000", "receipts/3/1"):
+    for path in (f"loans/{loan_id}", f"pledges/{pledge_id}", "documents/d00000000", "receipts/3/1", "receipts/3/1.ack"):
         assert stranger.get(f"/fr/{path}").status_code == 404, path
     assert stranger.post(f"/fr/pledges/{pledge_id}/withdraw").status_code == 404
     assert town.state(pledge_id) == "pledged"
@@ -237,6 +254,18 @@ def test_the_desk_shows_the_year_that_waits_to_be_closed_and_closes_it(enter: En
     assert town.balance("704000") == -123_45
     assert enter(town.checker).post(deed).status_code == 303
     assert (town.balance("704000"), town.balance("139000")) == (0, -123_45)
+
+
+def test_the_desk_says_how_far_the_log_is_and_when_somebody_must_look(
+    enter: Enter, sqlite_town: Town, clock: FixedClock, tmp_path: Path
+) -> None:
+    clock.instant += timedelta(minutes=11)
+    page = enter(sqlite_town.checker).get("/en/operations").text
+    assert "An entry has waited 11 minutes for its signature." in page
+    (tmp_path / "log").mkdir(exist_ok=True)
+    for file in ("policy", "checkpoint"):
+        (tmp_path / "log" / file).write_text("nothing\n")
+    assert "The published checkpoint cannot be read" in enter(sqlite_town.checker).get("/en/operations").text
 
 
 def test_a_receipt_is_checked_at_an_address_that_opens_in_the_readers_language(enter: Enter, tmp_path: Path) -> None:

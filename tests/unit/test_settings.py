@@ -70,6 +70,15 @@ def test_secrets_are_kept_out_of_the_text_form() -> None:
     assert "ssss" not in text
 
 
+def test_a_timestamp_authority_comes_with_the_certificate_to_check_it() -> None:
+    known = {"BXL_TSA_URL": "https://tsa.example/", "BXL_TSA_CERTIFICATE": "root.pem"}
+    settings = read_settings(known)
+    assert (settings.tsa_url, settings.tsa_certificate.name) == ("https://tsa.example/", "root.pem")
+    assert settings.tsa_certificate.is_absolute()
+    for name, value in known.items():
+        assert "go together" in faults(**{name: value})[0]
+
+
 def test_the_witnesses_of_new_books_stand_in_a_file(tmp_path: Path) -> None:
     assert read_settings({}).witnesses_file is None
     (tmp_path / "quorum").touch()

@@ -82,6 +82,10 @@ def test_health_and_metrics_tell_how_it_is(desk: Desk) -> None:
     lines = desk.get("/metrics").text.splitlines()
     assert f"bxl_entries {desk.entries()}" in lines
     assert "bxl_outbox_given_up 0" in lines
+    assert f"bxl_log_pending {desk.entries()}" in lines
+    log_dir = desk.wiring.settings.log_folder
+    (log_dir / "checkpoint").write_text("nothing that anybody signed")
+    assert "bxl_log_pending" not in desk.get("/metrics").text
 
 
 def test_the_openapi_page_describes_every_resource(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from contracts.documents.verify import verify_receipt_pdf
 from contracts.statements import statement_data
 from ledger.integrator import integrate
 from ledger.log.policy import parse_policy
+from ledger.verify.acknowledgement import verify_acknowledgement
 from ledger.verify.receipt import verify_receipt
 from tests.api_kit import Desk, code_of, moved
 
@@ -140,6 +141,20 @@ def test_a_receipt_is_its_holders_only_and_holds_offline(desk: Desk, funded: str
     for who in ("marie", "fournil", "nadia", "sofia"):
         for suffix in (".pdf", ".tlog-proof", "/opening.json"):
             assert code_of(desk.get(path + suffix, who=who)) == "line-unknown", who
+
+
+def test_before_its_receipt_a_line_has_an_acknowledgement_which_is_its_holders_only(desk: Desk, funded: str) -> None:
+    line = desk.get("/v1/receipts", who="amelie").json()[0]
+    path = f"receipts/{line['n']}/{line['line']}.ack"
+    promise = desk.get(f"/v1/{path}", who="amelie").content
+    log_dir = desk.wiring.settings.log_folder
+    policy = parse_policy((log_dir / "policy").read_bytes())
+    assert verify_acknowledgement(promise, policy).exit_code == 0
+    published(desk)
+    assert verify_acknowledgement(promise, policy, log=log_dir).exit_code == 0
+    assert desk.get(f"/v1/{path}", who="amelie").content == promise
+    for who in ("marie", "fournil", "nadia", "sofia"):
+        assert code_of(desk.get(f"/v1/{path}", who=who)) == "line-unknown", who
 
 
 def test_the_log_is_public_and_nothing_beside_it_is(desk: Desk, funded: str) -> None:
