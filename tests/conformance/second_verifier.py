@@ -187,7 +187,7 @@ def check_opening(opened):
     assert set(opened["header"]) == {"line", "nonce"}
     assert set(opened["line"]) == {"index", "line", "nonce"}
     entry, header, line = opened["entry"], opened["header"]["line"], opened["line"]["line"]
-    check_public(entry["n"], entry, b"")
+    check_public(entry["n"], entry)
     lines = {
         number: hashlib.sha256(unbase64(part["nonce"]) + canonical(part["line"])).digest()
         for number, part in ((0, opened["header"]), (opened["line"]["index"], opened["line"]))
