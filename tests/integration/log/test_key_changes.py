@@ -29,7 +29,8 @@ from ledger.log.note import parse_note
 from ledger.log.policies import origin_path, policy_line, trust
 from ledger.log.policy import Policy, parse_policy, policy_text
 from ledger.log.receipt import ReceiptFiles
-from ledger.signing import policy_in_force
+from ledger.signing import newest_policy_file, policy_in_force
+from ledger.verify.__main__ import main as verify_offline
 from ledger.verify.log import verify_log
 from ledger.verify.receipt import verify_receipt
 from ledger.verify.replay import replay
@@ -338,6 +339,49 @@ def test_what_a_thief_signs_under_the_old_name_beyond_its_last_head_counts_nowhe
     book.post()
     publish_after_theft(book)
     assert_all_verified(book, new)
+
+
+def test_the_offline_verifier_takes_the_new_policy_and_older_ones(book: PublishedBook, tmp_path: Path) -> None:
+    before = newest_receipt(book, 2)
+    new = change(book, keychanges.compromise(book))
+    (tmp_path / "old.tlog-proof").write_bytes(before.proof)
+    (tmp_path / "opening.json").write_bytes(before.opening)
+    old_policy, new_policy = book.log_dir / "policies" / book.policy.sha256.hex(), book.log_dir / "policy"
+    assert parse_policy(new_policy.read_bytes()) == new
+    receipt = ["receipt", str(tmp_path / "old.tlog-proof"), "--policy"]
+    assert verify_offline([*receipt, str(new_policy), "--older-policy", str(old_policy)]) == 0
+    assert verify_offline([*receipt, str(old_policy)]) == 0
+    assert verify_offline([*receipt, str(new_policy)]) == 1
+
+
+def test_witnesses_cosign_the_log_under_its_new_name_once_they_have_the_new_policy(
+    make_engine: MakeEngine, tmp_path: Path, clock: FixedClock, stack: ExitStack
+) -> None:
+    book = changing_book(make_engine("sqlite"), tmp_path / "data", clock, quorum=two_of_three(tmp_path / "witnesses"))
+    addresses: dict[str, str] = {}
+    asking = witnessing_at(book.folder, partial(policy_in_force, book.log_dir), lambda: addresses)
+
+    def serve(policy: Policy) -> None:
+        for name in NAMES:
+            witness = witness_at(tmp_path / "witnesses" / name, {policy.origin: policy.log_keys}, clock)
+            addresses[name] = stack.enter_context(serving(witness))
+
+    serve(book.policy)
+    book.post()
+    publish(book)
+    assert asking.run_round().published
+    install(book)
+    announce(book, ask(book, keychanges.compromise(book)))
+    publish(book)
+    unknown = asking.run_round()
+    assert not unknown.published
+    assert {problem.facts["status"] for problem in unknown.problems.values()} == {404}
+    assert policy_of(book) == book.policy
+    serve(parse_policy(newest_policy_file(book.log_dir).read_bytes()))
+    assert asking.run_round().published
+    install(book)
+    assert policy_of(book).origin == NEXT_ORIGIN
+    assert_all_verified(book, policy_of(book))
 
 
 def publish_after_theft(book: PublishedBook) -> None:
