@@ -87,7 +87,7 @@ def _version(connection: sa.Connection) -> str | None:
 
 def _refuse_tables_of_others(connection: sa.Connection) -> None:
     taken = sorted(load_metadata().tables.keys() & set(sa.inspect(connection).get_table_names()))
-    if taken:
+    if taken and _version(connection) is None:  # else another process has made them since we looked
         raise Refusal("database-of-another-program", table=taken[0])
 
 

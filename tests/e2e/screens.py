@@ -87,6 +87,7 @@ def shots(sessions: dict[str, BrowserContext], demo: Demo) -> Iterator[Shot]:
         words = f"A loan that is {name.replace('-', ' ')}"
         yield Shot(f"loan-{name}", "citizen", _claim(citizen, demo, n), words, ("phone",) if n == 0 else ())
     yield Shot("receipts", "citizen", "/fr/receipts", "Receipts of every line that is one's own")
+    yield Shot("totals", "citizen", "/fr/totals", "A holder's own part in the totals of a closed period")
     receipt = _first(citizen, demo, "/fr/receipts", "main td a")
     words = "A receipt verified in the browser"
     yield Shot("verify", "citizen", "/fr/verify", words, ("phone", "dark"), hands_in=receipt)
