@@ -25,7 +25,7 @@ check: $(V)/.development ## lint, types, import rules, templates, spelling
 
 test: $(V)/.development .venv-strangers/.ready ## install what the tests need (PostgreSQL, Chromium, hledger, Go) and run them all
 	@.ci/provision
-	@$(V)/pytest -n 2 --dist loadfile
+	@$(V)/pytest -n 3 --dist loadfile  # they wait for disks and servers more than they compute
 
 bench: $(V)/.development .venv-peers/.ready ## measure, print and store docs/benchmarks.md (PARTS=…: these alone; QUICK=1: a hundredth, in var)
 	@$(V)/python -m tests.bench $(PARTS) $(if $(QUICK),--quick)
