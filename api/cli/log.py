@@ -1,6 +1,7 @@
 """Commands on the transparency log: bring it up to date, look at it."""
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ledger.errors import Refusal
 from ledger.integrator import copy_checkpoint, integrate
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.encoding import b64
+from ledger.log.tiles import UNWITNESSED
 from ledger.standing import log_standing
 
 
@@ -34,8 +36,11 @@ for _command in (announce, change_policy, new_origin, retire_key, rotate_key):
 
 @log.command("publish")
 @book_options
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Copy the whole log to this folder as well."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what is published as JSON.")
-def publish(database: str | None, book: str | None, *, as_json: bool) -> None:
+def publish(database: str | None, book: str | None, out: Path | None, *, as_json: bool) -> None:
     """Write all committed entries to the log's files, sign them, have them witnessed, and keep the checkpoint.
 
     Where the policy asks for witnesses and no quorum answers, what is signed stays `checkpoint.unwitnessed`.
@@ -51,7 +56,9 @@ def publish(database: str | None, book: str | None, *, as_json: bool) -> None:
     checkpoint = copy_checkpoint(opened, settings.log_folder, now=opened.clock.now())
     if checkpoint is None:
         raise Refusal("log-not-published", folder=str(settings.log_folder))
-    _show(checkpoint, as_json=as_json, folder=settings.log_folder)
+    if out is not None:  # a book has one log and one signer: another folder gets a mirror, not a second signature
+        shutil.copytree(settings.log_folder, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(UNWITNESSED))
+    _show(checkpoint, as_json=as_json, folder=out or settings.log_folder)
 
 
 @log.command("status")

@@ -20,6 +20,7 @@ from ledger.verify.consistency import verify_two, verify_views
 from ledger.verify.log import verify_log
 from ledger.verify.places import log_at, view_at
 from ledger.verify.receipt import NO_POLICY, read_part, verify_receipt
+from ledger.verify.replay import replay
 from ledger.verify.report import Report
 from ledger.verify.totals import verify_state
 
@@ -100,6 +101,17 @@ def consistency(
 def witness_diff(own: str, others: tuple[str, ...], policy_file: Path | None, *, as_json: bool) -> int:
     """Check that the log in DIR and every view at a URL (a mirror, a witness) are one and the same."""
     return show(verify_views(own, others, trusted_policy(policy_file)), as_json=as_json)
+
+
+@verify.command("replay")
+@click.argument("folder", type=_FOLDER)
+@click.option("--openings", type=_FILE, required=True, help="The bundle that opens the log's commitments.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that hash.")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def replay_command(folder: Path, openings: Path, policy_file: Path | None, *, jobs: int, as_json: bool) -> int:
+    """Derive everything again from the log in FOLDER and an open bundle; `bxl audit --log` reads encrypted ones."""
+    return show(replay(folder, openings, trusted_policy(policy_file), jobs=jobs), as_json=as_json)
 
 
 @verify.command("anchors")

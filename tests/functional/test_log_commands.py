@@ -117,6 +117,22 @@ def test_the_auditors_command_verifies_and_reports(bxl: Bxl, settings: Settings,
     assert bxl("verify", "log", settings.log_folder).returncode == 0
 
 
+def test_a_mirror_is_published_and_replayed_by_command(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
+    mirror, openings = tmp_path / "mirror", tmp_path / "openings.jsonl"
+    assert str(mirror) in bxl("log", "publish", "--out", mirror).stdout
+    assert bxl("audit", "bundle", "--out", openings).returncode == 0
+    policy = settings.log_folder / "policy"
+    assert bxl("verify", "log", mirror, "--policy", policy).returncode == 0
+    assert "VERIFIED" in bxl("verify", "replay", mirror, "--openings", openings, "--policy", policy).stdout
+    assert bxl("import", "-", given=entries("e")).returncode == 0
+    assert bxl("log", "publish", "--out", mirror).returncode == 0  # an older mirror is brought up to date
+    assert json.loads(bxl("verify", "log", mirror, "--policy", policy, "--json").stdout)["figures"]["size"] == 6
+    bundle = next((mirror / "tile/entries").glob("000.p/6"))
+    bundle.write_bytes(bundle.read_bytes()[:-1] + b"!")
+    assert bxl("verify", "replay", mirror, "--openings", openings, "--policy", policy).returncode == 1
+    assert bxl("log", "publish", "--out", policy).returncode == 3  # a file is no folder
+
+
 def test_checkpoints_are_compared_by_command(bxl: Bxl, settings: Settings, tmp_path: Path) -> None:
     older, log = tmp_path / "older", settings.log_folder
     older.write_bytes((log / "checkpoint").read_bytes())
