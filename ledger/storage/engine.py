@@ -68,8 +68,15 @@ def write_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
 @contextmanager
 def write_on(connection: sa.Connection) -> Iterator[None]:
     """One database transaction on a connection that its caller keeps from one to the next."""
-    with _writer_lock(connection.engine), connection.begin():
-        yield
+    with _writer_lock(connection.engine):
+        try:
+            with connection.begin():
+                yield
+        except sa.exc.DBAPIError:
+            # On SQLite a SELECT that was cut off keeps its snapshot after ROLLBACK, and every later BEGIN IMMEDIATE on
+            # this connection would be refused as soon as somebody else has written.
+            connection.invalidate()
+            raise
 
 
 @contextmanager

@@ -61,16 +61,20 @@ def live(engine: sa.Engine, seed: int, *, rounds: int, writers: int = 2) -> dict
 def deliver(writers: Sequence[GroupWriter], requests: Sequence[Request]) -> list:
     """The answers as callers hear them who ask until they are answered."""
     answers: dict[int, object] = {}
+    errors: list[str] = []
     for _ in range(MOST_TRIES):
         waiting: dict[int, Future[Result]] = {
             i: writers[i % len(writers)].submit(request) for i, request in enumerate(requests) if i not in answers
         }
         for i, future in waiting.items():
-            if not isinstance(future.exception(PATIENCE_SECONDS), sa.exc.DBAPIError):
+            error = future.exception(PATIENCE_SECONDS)
+            if isinstance(error, sa.exc.DBAPIError):
+                errors.append(str(error))
+            else:
                 answers[i] = first_time(answer_of(future.result()))
         if len(answers) == len(requests):
             return [answers[i] for i in range(len(requests))]
-    raise AssertionError("a fault strikes once, so asking again is answered")
+    raise AssertionError(f"a fault strikes once, so asking again is answered, not {errors}")
 
 
 def check_answers(book: Book, answered: dict[str, object]) -> None:
