@@ -63,8 +63,72 @@ class ProviderRefund:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderChargeback:
+    """A chargeback as the provider states it; `reversed_at` is when it was won back, `reason_code` a bank's (MD06)."""
+
+    provider_id: str
+    payment_provider_id: str
+    amount_cents: int
+    currency: str
+    created_at: datetime
+    reversed_at: datetime | None = None
+    reason_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMovement:
+    """A movement of the provider's balance (Mollie: balance transaction).
+
+    `result_cents` is signed: `initial_cents` less `deduction_cents`. `kind` is the provider's own word, and may be one
+    that nobody here knows.
+    """
+
+    provider_id: str
+    kind: str
+    initial_cents: int
+    deduction_cents: int
+    result_cents: int
+    created_at: datetime
+    payment_provider_id: str | None = None
+    refund_provider_id: str | None = None
+    chargeback_provider_id: str | None = None
+    settlement_provider_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettlement:
+    """A payout of the provider's balance to the client account; `reference` stands on the bank statement."""
+
+    provider_id: str
+    reference: str
+    status: str
+    amount_cents: int
+    created_at: datetime
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMandate:
+    """A mandate for direct debits kept at the provider."""
+
+    provider_id: str
+    customer_provider_id: str
+    status: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMethod:
+    """A way to pay that the provider has switched on, with its limits; no `maximum_cents` means no limit."""
+
+    code: str
+    minimum_cents: int
+    maximum_cents: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderPayment:
-    """A payment as the provider states it; `refunds` are filled only where the whole truth was asked for."""
+    """A payment as the provider states it; refunds and chargebacks are there only where the whole truth was asked."""
 
     provider_id: str
     status: str
@@ -77,6 +141,32 @@ class ProviderPayment:
     charged_back_cents: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict)
     refunds: tuple[ProviderRefund, ...] = ()
+    method: str | None = None
+    chargebacks: tuple[ProviderChargeback, ...] = ()
+
+
+class BankRail(Protocol):
+    """One bank, where we hold an account: order files go in, answers and statements come out.
+
+    It can fail in the same four ways, and writes once under a key, as a `PaymentRail` does.
+    """
+
+    @property
+    def mode(self) -> Mode:
+        """Whether real money moves."""
+        ...
+
+    def submit(self, file: bytes, message_id: str) -> None:
+        """Hand in an order file; the same file under the same message id is taken once, another one is refused."""
+        ...
+
+    def answers(self, *, since: date) -> list[bytes]:
+        """Every pain.002 answer since that day, oldest first."""
+        ...
+
+    def statements(self, *, since: date) -> list[bytes]:
+        """Every camt.053 statement that was closed on or after that day, oldest first."""
+        ...
 
 
 class PaymentRail(Protocol):
@@ -105,4 +195,20 @@ class PaymentRail(Protocol):
 
     def newest_refunds(self, *, since: date) -> list[ProviderRefund]:
         """Every refund created on or after `since`, newest first."""
+        ...
+
+
+class ProviderBooks(Protocol):
+    """What the provider says of its own balance; Mollie asks for another credential here, an organisation's token."""
+
+    def newest_settlements(self, *, since: date) -> list[ProviderSettlement]:
+        """Every settlement created on or after `since`, newest first."""
+        ...
+
+    def newest_movements(self, *, since: date) -> list[ProviderMovement]:
+        """Every movement of the balance on or after `since`, newest first."""
+        ...
+
+    def balance_cents(self) -> int:
+        """What stands at the provider: available and pending together."""
         ...
