@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Protocol
 
 from ledger.payments.model import Mode
@@ -143,6 +144,33 @@ class ProviderPayment:
     refunds: tuple[ProviderRefund, ...] = ()
     method: str | None = None
     chargebacks: tuple[ProviderChargeback, ...] = ()
+
+
+class PayeeMatch(StrEnum):
+    """What the payee's bank says of a name and an account (EPC, verification of payee)."""
+
+    MATCH = "match"
+    CLOSE_MATCH = "close-match"
+    NO_MATCH = "no-match"
+    NOT_POSSIBLE = "not-possible"
+
+
+@dataclass(frozen=True, slots=True)
+class PayeeAnswer:
+    """A verification of payee; the bank tells the holder's name, `name_held`, with a close match only."""
+
+    iban: str
+    name: str
+    match: PayeeMatch
+    name_held: str | None = None
+
+
+class PayeeCheck(Protocol):
+    """Asks whether an account is held under a name, before money goes there."""
+
+    def check_payee(self, *, iban: str, name: str) -> PayeeAnswer:
+        """The bank's word; a bank that can't be reached is `PayeeMatch.NOT_POSSIBLE`, never an error."""
+        ...
 
 
 class BankRail(Protocol):
