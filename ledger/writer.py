@@ -1,12 +1,14 @@
 """The group writer: requests that wait at the same time are posted in one commit.
 
     callers ──submit──> queue ──up to 500──> decide ─ write ─ seal ─ commit ──> answers
+       └──post, and nobody else is there──────^
 
-The disk is paid once for a group. A request that comes alone is posted at once; where the group before was larger, the
-writer waits for as many again, five milliseconds at most. Each request stands or falls alone, and answers are given
-after the commit. A failure that may pass (a lost connection, a serialization failure, a commit of unknown outcome) is
-tried again whole: fact keys and idempotency keys make that harmless. Any other failure splits the group in halves, so
-that one poisoned request is found and cannot block a book.
+The disk is paid once for a group. A request that comes alone is posted at once, by its caller's own thread where it
+waits for the answer anyway; where the group before was larger, the writer waits for as many again, five milliseconds at
+most. Each request stands or falls alone, and answers are given after the commit. A failure that may pass (a lost
+connection, a serialization failure, a commit of unknown outcome) is tried again whole: fact keys and idempotency keys
+make that harmless. Any other failure splits the group in halves, so that one poisoned request is found and cannot block
+a book.
 
 One writer serves a process. Writers of several processes, and products' own units of work, meet at the book's head.
 """
@@ -47,6 +49,8 @@ class GroupWriter:
         self._closed = False
         self._connection: sa.Connection | None = None  # kept between groups: fetching one costs as much as a statement
         self._door = threading.Lock()  # nobody comes in behind the end
+        self._turn = threading.Lock()  # whoever posts holds it, and the connection with it
+        self._last_group = 1
         self._thread = threading.Thread(target=self._run, name=f"writer-{book.book_id}", daemon=True)
         self._thread.start()
 
@@ -66,8 +70,13 @@ class GroupWriter:
         return answer
 
     def post(self, request: Request) -> Result:
-        """Submit and wait for the result."""
-        return self.submit(request).result()
+        """The result of `request` after its commit; refuses as `submit` does."""
+        if not self._take_turn():
+            return self.submit(request).result()
+        try:
+            return self._post_with_patience([request])[0]
+        finally:
+            self._turn.release()
 
     def close(self) -> None:
         """Post what waits, then end."""
@@ -77,23 +86,28 @@ class GroupWriter:
                 self._waiting.put(None)
         self._thread.join()
 
-    def _run(self) -> None:
-        group = self._collect(1)
-        while group:
-            wanted = [job for job in group if job[1].set_running_or_notify_cancel()]  # else its caller has gone
-            if wanted:
-                self._post_group(wanted)
-            group = self._collect(len(group))
-        self._disconnect()
+    def _take_turn(self) -> bool:
+        """Take the turn where the caller is alone: the thread of the writer would only cost two changes of thread."""
+        with self._door:
+            alone = not self._closed and self._last_group == 1 and self._waiting.empty()
+            return alone and self._turn.acquire(blocking=False)
 
-    def _collect(self, expected: int) -> list[_Job]:
-        """The next group, at most as long as is allowed; empty when the writer is closed and nothing waits."""
-        first = self._waiting.get()
-        if first is None:
-            return []
+    def _run(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            with self._turn:
+                group = self._collect(first)
+                wanted = [job for job in group if job[1].set_running_or_notify_cancel()]  # else its caller has gone
+                if wanted:
+                    self._post_group(wanted)
+                self._last_group = len(group)
+        with self._turn:
+            self._disconnect()
+
+    def _collect(self, first: _Job) -> list[_Job]:
+        """`first` and who waits behind it, at most as many as is allowed."""
         group, deadline = [first], time.monotonic() + self._wait_seconds
         while len(group) < self._max_group:
-            wait_seconds = deadline - time.monotonic() if len(group) < expected else 0
+            wait_seconds = deadline - time.monotonic() if len(group) < self._last_group else 0
             try:
                 job = self._waiting.get(timeout=wait_seconds) if wait_seconds > 0 else self._waiting.get_nowait()
             except queue.Empty:

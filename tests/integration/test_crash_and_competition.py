@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from ledger.book import Book
 from ledger.crash import CRASH_POINTS
 from ledger.errors import Refusal
 from ledger.storage import tables
+from ledger.storage.engine import write_on
 from tests.entries import BANK, back, paid, post
 from tests.oracle import check_everything, digest_of
 
@@ -117,3 +119,16 @@ def test_threads_with_the_same_fact_post_it_once(book: Book) -> None:
         thread.join(60)
     assert len({(r.key, r.n) for r in results}) == 2
     assert sorted(r.duplicate for r in results) == [False] * 2 + [True] * 10
+
+
+def test_a_statement_cut_off_by_an_error_leaves_no_old_snapshot_behind(sqlite_book: Book) -> None:
+    book = sqlite_book
+    held = []
+    with book.engine.connect() as connection:
+        with pytest.raises(sa.exc.OperationalError), write_on(connection):
+            # Its cursor stays open, as one does that a traceback holds.
+            held.append(connection.execute(sa.select(tables.entry.c.fact_key)))
+            raise sa.exc.OperationalError("SELECT", {}, sqlite3.OperationalError("interrupted"))
+        post(book, paid("k1", 100))  # somebody else writes, on another connection
+        with write_on(connection):
+            assert connection.scalar(sa.select(sa.func.count()).select_from(tables.entry)) > 0

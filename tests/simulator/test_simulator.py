@@ -10,6 +10,7 @@ import pytest
 from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.errors import Refusal
+from ledger.posting import decide_requests
 from ledger.state import Request
 from ledger.writer import GroupWriter
 from tests.conftest import DATABASES
@@ -61,6 +62,32 @@ def test_a_poisoned_request_is_isolated_and_blocks_nobody(make_engine, database,
     check_everything(book)
     with book.read() as connection:
         assert balances.balance(connection, "main", AccountRef(BANK)) == 39
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_caller_alone_posts_in_its_own_thread_and_those_who_come_meanwhile_form_a_group(
+    make_engine, database, monkeypatch
+) -> None:
+    book, _ = writers.begin(make_engine(database))
+    writer, groups, begun, go_on = GroupWriter(book), [], threading.Event(), threading.Event()
+
+    def decide(*arguments, **options):
+        groups.append((threading.current_thread().name, len(arguments[2])))
+        begun.set()
+        assert go_on.wait(60)
+        return decide_requests(*arguments, **options)
+
+    monkeypatch.setattr("ledger.writer.decide_requests", decide)
+    alone = threading.Thread(target=writer.post, args=(Request([paid("k0", 1)]),), name="caller")
+    alone.start()
+    assert begun.wait(60)
+    futures = [writer.submit(Request([paid(f"k{i}", 1)])) for i in range(1, 4)]
+    go_on.set()
+    assert [future.result(60)[0].key for future in futures] == ["k1", "k2", "k3"]
+    alone.join(60)
+    writer.close()
+    assert groups == [("caller", 1), ("writer-main", 3)]
+    check_everything(book)
 
 
 @pytest.mark.parametrize("database", DATABASES)
