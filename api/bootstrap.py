@@ -24,7 +24,7 @@ import structlog
 from api import migrations
 from api.keys.pkcs11 import token_keys
 from api.mail.transport import KeptMail, MailTransport, SmtpMail
-from api.rails.mollie import MollieRail
+from api.rails.mollie import MollieBooks, MollieRail
 from api.rails.sandbox.control import SandboxControl
 from api.settings import LOCAL_HOSTS, Settings
 from contracts.documents.authority import make_receipt_identity
@@ -40,7 +40,7 @@ from ledger.log.policy import parse_quorum
 from ledger.log.quorum import NO_QUORUM
 from ledger.log.tiles import LogFolder
 from ledger.payments.calls import send_due_calls
-from ledger.payments.rail import PaymentRail
+from ledger.payments.rail import PaymentRail, ProviderBooks
 from ledger.payments.service import configure_payments
 from ledger.storage.engine import is_missing, open_engine
 from ledger.storage.keys import KeyRing
@@ -61,6 +61,8 @@ class Wiring:
     rail: PaymentRail
     mail: MailTransport
     sandbox: SandboxControl | None
+    provider_books: ProviderBooks | None = None
+    """What the provider says of its own balance; nothing where no organisation's token is set."""
     _calls: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="provider-call"), repr=False
     )
@@ -127,6 +129,7 @@ def wire_book(settings: Settings, book: Book) -> Wiring:
         rail=rail,
         mail=SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else KeptMail(),
         sandbox=SandboxControl(settings.sandbox_url) if settings.sandbox_url else None,
+        provider_books=MollieBooks(settings.mollie_token, settings.mollie_endpoint) if settings.mollie_token else None,
     )
 
 

@@ -9,6 +9,7 @@
 | BXL_ORIGIN | the public address, as browsers send it in `Origin` | http://127.0.0.1:<port> |
 | BXL_OPERATOR | name of the authorised institution that operates the programme, shown in the terms | a fictional one |
 | BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
+| BXL_MOLLIE_ACCESS_TOKEN | an organisation's token, which alone may read settlements and the balance | none |
 | BXL_SANDBOX | address of the running payment sandbox | none |
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
 | BXL_LOG_KEY_PKCS11 | Ed25519 keys of the log in tokens: `pkcs11:` URIs apart by spaces, the newest first | files |
@@ -32,8 +33,10 @@ EMBEDDED_FILE = "bxl.sqlite3"
 MAIN_BOOK = "main"
 MOLLIE_ENDPOINT = "https://api.mollie.com"
 SANDBOX_KEY = "test_" + "sandbox" * 5
+SANDBOX_TOKEN = "access_" + "sandbox" * 5
 _BOOK = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MOLLIE_KEY = re.compile(r"(test|live)_[A-Za-z0-9]{30,}")
+_MOLLIE_TOKEN = re.compile(r"access_[A-Za-z0-9]{20,}")
 _SMTP = re.compile(r"smtps?://.+")
 _LAST_PORT = 65_535
 
@@ -68,6 +71,7 @@ class Settings:
     witnesses_file: Path | None = None
     log_key_uris: tuple[str, ...] = ()
     log_key_pin: str | None = field(default=None, repr=False)
+    mollie_token: str | None = field(default=None, repr=False)
 
     @property
     def is_sandbox(self) -> bool:
@@ -155,6 +159,13 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         log_key_uris=tuple(reader.key_uris("BXL_LOG_KEY_PKCS11").split()),
         log_key_pin=environment.get("BXL_LOG_KEY_PIN") or None,
         witnesses_file=Path(witnesses).absolute() if witnesses else None,
+        mollie_token=reader.checked(
+            "BXL_MOLLIE_ACCESS_TOKEN",
+            SANDBOX_TOKEN if sandbox_url and key == SANDBOX_KEY else "",
+            _MOLLIE_TOKEN,
+            "is no organisation's token: access_ and at least 20 letters",
+        )
+        or None,
     )
     faults = (*reader.faults, *_contradictions(settings))
     if faults:
@@ -173,6 +184,10 @@ def _contradictions(settings: Settings) -> list[str]:
     if (settings.tsa_url is None) != (settings.tsa_certificate is None):
         faults.append("BXL_TSA_URL and BXL_TSA_CERTIFICATE go together: a token that can't be checked anchors nothing")
     if settings.is_sandbox:
+        if settings.mollie_token not in {None, SANDBOX_TOKEN}:
+            faults.append(
+                "BXL_MOLLIE_ACCESS_TOKEN reads real settlements while BXL_MOLLIE_KEY is a test key: unset one"
+            )
         return faults
     if settings.sandbox_url:
         faults.append(

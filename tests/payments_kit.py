@@ -35,6 +35,9 @@ from ledger.payments.rail import (
     NotAtProviderError,
     OutcomeUnknownError,
     PaymentRail,
+    ProviderChargeback,
+    ProviderMandate,
+    ProviderMethod,
     ProviderPayment,
     ProviderRefund,
     RailBusyError,
@@ -43,7 +46,7 @@ from ledger.payments.rail import (
 from ledger.payments.service import configure_payments, request_payment, request_refund
 from ledger.payments.sweep import sweep
 
-T = TypeVar("T", ProviderPayment, ProviderRefund)
+T = TypeVar("T", ProviderPayment, ProviderRefund, ProviderMandate)
 TEST_KEY = "test_" + "k" * 30
 DAY = date(2026, 3, 2)
 
@@ -58,6 +61,10 @@ class FakeRail:
     today: date = DAY
     payments_by_id: dict[str, ProviderPayment] = field(default_factory=dict)
     refunds_by_id: dict[str, ProviderRefund] = field(default_factory=dict)
+    chargebacks_by_id: dict[str, ProviderChargeback] = field(default_factory=dict)
+    mandates_by_id: dict[str, ProviderMandate] = field(default_factory=dict)
+    customers: list[str] = field(default_factory=list)
+    offered: list[ProviderMethod] = field(default_factory=lambda: [ProviderMethod("bancontact", 2, 150_000)])
     keys: dict[str, tuple[bytes, str, datetime]] = field(default_factory=dict)
     clock: FixedClock | None = None
     faults: list[str] = field(default_factory=list)
@@ -71,15 +78,19 @@ class FakeRail:
     def create_payment(self, body: bytes, idempotency_key: str) -> ProviderPayment:
         def create() -> ProviderPayment:
             asked = json.loads(body)
+            is_recurring = asked.get("sequenceType") == "recurring"
+            if is_recurring and self._mandate(asked["customerId"], asked["mandateId"]).status != "valid":
+                raise CallRefusedError("no valid mandate")
             return ProviderPayment(
                 provider_id=f"tr_fake{next(self._numbers):06d}",
-                status="open",
+                status="pending" if is_recurring else "open",
                 amount_cents=cents_of(asked["amount"]["value"]),
                 currency=asked["amount"]["currency"],
                 mode="test",
                 created_at=self._noon(),
-                checkout_url="https://pay.example/checkout",
+                checkout_url=None if is_recurring else "https://pay.example/checkout",
                 metadata=asked["metadata"],
+                method="directdebit" if is_recurring else None,
             )
 
         return self._once("create_payment", body, idempotency_key, create, self.payments_by_id)
@@ -105,9 +116,49 @@ class FakeRail:
 
         return self._once("create_refund", body, idempotency_key, create, self.refunds_by_id)
 
+    def cancel_refund(self, payment_provider_id: str, refund_provider_id: str) -> None:
+        refund = self.refunds_by_id.get(refund_provider_id)
+        if refund is None or refund.payment_provider_id != payment_provider_id:
+            raise NotAtProviderError(refund_provider_id)
+        if refund.status not in {"queued", "pending", "canceled"}:
+            raise CallRefusedError("under way")
+        self.set_refund(refund_provider_id, "canceled")
+
+    def create_customer(self, body: bytes, idempotency_key: str) -> str:
+        if idempotency_key not in self.keys:
+            self.customers.append(f"cst_fake{next(self._numbers):06d}")
+            self.keys[idempotency_key] = (body, self.customers[-1], self._noon())
+        return self.keys[idempotency_key][1]
+
+    def create_mandate(self, customer_provider_id: str, body: bytes, idempotency_key: str) -> ProviderMandate:
+        def create() -> ProviderMandate:
+            reference = json.loads(body)["mandateReference"]
+            number = f"mdt_fake{next(self._numbers):06d}"
+            return ProviderMandate(number, customer_provider_id, "valid", reference)
+
+        if customer_provider_id not in self.customers:
+            raise NotAtProviderError(customer_provider_id)
+        return self._once("create_mandate", body, idempotency_key, create, self.mandates_by_id)
+
+    def revoke_mandate(self, customer_provider_id: str, mandate_provider_id: str) -> None:
+        self._mandate(customer_provider_id, mandate_provider_id)
+        del self.mandates_by_id[mandate_provider_id]
+
+    def mandates(self, customer_provider_id: str) -> list[ProviderMandate]:
+        if customer_provider_id not in self.customers:
+            raise NotAtProviderError(customer_provider_id)
+        made = reversed(self.mandates_by_id.values())
+        return [m for m in made if m.customer_provider_id == customer_provider_id]
+
     def payment(self, provider_id: str) -> ProviderPayment:
         self.calls.append("payment")
-        return replace(self._find(provider_id), refunds=tuple(self._refunds_of(provider_id)))
+        chargebacks = tuple(c for c in self.chargebacks_by_id.values() if c.payment_provider_id == provider_id)
+        return replace(
+            self._find(provider_id),
+            refunds=tuple(self._refunds_of(provider_id)),
+            chargebacks=chargebacks,
+            charged_back_cents=sum(c.amount_cents for c in chargebacks if c.reversed_at is None),
+        )
 
     def newest_payments(self, *, since: date) -> list[ProviderPayment]:
         self.calls.append("newest_payments")
@@ -116,6 +167,19 @@ class FakeRail:
     def newest_refunds(self, *, since: date) -> list[ProviderRefund]:
         self.calls.append("newest_refunds")
         return [r for r in reversed(self.refunds_by_id.values()) if r.created_at.date() >= since]
+
+    def newest_chargebacks(self, *, since: date) -> list[ProviderChargeback]:
+        self.calls.append("newest_chargebacks")
+        return [c for c in reversed(self.chargebacks_by_id.values()) if c.created_at.date() >= since]
+
+    def methods(self, amount_cents: int) -> list[ProviderMethod]:
+        return [m for m in self.offered if m.minimum_cents <= amount_cents <= (m.maximum_cents or amount_cents)]
+
+    def charge_back(self, provider_id: str) -> None:
+        number, payment = f"chb_fake{next(self._numbers):06d}", self._find(provider_id)
+        self.chargebacks_by_id[number] = ProviderChargeback(
+            number, provider_id, payment.amount_cents, payment.currency, self._noon()
+        )
 
     def decide(self, provider_id: str, outcome: str) -> None:
         paid_at = self._noon() if outcome == "paid" else None
@@ -145,6 +209,12 @@ class FakeRail:
         if fault == "lost-after":
             raise OutcomeUnknownError(fault)
         return made
+
+    def _mandate(self, customer_provider_id: str, mandate_provider_id: str) -> ProviderMandate:
+        mandate = self.mandates_by_id.get(mandate_provider_id)
+        if mandate is None or mandate.customer_provider_id != customer_provider_id:
+            raise NotAtProviderError(mandate_provider_id)
+        return mandate
 
     def _find(self, provider_id: str) -> ProviderPayment:
         if not is_payment_id(provider_id) or provider_id not in self.payments_by_id:

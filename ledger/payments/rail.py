@@ -6,14 +6,24 @@ Every adapter passes `tests/conformance/test_payment_rail.py`. An adapter is cal
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from ledger.payments.model import Mode
 
-_PAYMENT_ID = re.compile(r"tr_[A-Za-z0-9]{6,40}")
-_REFUND_ID = re.compile(r"re_[A-Za-z0-9]{6,40}")
+_ID_FORMS = {
+    name: re.compile(rf"{prefix}_[A-Za-z0-9]{{6,40}}")
+    for name, prefix in {
+        "payment": "tr",
+        "refund": "re",
+        "chargeback": "chb",
+        "customer": "cst",
+        "mandate": "mdt",
+        "settlement": "stl",
+        "movement": "baltr",
+    }.items()
+}
 
 
 def is_payment_id(text: str) -> bool:
@@ -22,12 +32,17 @@ def is_payment_id(text: str) -> bool:
     >>> is_payment_id("tr_7UhSN1zuXS"), is_payment_id("tr_x/../../customers")
     (True, False)
     """
-    return _PAYMENT_ID.fullmatch(text) is not None
+    return is_id_of("payment", text)
 
 
-def is_refund_id(text: str) -> bool:
-    """Whether `text` has the form of a provider's refund id."""
-    return _REFUND_ID.fullmatch(text) is not None
+def is_id_of(kind: str, text: str) -> bool:
+    """Whether `text` has the form of a provider's id of a payment, refund, chargeback, customer, mandate, settlement
+    or movement.
+
+    >>> is_id_of("mandate", "mdt_h3gAaD5zP9"), is_id_of("mandate", "tr_7UhSN1zuXS")
+    (True, False)
+    """
+    return _ID_FORMS[kind].fullmatch(text) is not None
 
 
 class RailError(Exception):
@@ -39,7 +54,14 @@ class OutcomeUnknownError(RailError):
 
 
 class RailBusyError(RailError):
-    """The call has certainly not taken effect and may be made again later."""
+    """The call has certainly not taken effect and may be made again later, after `retry_after` where the provider says.
+
+    An adapter that was told to wait makes no call before; it raises this error at once.
+    """
+
+    def __init__(self, reason: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
 
 class CallRefusedError(RailError):
@@ -198,7 +220,11 @@ class BankRail(Protocol):
 
 
 class PaymentRail(Protocol):
-    """One provider, reached with one credential."""
+    """One provider, reached with one credential.
+
+    What creates something takes a frozen `body` (see `ledger.payments.bodies`) and an idempotency key of ours: the same
+    key with the same body gives the same object, with another body it is refused.
+    """
 
     @property
     def mode(self) -> Mode:
@@ -206,23 +232,51 @@ class PaymentRail(Protocol):
         ...
 
     def create_payment(self, body: bytes, idempotency_key: str) -> ProviderPayment:
-        """Create a payment from the frozen `body`; the same key with the same body gives the same payment."""
+        """Create a payment: one that its payer is led to, or a recurring one under a mandate, which has no checkout."""
         ...
 
     def create_refund(self, payment_provider_id: str, body: bytes, idempotency_key: str) -> ProviderRefund:
-        """Create a refund of a payment from the frozen `body`, under the same rule."""
+        """Create a refund of a payment."""
+        ...
+
+    def cancel_refund(self, payment_provider_id: str, refund_provider_id: str) -> None:
+        """Stop a refund that is queued or pending; refused once it is under way. Canceling it again is no failure."""
+        ...
+
+    def create_customer(self, body: bytes, idempotency_key: str) -> str:
+        """Create the one that mandates belong to; gives the customer's id."""
+        ...
+
+    def create_mandate(self, customer_provider_id: str, body: bytes, idempotency_key: str) -> ProviderMandate:
+        """Create a mandate for direct debits from a signed one."""
+        ...
+
+    def revoke_mandate(self, customer_provider_id: str, mandate_provider_id: str) -> None:
+        """Withdraw a mandate: nothing is debited under it from now on."""
+        ...
+
+    def mandates(self, customer_provider_id: str) -> list[ProviderMandate]:
+        """Every mandate of a customer, newest first."""
         ...
 
     def payment(self, provider_id: str) -> ProviderPayment:
-        """The whole truth of one payment, refunds included; raises `NotAtProviderError`."""
+        """The whole truth of one payment, refunds and chargebacks included; raises `NotAtProviderError`."""
         ...
 
     def newest_payments(self, *, since: date) -> list[ProviderPayment]:
-        """Every payment created on or after `since`, newest first, without refunds."""
+        """Every payment created on or after `since`, newest first, without refunds and chargebacks."""
         ...
 
     def newest_refunds(self, *, since: date) -> list[ProviderRefund]:
         """Every refund created on or after `since`, newest first."""
+        ...
+
+    def newest_chargebacks(self, *, since: date) -> list[ProviderChargeback]:
+        """Every chargeback created on or after `since`, newest first."""
+        ...
+
+    def methods(self, amount_cents: int) -> list[ProviderMethod]:
+        """The ways in which this amount can be paid now."""
         ...
 
 

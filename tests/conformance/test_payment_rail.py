@@ -14,7 +14,6 @@ from ledger.payments.rail import (
     CallRefusedError,
     NotAtProviderError,
     OutcomeUnknownError,
-    PaymentRail,
     RailBusyError,
 )
 from tests.payments_kit import DAY, FakeRail, sandbox_rail
@@ -38,13 +37,20 @@ class FakeDesk:
     def fault(self, kind):
         self.rail.faults.append(kind)
 
+    def wait(self):
+        """An hour passes."""
+
 
 @dataclass
 class SandboxDesk:
     """The provider's side of the sandbox."""
 
-    rail: PaymentRail
+    url: str
     control: SandboxControl
+    seconds: float = 0.0
+
+    def __post_init__(self):
+        self.rail = sandbox_rail(self.url, seconds=lambda: self.seconds)
 
     def decide(self, provider_id, outcome):
         self.control.decide(provider_id, outcome)
@@ -59,6 +65,9 @@ class SandboxDesk:
         faults = {"lost-before": "reset-before", "lost-after": "reset-after", "busy": "429"}
         self.control.add_fault(faults[kind])
 
+    def wait(self):
+        self.seconds += 3600
+
 
 @pytest.fixture(params=["mollie-over-sandbox", "fake"])
 def desk(request):
@@ -71,7 +80,7 @@ def desk(request):
     server.start()
     control = SandboxControl(server.base)
     control.set_date(DAY)
-    yield SandboxDesk(sandbox_rail(server.base), control)
+    yield SandboxDesk(server.base, control)
     server.close()
 
 
@@ -172,6 +181,25 @@ def test_no_more_is_refunded_than_remains(desk):
     assert desk.rail.newest_refunds(since=DAY) == []
 
 
+def test_a_refund_that_is_not_under_way_can_be_stopped_and_stays_so(desk):
+    payment = paid(desk)
+    refund = desk.rail.create_refund(payment.provider_id, back(20_000), "k2")
+    for _ in range(2):
+        desk.rail.cancel_refund(payment.provider_id, refund.provider_id)
+        assert desk.rail.payment(payment.provider_id).refunds[0].status == "canceled"
+
+
+def test_a_refund_that_is_under_way_or_unknown_can_not_be_stopped(desk):
+    payment = paid(desk)
+    refund = desk.rail.create_refund(payment.provider_id, back(20_000), "k2")
+    desk.set_refund(refund.provider_id, "processing")
+    with pytest.raises(CallRefusedError):
+        desk.rail.cancel_refund(payment.provider_id, refund.provider_id)
+    for other in ("re_notthere99", "re_x/../../customers"):
+        with pytest.raises(NotAtProviderError):
+            desk.rail.cancel_refund(payment.provider_id, other)
+
+
 def test_a_call_that_was_lost_before_it_took_effect_may_be_made_again(desk):
     desk.fault("lost-before")
     with pytest.raises(OutcomeUnknownError):
@@ -193,6 +221,7 @@ def test_a_busy_provider_has_done_nothing(desk):
     desk.fault("busy")
     with pytest.raises(RailBusyError):
         desk.rail.create_payment(asked(), "k1")
+    desk.wait()
     assert desk.rail.newest_payments(since=DAY) == []
 
 

@@ -54,7 +54,7 @@ def test_too_many_requests_is_busy(sandbox, control):
 
 def test_a_credential_that_is_not_accepted_is_busy_and_nothing_is_lost(sandbox):
     rail = MollieRail("live_" + "k" * 30, "https://127.0.0.1:9")
-    rail._endpoint = sandbox.base
+    rail._mollie._endpoint = sandbox.base
     with pytest.raises(RailBusyError, match="401"):
         rail.create_payment(BODY, "k1")
 
