@@ -1,101 +1,21 @@
-"""What every `PaymentRail` must do, run by the Mollie adapter over the sandbox and by the fake of the tests."""
+"""What every `PaymentRail` must do beyond the laws of all rails, run by every payment subject of `rail_subjects`."""
 
 import json
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pytest
 
-from api.rails.sandbox.control import SandboxControl
-from api.rails.sandbox.server import SandboxServer
-from ledger.payments.bodies import payment_body, refund_body
+from ledger.payments.bodies import refund_body
 from ledger.payments.model import Mode
-from ledger.payments.rail import (
-    CallRefusedError,
-    NotAtProviderError,
-    OutcomeUnknownError,
-    RailBusyError,
-)
-from tests.payments_kit import DAY, FakeRail, sandbox_rail
+from ledger.payments.rail import CallRefusedError, NotAtProviderError, OutcomeUnknownError
+from tests.conformance.rail_subjects import METADATA, PAYMENT_SUBJECTS, asked
+from tests.payments_kit import DAY
 
 
-@dataclass
-class FakeDesk:
-    """The provider's side of the fake."""
-
-    rail: FakeRail
-
-    def decide(self, provider_id, outcome):
-        self.rail.decide(provider_id, outcome)
-
-    def set_refund(self, refund_id, status):
-        self.rail.set_refund(refund_id, status)
-
-    def set_date(self, on):
-        self.rail.today = on
-
-    def fault(self, kind):
-        self.rail.faults.append(kind)
-
-    def wait(self):
-        """An hour passes."""
-
-
-@dataclass
-class SandboxDesk:
-    """The provider's side of the sandbox."""
-
-    url: str
-    control: SandboxControl
-    seconds: float = 0.0
-
-    def __post_init__(self):
-        self.rail = sandbox_rail(self.url, seconds=lambda: self.seconds)
-
-    def decide(self, provider_id, outcome):
-        self.control.decide(provider_id, outcome)
-
-    def set_refund(self, refund_id, status):
-        self.control.set_refund(refund_id, status)
-
-    def set_date(self, on):
-        self.control.set_date(on)
-
-    def fault(self, kind):
-        faults = {"lost-before": "reset-before", "lost-after": "reset-after", "busy": "429"}
-        self.control.add_fault(faults[kind])
-
-    def wait(self):
-        self.seconds += 3600
-
-
-@pytest.fixture(params=["mollie-over-sandbox", "fake"])
+@pytest.fixture(params=PAYMENT_SUBJECTS)
 def desk(request):
-    if request.param == "fake":
-        with pytest.warns(UserWarning, match="no money moves"):
-            rail = FakeRail()
-        yield FakeDesk(rail)
-        return
-    server = SandboxServer()
-    server.start()
-    control = SandboxControl(server.base)
-    control.set_date(DAY)
-    yield SandboxDesk(server.base, control)
-    server.close()
-
-
-METADATA = {"op": "y1", "reference": "pledge:p1", "payer": "c1", "book": "main", "env": "test"}
-
-
-def asked(cents=50_000, **metadata):
-    return payment_body(
-        amount_cents=cents,
-        description="A pledge",
-        redirect_url="https://bxl.example/fr",
-        webhook_url="http://127.0.0.1:9/webhooks/mollie",
-        language="nl",
-        metadata=METADATA | metadata,
-    )
+    with PAYMENT_SUBJECTS[request.param]() as subject:
+        yield subject
 
 
 def back(cents, op="r1"):
@@ -116,24 +36,6 @@ def test_a_new_payment_is_open_says_what_was_asked_and_where_to_pay(desk):
     assert payment.checkout_url.startswith("http")
     assert payment.paid_at is None
     assert desk.rail.payment(payment.provider_id) == payment
-
-
-def test_the_same_key_with_the_same_body_gives_the_same_payment(desk):
-    first = desk.rail.create_payment(asked(), "k1")
-    assert desk.rail.create_payment(asked(), "k1").provider_id == first.provider_id
-    assert len(desk.rail.newest_payments(since=DAY)) == 1
-
-
-def test_the_same_key_with_another_body_is_refused(desk):
-    desk.rail.create_payment(asked(), "k1")
-    with pytest.raises(CallRefusedError):
-        desk.rail.create_payment(asked(cents=1), "k1")
-    assert len(desk.rail.newest_payments(since=DAY)) == 1
-
-
-def test_another_key_makes_another_payment(desk):
-    first, second = (desk.rail.create_payment(asked(), key) for key in ("k1", "k2"))
-    assert first.provider_id != second.provider_id
 
 
 @pytest.mark.parametrize(
@@ -200,29 +102,12 @@ def test_a_refund_that_is_under_way_or_unknown_can_not_be_stopped(desk):
             desk.rail.cancel_refund(payment.provider_id, other)
 
 
-def test_a_call_that_was_lost_before_it_took_effect_may_be_made_again(desk):
-    desk.fault("lost-before")
-    with pytest.raises(OutcomeUnknownError):
-        desk.rail.create_payment(asked(), "k1")
-    assert desk.rail.newest_payments(since=DAY) == []
-    desk.rail.create_payment(asked(), "k1")
-    assert len(desk.rail.newest_payments(since=DAY)) == 1
-
-
 def test_a_call_that_was_lost_after_it_took_effect_is_answered_under_its_key(desk):
     desk.fault("lost-after")
     with pytest.raises(OutcomeUnknownError):
         desk.rail.create_payment(asked(), "k1")
     [made] = desk.rail.newest_payments(since=DAY)
     assert desk.rail.create_payment(asked(), "k1").provider_id == made.provider_id
-
-
-def test_a_busy_provider_has_done_nothing(desk):
-    desk.fault("busy")
-    with pytest.raises(RailBusyError):
-        desk.rail.create_payment(asked(), "k1")
-    desk.wait()
-    assert desk.rail.newest_payments(since=DAY) == []
 
 
 def test_lists_are_newest_first_and_end_with_the_day_that_was_named(desk):
