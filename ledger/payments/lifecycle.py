@@ -1,13 +1,13 @@
-"""Life cycles of payments, refunds, provider calls and transfer orders.
+"""Life cycles of payments, refunds, provider calls, transfer orders and order files.
 
 Money is the stronger fact: `paid` is reachable from every other state of a payment, because a provider that reports
 money after `expired` has the money.
 """
 
-from ledger.payments.model import CallState, PaymentState, RefundState, TransferState
+from ledger.payments.model import BatchState, CallState, PaymentState, RefundState, TransferState
 from ledger.statemachine import Machine, Transition
 
-_P, _R, _C, _T = PaymentState, RefundState, CallState, TransferState
+_P, _R, _C, _T, _B = PaymentState, RefundState, CallState, TransferState, BatchState
 _UNPAID = (_P.REQUESTED, _P.OPEN, _P.FAILED, _P.CANCELED, _P.EXPIRED, _P.REJECTED)
 _ENDINGS = {"failed": _P.FAILED, "canceled": _P.CANCELED, "expired": _P.EXPIRED}
 
@@ -50,4 +50,26 @@ CALL = Machine(
     ],
 )
 
-TRANSFER = Machine("transfer", TransferState, _T.ORDERED, [Transition(_T.ORDERED, "booked", _T.BOOKED)])
+TRANSFER = Machine(
+    "transfer",
+    TransferState,
+    _T.ORDERED,
+    [
+        Transition(_T.ORDERED, "booked", _T.BOOKED),
+        Transition(_T.ORDERED, "rejected", _T.REJECTED),
+        Transition(_T.BOOKED, "returned", _T.RETURNED),
+    ],
+)
+
+BATCH = Machine(
+    "order-batch",
+    BatchState,
+    _B.MADE,
+    [
+        Transition(_B.MADE, "discarded", _B.DISCARDED),
+        Transition(_B.MADE, "released", _B.RELEASED),
+        Transition(_B.RELEASED, "submitted", _B.SUBMITTED),
+        Transition(_B.SUBMITTED, "accepted", _B.ACCEPTED),
+        Transition(_B.SUBMITTED, "rejected", _B.REJECTED),
+    ],
+)

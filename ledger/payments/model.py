@@ -70,17 +70,42 @@ class CallKind(StrEnum):
 
 
 class TransferState(StrEnum):
-    """Where a transfer order stands; `BOOKED` means seen on the bank statement."""
+    """Where a transfer order stands; `BOOKED` means seen on the bank statement.
+
+    The money of a `REJECTED` order never left, that of a `RETURNED` one has come back: both may be ordered again.
+    """
 
     ORDERED = "ordered"
     BOOKED = "booked"
+    REJECTED = "rejected"
+    RETURNED = "returned"
 
 
 class TransferKind(StrEnum):
-    """What the money of a transfer is: proceeds to a borrower, or a lender's money to the lender's own account."""
+    """What the money of a transfer is: a borrower's proceeds, a lender's money, or a refund that goes by bank."""
 
     DISBURSEMENT = "disbursement"
     PAYOUT = "payout"
+    REFUND = "refund"
+
+
+class BatchState(StrEnum):
+    """Where an order file stands; nothing leaves before `RELEASED`, and the bank has it from `SUBMITTED` on."""
+
+    MADE = "made"
+    DISCARDED = "discarded"
+    RELEASED = "released"
+    SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class BatchKind(StrEnum):
+    """What an order file holds: a pain.001 transfers, a pain.008 debits of one scheme."""
+
+    TRANSFERS = "transfers"
+    CORE_DEBITS = "core-debits"
+    B2B_DEBITS = "b2b-debits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +174,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class TransferDraft:
-    """One transfer to be ordered: the product's `reference`, the `payee`'s token, and `debit`, whose money it is."""
+    """One transfer to be ordered: the product's `reference`, the `payee`'s token, and `debit`, whose money it is.
+
+    `text` is what the payee reads on the statement of the account.
+    """
 
     reference: str
     payee: str
@@ -157,11 +185,15 @@ class TransferDraft:
     debit: AccountRef
     kind: TransferKind = TransferKind.DISBURSEMENT
     iban_last4: str | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferOrder:
-    """A transfer that staff executes in the bank's own application."""
+    """A transfer, which goes to the bank in a file (`batch_id`) or is executed by staff in the bank's own application.
+
+    Its `order_id` is its end-to-end id. `reason` is the bank's code of a transfer that was rejected or returned.
+    """
 
     order_id: str
     reference: str
@@ -173,3 +205,23 @@ class TransferOrder:
     ordered_on: date
     booked_on: date | None
     statement_reference: str | None
+    text: str = ""
+    batch_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """An order file: made once, with its totals and the SHA-256 of its bytes; `batch_id` is its message id too."""
+
+    batch_id: str
+    kind: BatchKind
+    sha256: str
+    count: int
+    total_cents: int
+    execute_on: date
+    state: BatchState
+    made_by: str
+    made_at: datetime
+    released_at: datetime | None
+    submitted_at: datetime | None

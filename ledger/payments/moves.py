@@ -1,19 +1,20 @@
-"""Moves: the history of every payment, refund, call and transfer, written with the state it leads to."""
+"""Moves: the history of every payment, refund, call, transfer and order file, written with the state it leads to."""
 
 import sqlalchemy as sa
 
 from ledger.book import UnitOfWork
 from ledger.payments import tables as t
-from ledger.payments.lifecycle import PAYMENT, REFUND, TRANSFER
-from ledger.payments.model import CallState, PaymentState, RefundState, TransferState
+from ledger.payments.lifecycle import BATCH, PAYMENT, REFUND, TRANSFER
+from ledger.payments.model import BatchState, CallState, PaymentState, RefundState, TransferState
 from ledger.statemachine import Machine
 
-AnyMachine = Machine[PaymentState] | Machine[RefundState] | Machine[CallState] | Machine[TransferState]
+AnyMachine = Machine[PaymentState] | Machine[RefundState] | Machine[CallState] | Machine[TransferState] | Machine[BatchState]
 
 _COLUMNS: dict[str, tuple[sa.Table, sa.Column[str]]] = {
     PAYMENT.name: (t.payment, t.payment.c.payment_id),
     REFUND.name: (t.refund, t.refund.c.refund_id),
     TRANSFER.name: (t.transfer_order, t.transfer_order.c.order_id),
+    BATCH.name: (t.order_batch, t.order_batch.c.batch_id),
 }
 
 

@@ -9,8 +9,12 @@
 | refund-failed | 580100 | 489400 or 499200 payer | ref:<id>:back |
 | transfer-ordered | 489500 borrower | 580400 | sct:<order>:sent |
 | payout-ordered | 489300 lender | 580400 | sct:<order>:sent |
+| bank-refund-ordered | 489400 payer | 580400 | sct:<order>:sent |
 | transfer-booked | 580400 | 550100 | sct:<order>:booked |
 | payout-booked | 580400 | 550100 | sct:<order>:booked |
+| bank-refund-booked | 580400 | 550100 | sct:<order>:booked |
+| transfer-rejected | 580400 | 489300 or 489400 or 489500 payee | sct:<order>:back |
+| transfer-returned | 550100 | 489300 or 489400 or 489500 payee | sct:<order>:back |
 | provider-settlement | 550100 | 580100 | settle:<reference> |
 
 <id> is the provider's: the fact is the provider's. The actor of a provider's fact is the rail, whoever fetched it.
@@ -67,6 +71,12 @@ PAYOUT_ORDERED = Template(
     dated_by=DatedBy.RELEASE,
     legs=(debit("489300", of="lender", given=True), credit("580400")),
 )
+BANK_REFUND_ORDERED = Template(
+    "bank-refund-ordered",
+    key="sct:<order>:sent",
+    dated_by=DatedBy.RELEASE,
+    legs=(debit("489400", of="payer", given=True), credit("580400")),
+)
 TRANSFER_BOOKED = Template(
     "transfer-booked",
     key="sct:<order>:booked",
@@ -78,6 +88,24 @@ PAYOUT_BOOKED = Template(
     key="sct:<order>:booked",
     dated_by=DatedBy.OUTSIDE,
     legs=(debit("580400"), credit("550100")),
+)
+BANK_REFUND_BOOKED = Template(
+    "bank-refund-booked",
+    key="sct:<order>:booked",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("580400"), credit("550100")),
+)
+TRANSFER_REJECTED = Template(
+    "transfer-rejected",
+    key="sct:<order>:back",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("580400"), credit("489300", "489400", "489500", of="payee", given=True)),
+)
+TRANSFER_RETURNED = Template(
+    "transfer-returned",
+    key="sct:<order>:back",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("550100"), credit("489300", "489400", "489500", of="payee", given=True)),
 )
 PROVIDER_SETTLEMENT = Template(
     "provider-settlement",
@@ -93,12 +121,24 @@ TEMPLATES = (
     REFUND_FAILED,
     TRANSFER_ORDERED,
     PAYOUT_ORDERED,
+    BANK_REFUND_ORDERED,
     TRANSFER_BOOKED,
     PAYOUT_BOOKED,
+    BANK_REFUND_BOOKED,
+    TRANSFER_REJECTED,
+    TRANSFER_RETURNED,
     PROVIDER_SETTLEMENT,
 )
-_ORDERED = {TransferKind.DISBURSEMENT: TRANSFER_ORDERED, TransferKind.PAYOUT: PAYOUT_ORDERED}
-_BOOKED = {TransferKind.DISBURSEMENT: TRANSFER_BOOKED, TransferKind.PAYOUT: PAYOUT_BOOKED}
+_ORDERED = {
+    TransferKind.DISBURSEMENT: TRANSFER_ORDERED,
+    TransferKind.PAYOUT: PAYOUT_ORDERED,
+    TransferKind.REFUND: BANK_REFUND_ORDERED,
+}
+_BOOKED = {
+    TransferKind.DISBURSEMENT: TRANSFER_BOOKED,
+    TransferKind.PAYOUT: PAYOUT_BOOKED,
+    TransferKind.REFUND: BANK_REFUND_BOOKED,
+}
 
 
 def payment_received(
@@ -140,6 +180,22 @@ def transfer_booked(
     """The bank statement shows the transfer."""
     ids, amounts = {"order": order_id}, {"amount": amount_cents}
     return _BOOKED[kind].entry(on=on, actor=actor, ids=ids, amounts=amounts, evidence=evidence)
+
+
+def transfer_rejected(
+    order_id: str, *, amount_cents: int, credit: AccountRef, on: date, actor: str, evidence: str | None
+) -> JournalEntry:
+    """An order is not executed: its money is whose it was before."""
+    ids, amounts = {"order": order_id}, {"amount": amount_cents}
+    return TRANSFER_REJECTED.entry(on=on, actor=actor, ids=ids, amounts=amounts, account=credit, evidence=evidence)
+
+
+def transfer_returned(
+    order_id: str, *, amount_cents: int, credit: AccountRef, on: date, actor: str, evidence: str
+) -> JournalEntry:
+    """The bank statement shows a transfer that came back: its money is whose it was before."""
+    ids, amounts = {"order": order_id}, {"amount": amount_cents}
+    return TRANSFER_RETURNED.entry(on=on, actor=actor, ids=ids, amounts=amounts, account=credit, evidence=evidence)
 
 
 def provider_settlement(reference: str, *, amount_cents: int, on: date, actor: str, evidence: str) -> JournalEntry:

@@ -1,6 +1,6 @@
 """Read models of payments, for products, pages and the API."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from ledger.payments.model import (
     TransferOrder,
     TransferState,
 )
+from ledger.storage.bulk import among
 
 
 def payment(connection: sa.Connection, book_id: str, payment_id: str) -> PaymentView | None:
@@ -82,6 +83,15 @@ def transfer_order(connection: sa.Connection, book_id: str, order_id: str) -> Tr
     return None if row is None else _transfer_order(row)
 
 
+def booked_orders(connection: sa.Connection, book_id: str, end_to_end_ids: Collection[str]) -> dict[str, TransferOrder]:
+    """Our transfers that a bank statement names, by their end-to-end ids, whatever their state; others are left out."""
+    c = t.transfer_order.c
+    rows = connection.execute(
+        sa.select(t.transfer_order).where(c.book_id == book_id, among(connection, c.order_id, end_to_end_ids))
+    )
+    return {row.order_id: _transfer_order(row) for row in rows}
+
+
 def _payments(connection: sa.Connection, book_id: str, condition: sa.ColumnElement[bool]) -> list[PaymentView]:
     rows = connection.execute(
         sa.select(t.payment)
@@ -122,4 +132,7 @@ def _transfer_order(row: sa.Row[Any]) -> TransferOrder:
         ordered_on=row.ordered_on,
         booked_on=row.booked_on,
         statement_reference=row.statement_reference,
+        text=row.text,
+        batch_id=row.batch_id,
+        reason=row.reason,
     )

@@ -140,9 +140,71 @@ transfer_order = operational_table(
     sa.Column("ordered_on", Day, nullable=False),
     sa.Column("booked_on", Day),
     sa.Column("statement_reference", Text),
-    sa.UniqueConstraint("book_id", "reference", name="transfer_order_reference"),
+    sa.Column("text", Text, nullable=False),
+    sa.Column("batch_id", Text),
+    sa.Column("reason", Text),
     sa.Index("transfer_order_state", "book_id", "state"),
+    sa.Index("transfer_order_batch", "book_id", "batch_id"),
 )
+sa.Index(
+    "transfer_order_reference",
+    transfer_order.c.book_id,
+    transfer_order.c.reference,
+    unique=True,
+    sqlite_where=transfer_order.c.state.in_(("ordered", "booked")),
+    postgresql_where=transfer_order.c.state.in_(("ordered", "booked")),
+)
+"""One reference has one transfer that has not come back."""
+
+order_batch = operational_table(
+    "order_batch",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("batch_id", Text, primary_key=True),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("file", Blob, nullable=False),
+    sa.Column("sha256", Text, nullable=False),
+    sa.Column("count", Count, nullable=False),
+    sa.Column("total_cents", Cents, nullable=False),
+    sa.Column("execute_on", Day, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("made_by", Text, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("approval_id", Text),
+    sa.Column("released_at", Instant),
+    sa.Column("submitted_at", Instant),
+    sa.Index("order_batch_state", "book_id", "state"),
+)
+"""Order files, whose bytes name people and are encrypted under the book's key; `sha256` is of the plain bytes."""
+
+bank_account = operational_table(
+    "bank_account",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("name", Text, nullable=False),
+    sa.Column("iban", Text, nullable=False),
+    sa.Column("bic", Text),
+    sa.Column("creditor_identifier", Text),
+)
+"""The client account that orders are paid from and debits are collected to."""
+
+payee_check = operational_table(
+    "payee_check",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("payee", Text, primary_key=True),
+    sa.Column("account", Text, primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("result", Text, nullable=False),
+    sa.Column("sealed", Blob, nullable=False),
+    sa.Column("checked_at", Instant, nullable=False),
+    sa.Column("reason", Text),
+    sa.Column("overridden_by", Text),
+    sa.Column("overridden_at", Instant),
+    sa.Column("override_reason", Text),
+    sa.Column("approval_id", Text),
+)
+"""What was said of a payee's account: by the bank before a transfer, or by a transfer that came back (`returned`).
+
+`account` is a keyed hash of the number; `sealed` the name and number that were tested, under the payee's key.
+"""
 
 transfer_gate = operational_table(
     "transfer_gate",

@@ -1,12 +1,16 @@
-"""Money out of the client account by transfers that staff executes in the bank's own application, and money in from the
-provider's settlements, both confirmed from the bank statement.
+"""Money out of the client account by transfers, which go to the bank in files (`ledger.payments.batches`) or which staff
+executes in the bank's own application, and money in from the provider's settlements, both confirmed from the statement.
 
 Cash rule: an order is released only while the booked client account covers every open order and the new one; money that
 still stands at the provider never counts. Orders are released under four eyes.
+
+Topic emitted for a transfer that failed: `transfer.failed` {order_id, reference, kind, payee, amount_cents, reason, on}.
+Its money is whose it was before, so the product may order it again, under the same reference.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,6 +19,7 @@ from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
 from ledger.clock import check_happened
 from ledger.errors import Fact, Refusal
+from ledger.journal import JournalEntry
 from ledger.payments import postings
 from ledger.payments import tables as t
 from ledger.payments.lifecycle import TRANSFER
@@ -29,6 +34,8 @@ from ledger.payments.moves import move, record_birth
 from ledger.payments.rows import upsert
 from ledger.storage.base import JSON
 
+TRANSFER_FAILED = "transfer.failed"
+_TOLD = ("order_id", "reference", "kind", "payee", "amount_cents")
 APPROVAL_ACTION = "order-transfers"
 """The action that an approval of transfers must name; its body is `approval_body(drafts)`."""
 
@@ -74,26 +81,21 @@ def order_transfers(
     Refuses what `ledger.approvals` refuses, `transfer-already-ordered`, and `cash-rule-not-met` with what is missing.
     """
     approvals.require(uow, approval_id, APPROVAL_ACTION, approval_body(drafts))
-    _pass_gate(uow)
+    pass_gate(uow)
     for draft in drafts:
         _refuse_unfit(uow, draft)
-    _refuse_uncovered(uow, sum(d.amount_cents for d in drafts))
+    refuse_uncovered(uow, sum(d.amount_cents for d in drafts))
     return [_order(uow, draft, approval_id, on or uow.today()) for draft in drafts]
 
 
 def confirm_booked(uow: UnitOfWork, order_id: str, *, statement_reference: str, evidence: str, on: date) -> None:
     """The bank statement, whose SHA-256 is `evidence`, shows the transfer. Confirming twice changes nothing.
 
-    Refuses `transfer-not-known`, `transfer-already-booked` under another statement reference, and what
-    `ledger.clock.check_happened` refuses: no transfer is booked before its order or after today.
+    Refuses `transfer-not-known`, `transfer-already-booked` under another statement reference, `move-not-allowed` for
+    one that the bank rejected or gave back, and what `ledger.clock.check_happened` refuses: no transfer is booked
+    before its order or after today.
     """
-    row = uow.connection.execute(
-        sa.select(t.transfer_order)
-        .where(t.transfer_order.c.book_id == uow.book_id, t.transfer_order.c.order_id == order_id)
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
-        raise Refusal("transfer-not-known", order_id=order_id)
+    row = _lock(uow, order_id)
     if row.state == TransferState.BOOKED:
         if row.statement_reference == statement_reference:
             return
@@ -120,6 +122,78 @@ def confirm_booked(uow: UnitOfWork, order_id: str, *, statement_reference: str, 
     )
 
 
+def record_rejected(uow: UnitOfWork, order_id: str, *, reason: str, evidence: str | None, on: date) -> bool:
+    """An order will not be executed: its money goes back to where it stood.
+
+    The bank said so in an answer whose SHA-256 is `evidence`, or the order was given up before it left.
+
+    False where it had been rejected before. Refuses `transfer-not-known`, and `move-not-allowed` for one that is booked.
+    """
+    row = _lock(uow, order_id)
+    if row.state == TransferState.REJECTED:
+        return False
+    entry = postings.transfer_rejected(
+        order_id,
+        amount_cents=row.amount_cents,
+        credit=AccountRef.parse(row.debit),
+        on=max(on, row.ordered_on),
+        actor=uow.actor,
+        evidence=evidence,
+    )
+    _fail(uow, row, "rejected", entry, reason)
+    return True
+
+
+def record_returned(
+    uow: UnitOfWork, order_id: str, *, reason: str, statement_reference: str, evidence: str, on: date
+) -> bool:
+    """The bank statement shows that a transfer came back: its money goes back to where it stood.
+
+    False where that was recorded before. A transfer that came back has been booked, so one that was not yet is booked
+    first. Refuses what `confirm_booked` refuses.
+    """
+    row = _lock(uow, order_id)
+    if row.state == TransferState.RETURNED:
+        return False
+    if row.state == TransferState.ORDERED:
+        confirm_booked(uow, order_id, statement_reference=statement_reference, evidence=evidence, on=on)
+        row = _lock(uow, order_id)
+    check_happened(on, today=uow.today(), since=[row.booked_on])
+    entry = postings.transfer_returned(
+        order_id,
+        amount_cents=row.amount_cents,
+        credit=AccountRef.parse(row.debit),
+        on=on,
+        actor=uow.actor,
+        evidence=evidence,
+    )
+    _fail(uow, row, "returned", entry, reason)
+    return True
+
+
+def pass_gate(uow: UnitOfWork) -> None:
+    """Hold the book's gate row until commit, so that nobody else spends the same balance meanwhile."""
+    uow.connection.execute(
+        upsert(uow.connection, t.transfer_gate)
+        .values(book_id=uow.book_id, passed=1)
+        .on_conflict_do_update(index_elements=["book_id"], set_={"passed": t.transfer_gate.c.passed + 1})
+    )
+
+
+def refuse_uncovered(uow: UnitOfWork, amount_cents: int) -> None:
+    """Refuse `cash-rule-not-met` unless the booked client account covers every open order and `amount_cents` more."""
+    booked_cents = balances.balance(uow.connection, uow.book_id, CLIENT_BANK)
+    open_cents = uow.connection.execute(
+        sa.select(sa.func.coalesce(sa.func.sum(t.transfer_order.c.amount_cents), 0)).where(
+            t.transfer_order.c.book_id == uow.book_id, t.transfer_order.c.state == TransferState.ORDERED.value
+        )
+    ).scalar_one()
+    missing_cents = amount_cents + int(open_cents) - booked_cents
+    if missing_cents > 0:
+        facts: dict[str, Fact] = {"amount_cents": amount_cents, "missing_cents": missing_cents}
+        raise Refusal("cash-rule-not-met", **facts)
+
+
 def record_settlement(uow: UnitOfWork, *, reference: str, amount_cents: int, evidence: str, on: date) -> None:
     """The bank statement shows money paid out by the provider under its own `reference`.
 
@@ -128,7 +202,7 @@ def record_settlement(uow: UnitOfWork, *, reference: str, amount_cents: int, evi
     if amount_cents <= 0:
         raise Refusal("payment-amount-not-positive", amount_cents=amount_cents)
     check_happened(on, today=uow.today())
-    _pass_gate(uow)
+    pass_gate(uow)
     if balances.entry_by_key(uow.connection, uow.book_id, postings.settlement_key(reference)) is None:
         standing_cents = balances.balance(uow.connection, uow.book_id, PROVIDER_BALANCE)
         if amount_cents > standing_cents:
@@ -145,24 +219,13 @@ def _refuse_unfit(uow: UnitOfWork, draft: TransferDraft) -> None:
         raise Refusal("payment-amount-not-positive", amount_cents=draft.amount_cents)
     known = uow.connection.execute(
         sa.select(t.transfer_order.c.order_id).where(
-            t.transfer_order.c.book_id == uow.book_id, t.transfer_order.c.reference == draft.reference
+            t.transfer_order.c.book_id == uow.book_id,
+            t.transfer_order.c.reference == draft.reference,
+            t.transfer_order.c.state.in_([TransferState.ORDERED.value, TransferState.BOOKED.value]),
         )
     ).scalar_one_or_none()
     if known is not None:
         raise Refusal("transfer-already-ordered", reference=draft.reference, order_id=known)
-
-
-def _refuse_uncovered(uow: UnitOfWork, amount_cents: int) -> None:
-    booked_cents = balances.balance(uow.connection, uow.book_id, CLIENT_BANK)
-    open_cents = uow.connection.execute(
-        sa.select(sa.func.coalesce(sa.func.sum(t.transfer_order.c.amount_cents), 0)).where(
-            t.transfer_order.c.book_id == uow.book_id, t.transfer_order.c.state == TransferState.ORDERED.value
-        )
-    ).scalar_one()
-    missing_cents = amount_cents + int(open_cents) - booked_cents
-    if missing_cents > 0:
-        facts: dict[str, Fact] = {"amount_cents": amount_cents, "missing_cents": missing_cents}
-        raise Refusal("cash-rule-not-met", **facts)
 
 
 def _order(uow: UnitOfWork, draft: TransferDraft, approval_id: str, on: date) -> str:
@@ -189,6 +252,7 @@ def _order(uow: UnitOfWork, draft: TransferDraft, approval_id: str, on: date) ->
             state=TransferState.ORDERED.value,
             approval_id=approval_id,
             ordered_on=on,
+            text=draft.text or draft.reference,
         )
     )
     record_birth(uow, TRANSFER, order_id, fact_key=entry.key)
@@ -196,10 +260,19 @@ def _order(uow: UnitOfWork, draft: TransferDraft, approval_id: str, on: date) ->
     return order_id
 
 
-def _pass_gate(uow: UnitOfWork) -> None:
-    """Hold the book's gate row until commit, so that nobody else spends the same balance meanwhile."""
-    uow.connection.execute(
-        upsert(uow.connection, t.transfer_gate)
-        .values(book_id=uow.book_id, passed=1)
-        .on_conflict_do_update(index_elements=["book_id"], set_={"passed": t.transfer_gate.c.passed + 1})
-    )
+def _lock(uow: UnitOfWork, order_id: str) -> sa.Row[Any]:
+    row = uow.connection.execute(
+        sa.select(t.transfer_order)
+        .where(t.transfer_order.c.book_id == uow.book_id, t.transfer_order.c.order_id == order_id)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise Refusal("transfer-not-known", order_id=order_id)
+    return row
+
+
+def _fail(uow: UnitOfWork, row: sa.Row[Any], event: str, entry: JournalEntry, reason: str) -> None:
+    uow.post(entry)
+    move(uow, TRANSFER, row.order_id, state=row.state, event=event, fact_key=entry.key, reason=reason)
+    body: dict[str, JSON] = {name: getattr(row, name) for name in _TOLD}
+    uow.emit(TRANSFER_FAILED, row.order_id, {**body, "reason": reason, "on": entry.effective_on.isoformat()})
