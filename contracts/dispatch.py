@@ -10,10 +10,12 @@ import sqlalchemy as sa
 
 from contracts import events
 from contracts.loans import service as loans
+from contracts.loans.transfers import note_failed_disbursement
 from contracts.pledges import service as pledges
+from contracts.servicing.accounts import note_failed_transfer as block_account_at_fault
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
-from ledger.payments.model import PaidPayment
+from ledger.payments.model import PaidPayment, TransferKind
 from ledger.payments.queries import payment
 from ledger.storage.base import JSON
 
@@ -56,11 +58,19 @@ def note_failed_refund(uow: UnitOfWork, body: Body) -> None:
         pledges.note_failed_refund(uow, body)
 
 
+def note_failed_transfer(uow: UnitOfWork, body: Body) -> None:
+    """Handle `transfer.failed`: whatever it was for, its account may be at fault."""
+    block_account_at_fault(uow, body)
+    if body["kind"] == TransferKind.DISBURSEMENT:
+        note_failed_disbursement(uow, body)
+
+
 HANDLERS: Mapping[str, Handler] = {
     events.PAYMENT_PAID: confirm_payment,
     events.PAYMENT_UNUSABLE: note_unusable_payment,
     events.REFUND_SENT: confirm_refund,
     events.REFUND_FAILED: note_failed_refund,
+    events.TRANSFER_FAILED: note_failed_transfer,
     events.OFFER_RETURN: pledges.continue_return,
     events.LOAN_ISSUE: loans.continue_issue,
     events.LOAN_DISTRIBUTE: loans.continue_distribution,

@@ -13,6 +13,7 @@ PAYMENT_PAID = "payment.paid"
 PAYMENT_UNUSABLE = "payment.unusable"
 REFUND_SENT = "refund.sent"
 REFUND_FAILED = "refund.failed"
+TRANSFER_FAILED = "transfer.failed"
 """Emitted by `ledger.payments`, handled by the products."""
 
 OFFER_NOT_CLOSED = "offer.not-closed"
@@ -43,6 +44,7 @@ MAIL_TEMPLATES = frozenset({
     "loan-repaid",
     "loan-bankrupt",
     "loan-written-off",
+    "transfer-failed",
 })  # fmt: skip
 
 

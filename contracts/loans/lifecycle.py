@@ -5,6 +5,7 @@ from ledger.statemachine import Machine, Transition
 
 DISBURSEMENT_ORDERED = "disbursement-ordered"
 DISBURSED = "disbursed"
+DISBURSEMENT_FAILED = "disbursement-failed"
 REPAID = "repaid"
 BANKRUPTCY = "bankruptcy"
 WRITTEN_OFF = "written-off"
@@ -23,6 +24,8 @@ LOAN = Machine(
     (
         Transition(LoanState.AGREED, DISBURSEMENT_ORDERED, LoanState.ORDERED),
         Transition(LoanState.ORDERED, DISBURSED, LoanState.RUNNING),
+        Transition(LoanState.ORDERED, DISBURSEMENT_FAILED, LoanState.AGREED),
+        Transition(LoanState.RUNNING, DISBURSEMENT_FAILED, LoanState.AGREED),
         Transition(LoanState.RUNNING, REPAID, LoanState.REPAID),
         Transition(LoanState.RUNNING, BANKRUPTCY, LoanState.BANKRUPT),
         Transition(LoanState.BANKRUPT, WRITTEN_OFF, LoanState.WRITTEN_OFF),

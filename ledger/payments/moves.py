@@ -8,7 +8,9 @@ from ledger.payments.lifecycle import BATCH, PAYMENT, REFUND, TRANSFER
 from ledger.payments.model import BatchState, CallState, PaymentState, RefundState, TransferState
 from ledger.statemachine import Machine
 
-AnyMachine = Machine[PaymentState] | Machine[RefundState] | Machine[CallState] | Machine[TransferState] | Machine[BatchState]
+AnyMachine = (
+    Machine[PaymentState] | Machine[RefundState] | Machine[CallState] | Machine[TransferState] | Machine[BatchState]
+)
 
 _COLUMNS: dict[str, tuple[sa.Table, sa.Column[str]]] = {
     PAYMENT.name: (t.payment, t.payment.c.payment_id),

@@ -15,7 +15,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -52,8 +52,8 @@ class Keeper(Protocol):
         ...
 
 
-AccountOf = Callable[[sa.Connection, Keeper, str], Account]
-"""Name and account number of a party, as money would go there today; refuses `iban-missing`, `iban-not-verified`."""
+AccountOf = Callable[[sa.Connection, Keeper, str, date], Account]
+"""Name and account number of a party on a date; refuses `iban-missing`, `iban-not-verified`."""
 
 
 class Standing(StrEnum):
@@ -179,9 +179,7 @@ def parked(connection: sa.Connection, keeper: Keeper, *, now: datetime) -> list[
         sa.select(t.payee_check).where(c.book_id == keeper.book_id, newest, *bad).order_by(c.checked_at, c.payee)
     )
     checks = [
-        _opened(connection, keeper, row)
-        for row in rows
-        if keeper.keys.existing_key(connection, row.payee) is not None
+        _opened(connection, keeper, row) for row in rows if keeper.keys.existing_key(connection, row.payee) is not None
     ]
     return [check for check in checks if check.standing(check.name_tested, now) is Standing.PARKED]
 
@@ -192,9 +190,7 @@ def account_hash(connection: sa.Connection, keeper: Keeper, iban: str) -> str:
     return hmac.digest(key, f"payee account, version 1\x00{iban}".encode(), "sha256").hex()
 
 
-def _unchecked(
-    connection: sa.Connection, book: Book, account_of: AccountOf, limit: int
-) -> list[tuple[str, Account]]:
+def _unchecked(connection: sa.Connection, book: Book, account_of: AccountOf, limit: int) -> list[tuple[str, Account]]:
     c = t.transfer_order.c
     payees = connection.execute(
         sa.select(c.payee)
@@ -202,9 +198,10 @@ def _unchecked(
         .where(c.book_id == book.book_id, c.state == TransferState.ORDERED.value, c.batch_id.is_(None))
         .order_by(c.payee)
     ).scalars()
+    on = book.today_in(connection)
     found: list[tuple[str, Account]] = []
     for payee in payees:
-        account = account_or_none(connection, book, account_of, payee)
+        account = account_or_none(connection, book, account_of, payee, on)
         if account is None or len(found) == limit:
             continue
         if standing(connection, book, payee, account, now=book.clock.now()) is Standing.UNCHECKED:
@@ -212,10 +209,12 @@ def _unchecked(
     return found
 
 
-def account_or_none(connection: sa.Connection, keeper: Keeper, account_of: AccountOf, payee: str) -> Account | None:
-    """Where money would go today; None while the payee has no account that was verified."""
+def account_or_none(
+    connection: sa.Connection, keeper: Keeper, account_of: AccountOf, payee: str, on: date
+) -> Account | None:
+    """Where money would go on a date; None while the payee has no account that was verified."""
     try:
-        return account_of(connection, keeper, payee)
+        return account_of(connection, keeper, payee, on)
     except Refusal as refusal:
         if refusal.code in {"iban-missing", "iban-not-verified", "subject-key-destroyed"}:
             return None
@@ -257,6 +256,6 @@ def _insert(
 
 
 def _opened(connection: sa.Connection, keeper: Keeper, row: sa.Row[Any]) -> Check:
-    stated: dict[str, str | None] = json.loads(keeper.keys.open_personal(connection, row.payee, row.sealed))
+    stated: dict[str, Any] = json.loads(keeper.keys.open_personal(connection, row.payee, row.sealed))
     columns = {name: getattr(row, name) for name in Check.__slots__ if name not in stated}
     return Check(**columns, **stated)

@@ -1,11 +1,13 @@
-"""Money out of the client account by transfers, which go to the bank in files (`ledger.payments.batches`) or which staff
-executes in the bank's own application, and money in from the provider's settlements, both confirmed from the statement.
+"""Money out of the client account by transfers, and money in from the provider's settlements.
+
+Transfers go to the bank in files (`ledger.payments.batches`), or staff executes them in the bank's own application.
+Both are confirmed from the bank statement.
 
 Cash rule: an order is released only while the booked client account covers every open order and the new one; money that
 still stands at the provider never counts. Orders are released under four eyes.
 
-Topic emitted for a transfer that failed: `transfer.failed` {order_id, reference, kind, payee, amount_cents, reason, on}.
-Its money is whose it was before, so the product may order it again, under the same reference.
+Topic emitted: `transfer.failed` {order_id, reference, kind, payee, amount_cents, reason, on}. The money is whose it was
+before, so the product may order it again, under the same reference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -127,7 +129,7 @@ def record_rejected(uow: UnitOfWork, order_id: str, *, reason: str, evidence: st
 
     The bank said so in an answer whose SHA-256 is `evidence`, or the order was given up before it left.
 
-    False where it had been rejected before. Refuses `transfer-not-known`, and `move-not-allowed` for one that is booked.
+    False where it had been rejected before. Refuses `transfer-not-known`, and `move-not-allowed` once it is booked.
     """
     row = _lock(uow, order_id)
     if row.state == TransferState.REJECTED:

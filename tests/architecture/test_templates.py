@@ -65,7 +65,7 @@ def test_events_of_one_purpose_agree_on_who_dates_them() -> None:
 
 def test_only_the_release_of_an_order_may_not_be_late() -> None:
     refused = sorted({template.purpose for _, template in EVENTS if lateness_refused(template.purpose)})
-    assert refused == sorted(NEVER_LATE) == ["payout-ordered", "transfer-ordered"]
+    assert refused == sorted(NEVER_LATE) == ["bank-refund-ordered", "payout-ordered", "transfer-ordered"]
     assert not lateness_refused("a purpose of an imported entry")
 
 

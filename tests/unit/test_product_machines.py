@@ -40,8 +40,8 @@ ALLOWED = {
     },
     "loan": {
         "agreed": {"disbursement-ordered": "ordered"},
-        "ordered": {"disbursed": "running"},
-        "running": {"repaid": "repaid", "bankruptcy": "bankrupt"},
+        "ordered": {"disbursed": "running", "disbursement-failed": "agreed"},
+        "running": {"disbursement-failed": "agreed", "repaid": "repaid", "bankruptcy": "bankrupt"},
         "bankrupt": {"written-off": "written_off", "repaid": "repaid"},
     },
     "instalment": {

@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 
 from ledger import approvals
 from ledger.accounts import AccountRef
@@ -10,6 +11,7 @@ from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
 from ledger.payments import queries, transfers
 from ledger.payments.model import TransferDraft, TransferKind, TransferState
+from ledger.storage.tables import outbox
 from tests.payments_kit import DAY, Shop
 
 EVIDENCE = "ab" * 32
@@ -48,6 +50,13 @@ def order(office, *drafts, approval_id=None):
 def orders(office):
     with office.book.read() as connection:
         return queries.transfer_orders(connection, "main")
+
+
+def failures(office):
+    """The orders that products were told of as failed."""
+    told = sa.select(outbox.c.body).where(outbox.c.topic == transfers.TRANSFER_FAILED)
+    with office.book.read() as connection:
+        return [body["order_id"] for body in connection.execute(told).scalars()]
 
 
 def test_a_transfer_is_released_under_four_eyes_and_booked_from_the_statement(office):
@@ -147,6 +156,35 @@ def test_a_transfer_is_booked_from_one_statement_only(office):
     with pytest.raises(Refusal, match="transfer-not-known"), office.book.unit_of_work(actor="s1") as unit:
         transfers.confirm_booked(unit, "tnothere00", statement_reference="2026/62", **booked)
     assert office.balance("550100") == 40_000
+
+
+def test_a_rejected_order_gives_its_money_back_and_may_be_ordered_again(office):
+    [order_id] = order(office, draft())
+    for fresh in (True, False):
+        with office.book.unit_of_work(actor="bank") as unit:
+            assert transfers.record_rejected(unit, order_id, reason="AC04", evidence=EVIDENCE, on=DAY) is fresh
+    assert (office.balance("489500:e1"), office.balance("580400")) == (-100_000, 0)
+    [listed] = orders(office)
+    assert (listed.state, listed.reason) == (TransferState.REJECTED, "AC04")
+    assert failures(office) == [order_id]
+    with pytest.raises(Refusal, match="move-not-allowed"), office.book.unit_of_work(actor="s1") as unit:
+        transfers.confirm_booked(unit, order_id, statement_reference="2026/61", evidence=EVIDENCE, on=DAY)
+    [again] = order(office, draft())
+    assert (office.balance("489500:e1"), office.balance("580400")) == (-40_000, -60_000)
+    with office.book.read() as connection:
+        assert set(queries.booked_orders(connection, "main", [order_id, again, "tnothere00"])) == {order_id, again}
+
+
+def test_a_booked_transfer_that_comes_back_stands_where_it_stood(office):
+    [order_id] = order(office, draft())
+    back = {"reason": "AC04", "statement_reference": "2026/61", "evidence": EVIDENCE, "on": DAY}
+    for fresh in (True, False):  # the statement shows both at once: it left and came back
+        with office.book.unit_of_work(actor="bank") as unit:
+            assert transfers.record_returned(unit, order_id, **back) is fresh
+    balances = [office.balance(account) for account in ("489500:e1", "580400", "550100")]
+    assert balances == [-100_000, 0, 100_000]
+    assert office.entries()["transfer-returned"] == 1
+    assert failures(office) == [order_id]
 
 
 def settlement(office, *, reference="1234567.2603.01", cents=15_000):

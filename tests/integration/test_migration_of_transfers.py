@@ -1,0 +1,53 @@
+"""Transfers that an earlier program ordered keep their rows and stay open."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command, config
+
+from api import migrations
+from ledger.payments import queries
+from ledger.payments.model import TransferState
+from ledger.storage.engine import open_engine, schema_transaction
+from tests.conftest import make_book
+
+DAY = date(2026, 3, 2)
+INSERT = (
+    "INSERT INTO transfer_order (book_id, order_id, reference, payee, amount_cents, iban_last4, debit, kind, state,"
+    " approval_id, ordered_on) VALUES ('main', 'told', 'loan:l1', 'e1', 5000, '6769', '489500:e1', 'disbursement',"
+    " 'ordered', 'a1', '2026-03-02')"
+)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def old_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """A database of revision 0003 with one open transfer."""
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'old.sqlite3'}" if is_sqlite else request.getfixturevalue("make_empty_postgresql")()
+    engine = open_engine(url)
+    with schema_transaction(engine) as connection:
+        settings = config.Config()
+        settings.set_main_option("script_location", "api:migrations")
+        settings.set_main_option("path_separator", "os")
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0003")
+        connection.exec_driver_sql(INSERT)
+    yield engine
+    engine.dispose()
+
+
+def test_open_transfers_stay_open_through_the_upgrade_and_block_a_second_of_their_reference(old_engine, clock):
+    migrations.upgrade(old_engine)
+    book = make_book(old_engine, clock)
+    with book.read() as connection:
+        [kept] = queries.transfer_orders(connection, "main")
+    assert (kept.order_id, kept.state, kept.text, kept.batch_id) == ("told", TransferState.ORDERED, "loan:l1", None)
+    again = INSERT.replace("'told'", "'tnew'").replace("approval_id", "text, approval_id").replace("'a1'", "'x', 'a1'")
+    with pytest.raises(sa.exc.IntegrityError), schema_transaction(old_engine) as connection:
+        connection.exec_driver_sql(again)
+    with schema_transaction(old_engine) as connection:
+        connection.exec_driver_sql("UPDATE transfer_order SET state = 'rejected'")
+        connection.exec_driver_sql(again)
