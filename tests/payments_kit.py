@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +19,7 @@ from api.deps import get_book
 from api.errors import add_problem_handlers
 from api.rails.mollie import MollieRail
 from api.rails.sandbox.control import SandboxControl
+from api.rails.sandbox.server import SandboxServer
 from api.webhooks.mollie import router
 from ledger import balances
 from ledger.accounts import AccountRef
@@ -335,6 +336,13 @@ class Shop:
 def sandbox_rail(url: str, **options: object) -> MollieRail:
     """The real client on a sandbox."""
     return MollieRail(TEST_KEY, url, **options)
+
+
+def alter_payment(sandbox: SandboxServer, provider_id: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what the sandbox states about a payment, behind its back."""
+    stored = sandbox._store.get("payments", provider_id)
+    change(stored)
+    sandbox._store.put(("payments", provider_id, stored))
 
 
 @contextmanager

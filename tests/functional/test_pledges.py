@@ -13,7 +13,7 @@ from contracts.pledges import queries, service
 from contracts.pledges.model import PledgeState
 from ledger.errors import Refusal
 from ledger.payments.model import RefundState
-from ledger.payments.queries import payment, refunds_for, refunds_of_payment
+from ledger.payments.queries import payment, refunds_for
 from tests.products_kit import DAY, refused
 
 
@@ -129,26 +129,6 @@ def test_handling_a_payment_again_changes_nothing(town, offer_id):
     with town.book.unit_of_work(actor="relay") as uow:
         HANDLERS["payment.paid"](uow, body)
     assert (town.entries(), town.card(offer_id)) == before
-
-
-def test_a_second_payment_of_one_pledge_is_sent_back(town, offer_id):
-    ada = town.citizen("Ada")
-    made = town.pledge(offer_id, ada, 50_000)
-    town.settle()
-    town.rail.decide(provider_id(town, made.payment_id), "expired")
-    town.settle()
-    with town.book.unit_of_work(actor=ada) as uow:
-        second = service.request_new_payment(uow, made.pledge_id, on=town.today)
-    assert second != made.payment_id
-    town.pay(second)
-    assert town.state(made.pledge_id) is PledgeState.PAID
-    town.pay(made.payment_id)  # the provider changes its mind about the first
-    assert town.state(made.pledge_id) is PledgeState.PAID
-    with town.book.read() as connection:
-        [refund] = refunds_of_payment(connection, town.book.book_id, made.payment_id)
-    assert (refund.reference, refund.state) == (f"excess:{made.payment_id}", RefundState.REFUNDED)
-    assert [town.balance(a) for a in (f"489100:{ada}", f"489400:{ada}", "580100")] == [-50_000, 0, 50_000]
-    assert "pledge-payment-failed" in {template for template, _ in town.mails}
 
 
 def test_two_payments_booked_before_either_is_handled_leave_one_and_send_one_back(town, offer_id):
