@@ -105,9 +105,10 @@ class FileTotals:
 
 @dataclass(frozen=True, slots=True)
 class OrderAnswer:
-    """What the bank answers (pain.002) to a file or, with `end_to_end_id`, to one order in it: status and reason."""
+    """What the bank answers (pain.002): status and reason of a file, of a batch in it, or of one order in that."""
 
     message_id: str
     status: str
     end_to_end_id: str | None = None
     reason: str | None = None
+    batch_id: str | None = None
