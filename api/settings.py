@@ -10,6 +10,7 @@
 | BXL_OPERATOR | name of the authorised institution that operates the programme, shown in the terms | a fictional one |
 | BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
 | BXL_MOLLIE_ACCESS_TOKEN | an organisation's token, which alone may read settlements and the balance | none |
+| BXL_MOLLIE_WEBHOOK_SECRETS | what webhooks are signed with: one secret, or the new and the old for a while | none |
 | BXL_SANDBOX | address of the running payment sandbox | none |
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
 | BXL_LOG_KEY_PKCS11 | Ed25519 keys of the log in tokens: `pkcs11:` URIs apart by spaces, the newest first | files |
@@ -36,6 +37,7 @@ SANDBOX_KEY = "test_" + "sandbox" * 5
 SANDBOX_TOKEN = "access_" + "sandbox" * 5
 _BOOK = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MOLLIE_KEY = re.compile(r"(test|live)_[A-Za-z0-9]{30,}")
+_SECRETS = re.compile(r"\S{16,}( \S{16,})?")
 _MOLLIE_TOKEN = re.compile(r"access_[A-Za-z0-9]{20,}")
 _SMTP = re.compile(r"smtps?://.+")
 _LAST_PORT = 65_535
@@ -72,6 +74,7 @@ class Settings:
     log_key_uris: tuple[str, ...] = ()
     log_key_pin: str | None = field(default=None, repr=False)
     mollie_token: str | None = field(default=None, repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def is_sandbox(self) -> bool:
@@ -166,6 +169,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             "is no organisation's token: access_ and at least 20 letters",
         )
         or None,
+        webhook_secrets=tuple(
+            reader.checked(
+                "BXL_MOLLIE_WEBHOOK_SECRETS", "", _SECRETS, "is not one or two secrets of at least 16 characters"
+            ).split()
+        ),
     )
     faults = (*reader.faults, *_contradictions(settings))
     if faults:

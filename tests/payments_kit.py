@@ -20,7 +20,7 @@ from api.errors import add_problem_handlers
 from api.rails.mollie import MollieRail
 from api.rails.sandbox.control import SandboxControl
 from api.rails.sandbox.server import SandboxServer
-from api.webhooks.mollie import router
+from api.webhooks.mollie import router, webhook_secrets
 from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.book import Book
@@ -346,12 +346,13 @@ def alter_payment(sandbox: SandboxServer, provider_id: str, change: Callable[[di
 
 
 @contextmanager
-def serve_webhooks(book: Book) -> Iterator[str]:
-    """The webhook route on a real server; gives its address."""
+def serve_webhooks(book: Book, *, secrets: tuple[str, ...] = ()) -> Iterator[str]:
+    """The webhook routes on a real server; gives the address of the classic one."""
     app = FastAPI()
     app.include_router(router)
     add_problem_handlers(app)
     app.dependency_overrides[get_book] = lambda: book
+    app.dependency_overrides[webhook_secrets] = lambda: secrets
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

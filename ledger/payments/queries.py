@@ -49,6 +49,18 @@ def refunds_of_payment(connection: sa.Connection, book_id: str, payment_id: str)
     return _refunds(connection, book_id, t.refund.c.payment_id == payment_id)
 
 
+def payment_of_refund(connection: sa.Connection, book_id: str, refund_provider_id: str) -> str | None:
+    """The provider's id of the payment whose refund has this provider's id, or nothing."""
+    p, r = t.payment.c, t.refund.c
+    same = sa.and_(p.book_id == r.book_id, p.payment_id == r.payment_id)
+    found: str | None = connection.execute(
+        sa.select(p.provider_id)
+        .join_from(t.refund, t.payment, same)
+        .where(r.book_id == book_id, r.provider_id == refund_provider_id)
+    ).scalar_one_or_none()
+    return found
+
+
 def open_cases(connection: sa.Connection, book_id: str) -> list[Case]:
     """What a person must look at, oldest first; `case.refusal` has a sentence in the catalogue."""
     c = t.payment_case.c

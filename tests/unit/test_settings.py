@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from api.settings import SANDBOX_KEY, SettingsError, read_settings
+from api.settings import SANDBOX_KEY, SANDBOX_TOKEN, SettingsError, read_settings
 
 LIVE = "live_" + "a" * 30
 
@@ -56,6 +56,32 @@ def test_a_live_key_never_meets_a_sandbox_or_an_open_line(more: dict[str, str], 
     assert LIVE not in fault
 
 
+def test_an_organisations_token_belongs_to_a_live_key_or_to_the_sandbox() -> None:
+    token = "access_" + "t" * 30
+    live = {"BXL_MOLLIE_KEY": LIVE, "BXL_ORIGIN": "https://bxl-invest.example"}
+    assert read_settings(live).mollie_token is None
+    known = read_settings(live | {"BXL_MOLLIE_ACCESS_TOKEN": token})
+    assert (known.mollie_token, token in repr(known)) == (token, False)
+    assert read_settings({"BXL_SANDBOX": "http://127.0.0.1:8001"}).mollie_token == SANDBOX_TOKEN
+    test_key = {"BXL_MOLLIE_KEY": "test_" + "s" * 30}
+    assert read_settings(test_key | {"BXL_SANDBOX": "http://127.0.0.1:8001"}).mollie_token is None
+    (fault,) = faults(**test_key, BXL_MOLLIE_ACCESS_TOKEN=token)
+    assert "real settlements" in fault
+    (fault,) = faults(**live, BXL_MOLLIE_ACCESS_TOKEN="a-token")
+    assert "BXL_MOLLIE_ACCESS_TOKEN" in fault
+    assert "a-token" not in fault
+
+
+def test_webhooks_are_signed_with_one_secret_or_two() -> None:
+    one, two = "first-secret-of-all", "second-secret-of-all"
+    assert read_settings({"BXL_MOLLIE_WEBHOOK_SECRETS": one}).webhook_secrets == (one,)
+    assert read_settings({"BXL_MOLLIE_WEBHOOK_SECRETS": f"{one} {two}"}).webhook_secrets == (one, two)
+    for wrong in ("short", f"{one} short", f"{one} {two} {one}"):
+        (fault,) = faults(BXL_MOLLIE_WEBHOOK_SECRETS=wrong)
+        assert "one or two secrets" in fault
+        assert wrong not in fault
+
+
 def test_secrets_are_kept_out_of_the_text_form() -> None:
     settings = read_settings(
         {
@@ -63,6 +89,7 @@ def test_secrets_are_kept_out_of_the_text_form() -> None:
             "BXL_SMTP_URL": "smtp://user:hunter2@host",
             "BXL_DATABASE": "postgresql://user:hunter3@host/bxl",
             "BXL_KEY_PASSPHRASE": "hunter4",
+            "BXL_MOLLIE_WEBHOOK_SECRETS": "hunter5-hunter5-hunter5",
         }
     )
     text = repr(settings)
