@@ -1,8 +1,7 @@
 """The sandbox's webhook sender: `id=tr_…` as a form, again and again until it is answered with success.
 
-Pauses between tries follow the provider's table of minutes, in a unit that the sandbox is started with (a second by
-default). It can be told to drop calls, to hold and later release them in a shuffled order, and to send each several
-times.
+Tries follow the provider's table of minutes, in the sandbox's own time. It can be told to drop calls, to delay them, to
+hold and later release them in a shuffled order, and to send each several times.
 Only addresses on this machine are called.
 """
 
@@ -10,16 +9,19 @@ import heapq
 import itertools
 import random
 import threading
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http.client import HTTPException
 from urllib.parse import urlencode
 
 from typing_extensions import override
 
-PAUSES = (0, 1, 3, 7, 15, 31, 60, 120, 240, 1560)
+from api.rails.sandbox.clock import VirtualClock
+from api.rails.sandbox.timeline import Timeline
+
+TRY_MINUTES = (0, 1, 3, 7, 15, 31, 60, 120, 240, 1560)
 _ANSWER_SECONDS = 15.0
 _SENDERS = 4
 
@@ -34,7 +36,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 @dataclass(order=True)
 class _Call:
-    due: float
+    due: datetime
     order: int
     payment_id: str = field(compare=False)
     url: str = field(compare=False)
@@ -44,11 +46,13 @@ class _Call:
 class Callbacks:
     """A queue of webhook calls and the threads that make them."""
 
-    def __init__(self, *, unit_seconds: float = 1.0) -> None:
+    def __init__(self, clock: VirtualClock, timeline: Timeline) -> None:
         self.copies = 1
         self.dropped = False
         self.held = False
-        self._unit = unit_seconds
+        self.delay = timedelta(0)
+        self._clock = clock
+        self._timeline = timeline
         self._queue: list[_Call] = []
         self._waiting: list[tuple[str, str]] = []
         self._order = itertools.count()
@@ -62,7 +66,10 @@ class Callbacks:
 
     def send(self, payment_id: str, url: str | None) -> None:
         """Queue a call about a payment, unless calls are being dropped."""
-        if url is None or self.dropped:
+        if url is None:
+            return
+        if self.dropped:
+            self._timeline.add(self._clock.now(), "webhook-dropped", id=payment_id)
             return
         with self._changed:
             if self.held:
@@ -79,8 +86,14 @@ class Callbacks:
 
     def is_idle(self) -> bool:
         """Whether no call is due or under way (one that waits for its next try does not count)."""
+        now = self._clock.now()
         with self._changed:
-            return not self._busy and not any(call.due <= time.monotonic() for call in self._queue)
+            return not self._busy and not any(call.due <= now for call in self._queue)
+
+    def time_moved(self) -> None:
+        """Look again at what is due."""
+        with self._changed:
+            self._changed.notify_all()
 
     def stop(self) -> None:
         """End the threads; calls under way are finished."""
@@ -91,29 +104,38 @@ class Callbacks:
             thread.join()
 
     def _push(self, calls: list[tuple[str, str]]) -> None:
+        due = self._clock.now() + self.delay
         for payment_id, url in calls:
-            heapq.heappush(self._queue, _Call(time.monotonic(), next(self._order), payment_id, url))
+            heapq.heappush(self._queue, _Call(due, next(self._order), payment_id, url))
         self._changed.notify_all()
 
     def _run(self) -> None:
         while (call := self._next()) is not None:
-            delivered = self._deliver(call)
-            with self._changed:
-                self._busy -= 1
-                call.tries += 1
-                if not delivered and call.tries < len(PAUSES):
-                    call.due = time.monotonic() + (PAUSES[call.tries] - PAUSES[call.tries - 1]) * self._unit
-                    heapq.heappush(self._queue, call)
-                    self._changed.notify_all()
+            self._settle(call, is_delivered=self._deliver(call))
+
+    def _settle(self, call: _Call, *, is_delivered: bool) -> None:
+        """Count a try, and plan the next one where it failed."""
+        call.tries += 1
+        is_given_up = not is_delivered and call.tries == len(TRY_MINUTES)
+        outcome = "delivered" if is_delivered else "given-up" if is_given_up else "failed"
+        now = self._clock.now()
+        self._timeline.add(now, f"webhook-{outcome}", id=call.payment_id, tries=call.tries)
+        with self._changed:
+            self._busy -= 1
+            if outcome == "failed":
+                call.due += timedelta(minutes=TRY_MINUTES[call.tries] - TRY_MINUTES[call.tries - 1])
+                heapq.heappush(self._queue, call)
+                self._changed.notify_all()
 
     def _next(self) -> _Call | None:
         with self._changed:
             while not self._stopped:
-                pause = self._queue[0].due - time.monotonic() if self._queue else None
-                if pause is not None and pause <= 0:
+                now = self._clock.now()
+                if self._queue and self._queue[0].due <= now:
                     self._busy += 1
                     return heapq.heappop(self._queue)
-                self._changed.wait(pause)
+                pause_seconds = (self._queue[0].due - now).total_seconds() if self._queue else None
+                self._changed.wait(pause_seconds)
         return None
 
     def _deliver(self, call: _Call) -> bool:

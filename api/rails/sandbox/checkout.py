@@ -9,7 +9,7 @@ from typing import Any
 
 from babel.numbers import format_currency
 
-from api.rails.sandbox.views import METHODS
+from api.rails.sandbox.methods import METHODS
 
 LANGUAGES = {"fr": "Français", "nl": "Nederlands", "en": "English"}
 _LOCALES = {"fr": "fr_BE", "nl": "nl_BE", "en": "en_BE"}
@@ -114,10 +114,10 @@ def language_of(asked: str | None, locale: str) -> str:
     return locale[:2] if locale[:2] in LANGUAGES else "en"
 
 
-def open_page(payment: dict[str, Any], language: str) -> str:
-    """The page on which an open payment is decided."""
+def open_page(payment: dict[str, Any], language: str, methods: list[str]) -> str:
+    """The page on which an open payment is decided, by one of the `methods`."""
     text = _TEXTS[language]
-    choices = "".join(_choice(name, label, is_first=not i) for i, (name, label, _) in enumerate(METHODS[:4]))
+    choices = "".join(_choice(code, METHODS[code].label, is_first=not i) for i, code in enumerate(methods))
     others = "".join(
         f'<button name="outcome" value="{outcome}">{html.escape(text[outcome])}</button>'
         for outcome in ("failed", "canceled", "expired")

@@ -1,11 +1,12 @@
-"""The control calls of a running sandbox: its date, who pays, what goes wrong. Loopback only."""
+"""The control calls of a running sandbox: its time, who pays, what goes wrong. Loopback only."""
 
 import json
 import urllib.request
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 _SECONDS = 30.0
+_Day = date  # the name of a method below hides the type
 
 
 class SandboxControl:
@@ -16,13 +17,29 @@ class SandboxControl:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def set_date(self, on: date) -> None:
-        """Move the date; standing payers pay what is open, and refunds on their way arrive."""
+        """Let time pass until noon of that day and stay in it: what is due happens, standing payers pay."""
         self._post("date", {"date": on.isoformat()})
 
     def date(self) -> "date | None":
-        """The date it was last told."""
+        """The date it shows, if it was told a time."""
         told = self._get("date")["date"]
         return None if told is None else date.fromisoformat(told)
+
+    def set_clock(self, instant: datetime) -> None:
+        """Let time pass until that instant, and run on from there."""
+        self._post("clock", {"instant": instant.isoformat()})
+
+    def advance(self, pause: timedelta) -> None:
+        """Let that much time pass, in whole seconds."""
+        self._post("advance", {"seconds": int(pause.total_seconds())})
+
+    def now(self) -> datetime:
+        """The instant it shows."""
+        return datetime.fromisoformat(self._get("clock")["instant"])
+
+    def expire_payments(self, *, expiring: bool = True) -> None:
+        """Let open payments made from now on expire after their methods' times, or wait for ever."""
+        self._post("expiring", {"on": expiring})
 
     def add_standing_payer(self, payer: str) -> None:
         """Let the party with this token in the metadata pay at once, whatever is open and whatever comes."""
@@ -32,25 +49,79 @@ class SandboxControl:
         """That party pays no longer by itself."""
         self._post("payers", {"payer": payer, "pays": False})
 
-    def pay(self, provider_id: str, *, amount_cents: int | None = None) -> None:
-        """Pay one payment, of another amount than asked if given."""
-        self.decide(provider_id, "paid", amount_cents=amount_cents)
+    def pay(self, provider_id: str, *, amount_cents: int | None = None, method: str | None = None) -> None:
+        """Pay one payment, of another amount than asked or by that method if given."""
+        self.decide(provider_id, "paid", amount_cents=amount_cents, method=method)
 
-    def decide(self, provider_id: str, outcome: str, *, amount_cents: int | None = None) -> None:
-        """Give an open payment its outcome: paid, failed, canceled or expired."""
-        self._post("decide", {"id": provider_id, "outcome": outcome, "amount_cents": amount_cents})
+    def decide(
+        self,
+        provider_id: str,
+        outcome: str,
+        *,
+        amount_cents: int | None = None,
+        method: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Give an open or pending payment its outcome: paid, failed, canceled or expired.
 
-    def charge_back(self, provider_id: str) -> None:
-        """Let the payer's bank take a payment back."""
-        self._post("charge-back", {"id": provider_id})
+        `reason` is a bank's code for a debit that fails; one that was paid by direct debit can still fail.
+        """
+        told = {"amount_cents": amount_cents, "method": method, "reason": reason}
+        self._post("decide", {"id": provider_id, "outcome": outcome} | told)
+
+    def transfer(self, provider_id: str, *, amount_cents: int) -> None:
+        """Let money arrive for a bank transfer; a wrong amount goes back and the payment stays open."""
+        self._post("transfer", {"id": provider_id, "amount_cents": amount_cents})
+
+    def charge_back(
+        self,
+        provider_id: str,
+        *,
+        amount_cents: int | None = None,
+        reason: str | None = None,
+        at: datetime | None = None,
+    ) -> str | None:
+        """Let the payer's bank take a payment back, now or later, whole or in part; gives the id of one made now."""
+        told = {"id": provider_id, "amount_cents": amount_cents, "reason": reason, "at": at and at.isoformat()}
+        made: str | None = self._post("charge-back", told).get("id")
+        return made
+
+    def reverse_chargeback(self, chargeback_id: str, *, at: datetime | None = None) -> None:
+        """Let a chargeback be won, now or later; no webhook is called."""
+        self._post("reverse", {"id": chargeback_id, "at": at and at.isoformat()})
+
+    def set_mandate(self, mandate_id: str, status: str) -> None:
+        """Make a mandate pending, valid or invalid."""
+        self._post("mandate", {"id": mandate_id, "status": status})
 
     def set_refund(self, refund_id: str, status: str) -> None:
         """Move a refund on: processing, refunded, failed, canceled."""
         self._post("refund", {"id": refund_id, "status": status})
 
     def set_balance_short(self, *, short: bool) -> None:
-        """Queue new refunds, or let the queued ones go."""
+        """Queue new refunds whatever the balance, or let the queued ones go."""
         self._post("balance", {"short": short})
+
+    def set_balance_strict(self, *, strict: bool) -> None:
+        """Queue refunds that the balance does not cover, as the provider does, or let the balance go below zero."""
+        self._post("balance", {"strict": strict})
+
+    def add_movement(self, kind: str, cents: int) -> str:
+        """Move the balance by a movement of any type, known or not; gives its id."""
+        made: str = self._post("movement", {"type": kind, "cents": cents})["id"]
+        return made
+
+    def set_fee(self, kind: str, *, fixed: str, percent: str = "0") -> None:
+        """Change the fee of a method, of `refund`, `chargeback` or `failed-payment`: euros and per cent, as text."""
+        self._post("fee", {"kind": kind, "fixed": fixed, "percent": percent})
+
+    def set_limit(self, method: str, cents: int) -> None:
+        """Change the most that one payment by a method may be."""
+        self._post("limit", {"method": method, "cents": cents})
+
+    def fail_settlement(self, settlement_id: str | None = None) -> None:
+        """Let the bank send a settlement back: that one, or the next one that is paid out."""
+        self._post("fail-settlement", {"id": settlement_id})
 
     def knock(self, provider_id: str) -> None:
         """Call the webhook of a payment once more."""
@@ -90,6 +161,35 @@ class SandboxControl:
     def refunds(self) -> list[dict[str, Any]]:
         """Every refund there, newest first, in the sandbox's own form."""
         found: list[dict[str, Any]] = self._get("refunds")["refunds"]
+        return found
+
+    def chargebacks(self) -> list[dict[str, Any]]:
+        """Every chargeback there, newest first, in the sandbox's own form."""
+        found: list[dict[str, Any]] = self._get("chargebacks")["chargebacks"]
+        return found
+
+    def settlements(self) -> list[dict[str, Any]]:
+        """Every settlement there, newest first, in the sandbox's own form."""
+        found: list[dict[str, Any]] = self._get("settlements")["settlements"]
+        return found
+
+    def payouts(self, on: _Day) -> list[dict[str, Any]]:
+        """The settlements that the bank books on that day, with `reference` and `amount_cents`."""
+        found: list[dict[str, Any]] = self._get(f"payouts?on={on.isoformat()}")["payouts"]
+        return found
+
+    def movements(self) -> list[dict[str, Any]]:
+        """Every movement of the balance, newest first, in the sandbox's own form."""
+        found: list[dict[str, Any]] = self._get("movements")["movements"]
+        return found
+
+    def balance_cents(self) -> int:
+        """What stands on the provider's balance, available or not."""
+        return int(self._get("balance")["cents"])
+
+    def timeline(self) -> list[dict[str, Any]]:
+        """What happened since the start, oldest first: `at`, `event` and its facts."""
+        found: list[dict[str, Any]] = self._get("timeline")["events"]
         return found
 
     def requests(self) -> list[dict[str, Any]]:

@@ -1,14 +1,20 @@
 """The sandbox's HTTP server on loopback: one thread a connection, so that a slow fault holds up nobody else."""
 
+import secrets
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from typing_extensions import override
 
-from api.rails.sandbox.application import Answer, Application, Asked, Silence
+from api.rails.sandbox.application import Application
 from api.rails.sandbox.callbacks import Callbacks
+from api.rails.sandbox.clock import VirtualClock
+from api.rails.sandbox.http import Answer, Asked, Silence
+from api.rails.sandbox.provider import Provider
 from api.rails.sandbox.store import Store
+from api.rails.sandbox.timeline import Timeline
+from api.rails.sandbox.world import World
 from ledger.clock import Clock, SystemClock
 
 _LARGEST_BODY = 1_000_000
@@ -16,7 +22,10 @@ _IDLE_SECONDS = 30
 
 
 class SandboxServer(ThreadingHTTPServer):
-    """A sandbox that listens on 127.0.0.1; port 0 takes a free one. Use `serve_forever`, then `close`."""
+    """A sandbox that listens on 127.0.0.1; port 0 takes a free one. Use `serve_forever`, then `close`.
+
+    `seed` makes its ids the same in every run; without one they are another sandbox's. A `state` keeps its first seed.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -27,16 +36,16 @@ class SandboxServer(ThreadingHTTPServer):
         *,
         state: Path | None = None,
         clock: Clock | None = None,
-        webhook_unit_seconds: float = 1.0,
+        seed: str | None = None,
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.base = f"http://127.0.0.1:{self.server_port}"
         self.stopping = threading.Event()
         self._store = Store(state)
-        self.callbacks = Callbacks(unit_seconds=webhook_unit_seconds)
-        self.application = Application(
-            self._store, self.callbacks, clock or SystemClock(), base=self.base, wait=self.stopping.wait
-        )
+        virtual, timeline = VirtualClock(self._store, clock or SystemClock()), Timeline()
+        self.callbacks = Callbacks(virtual, timeline)
+        self.provider = Provider(World(self._store, virtual, self.callbacks, timeline, seed or secrets.token_hex(8)))
+        self.application = Application(self.provider, self.callbacks, timeline, base=self.base, wait=self.stopping.wait)
 
     def start(self) -> None:
         """Serve in a thread of this process."""
@@ -66,6 +75,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_POST(self) -> None:
+        self._answer()
+
+    def do_PATCH(self) -> None:
         self._answer()
 
     def do_DELETE(self) -> None:

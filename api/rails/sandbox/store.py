@@ -8,6 +8,8 @@ import json
 import os
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ class Store:
         self.lock = threading.RLock()
         self._collections: dict[str, dict[str, Any]] = defaultdict(dict)
         self._descriptor: int | None = None
+        self._gathered: list[Change] | None = None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._load(path)
@@ -28,12 +31,28 @@ class Store:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def put(self, *changes: Change) -> None:
-        """Apply changes that belong together."""
+        """Apply changes that belong together; the value None takes the key away."""
         with self.lock:
-            for collection, key, value in changes:
-                self._collections[collection][key] = value
-            if self._descriptor is not None:
-                os.write(self._descriptor, _line(list(changes)))
+            for change in changes:
+                self._apply(change)
+            if self._gathered is not None:
+                self._gathered += changes
+            else:
+                self._write(list(changes))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write every change of the block as one line at its end, whether it ends well or not."""
+        with self.lock:
+            if self._gathered is not None:
+                yield
+                return
+            self._gathered = []
+            try:
+                yield
+            finally:
+                gathered, self._gathered = self._gathered, None
+                self._write(gathered)
 
     def get(self, collection: str, key: str) -> Any:  # noqa: ANN401 -- whatever JSON was put there
         """One value, or None; a copy, so that only `put` changes the state."""
@@ -41,10 +60,11 @@ class Store:
             value = self._collections[collection].get(key)
             return None if value is None else json.loads(json.dumps(value))
 
-    def values(self, collection: str) -> list[Any]:
-        """Every value of a collection, oldest first; copies."""
+    def values(self, collection: str, where: Callable[[Any], bool] | None = None) -> list[Any]:
+        """The values of a collection, or those of it that are wanted, oldest first; copies."""
         with self.lock:
-            values: list[Any] = json.loads(json.dumps(list(self._collections[collection].values())))
+            chosen = [value for value in self._collections[collection].values() if where is None or where(value)]
+            values: list[Any] = json.loads(json.dumps(chosen)) if chosen else []
             return values
 
     def close(self) -> None:
@@ -58,7 +78,18 @@ class Store:
             return
         for line in path.read_bytes().split(b"\n")[:-1]:
             for collection, key, value in json.loads(line):
-                self._collections[collection][key] = value
+                self._apply((collection, key, value))
+
+    def _apply(self, change: Change) -> None:
+        collection, key, value = change
+        if value is None:
+            self._collections[collection].pop(key, None)
+        else:
+            self._collections[collection][key] = value
+
+    def _write(self, changes: list[Change]) -> None:
+        if self._descriptor is not None and changes:
+            os.write(self._descriptor, _line(changes))
 
     def _write_anew(self, path: Path) -> None:
         fresh = path.with_name(path.name + ".new")

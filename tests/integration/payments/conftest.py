@@ -13,7 +13,7 @@ from tests.payments_kit import DAY, Shop, sandbox_rail
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
-    server = SandboxServer(webhook_unit_seconds=0.05)
+    server = SandboxServer()
     server.start()
     yield server
     server.close()

@@ -1,5 +1,7 @@
 """Refunds: once, never more than was paid, and honest about what has left and what came back."""
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 
@@ -156,7 +158,7 @@ def test_a_refund_of_another_amount_than_asked_is_a_case(sqlite_shop, sandbox):
     payment = sqlite_shop.paid()
     sqlite_shop.ask_refund(payment, cents=10_000)
     sqlite_shop.send()
-    store = sandbox.application._store
+    store = sandbox._store
     [stated] = store.values("refunds")
     store.put(("refunds", stated["id"], stated | {"amount_cents": 9_000}))
     assert sqlite_shop.process() == 0
@@ -173,30 +175,24 @@ def test_an_unknown_status_of_a_refund_is_a_case(sqlite_shop):
     assert sqlite_shop.cases() == ["provider-status-unknown"]
 
 
-def test_a_refund_the_provider_refuses_is_shown_and_the_product_is_told(sqlite_shop, sandbox):
+def test_a_refund_the_provider_refuses_is_shown_and_the_product_is_told(sqlite_shop):
     payment = sqlite_shop.paid()
     sqlite_shop.ask_refund(payment)
     body = b'{"amount": {"currency": "EUR", "value": "500.00"}, "description": "by hand"}'
     sqlite_shop.rail.create_refund(payment.provider_id, body, "dashboard")
-    store = sandbox.application._store
-    [stated] = store.values("refunds")
-    store.put(
-        ("refunds", stated["id"], stated | {"made": 0})
-    )  # an hour ago: no duplicate any more, but nothing remains
+    sqlite_shop.control.advance(timedelta(hours=1))  # no duplicate any more, but nothing remains
     assert sqlite_shop.send() == 1
     assert sqlite_shop.refunds(payment)[0].state is RefundState.REJECTED
     assert "refund-refused-by-provider" in sqlite_shop.cases()
     assert len(_outbox(sqlite_shop, "refund.failed")) == 1
 
 
-def test_the_providers_duplicate_guard_only_postpones(sqlite_shop, sandbox):
+def test_the_providers_duplicate_guard_only_postpones(sqlite_shop):
     payment = sqlite_shop.paid(cents=50_000)
     sqlite_shop.ask_refund(payment, reference="a", cents=10_000)
     sqlite_shop.ask_refund(payment, reference="b", cents=10_000)
     assert sqlite_shop.send() == 1
-    store = sandbox.application._store
-    [stated] = store.values("refunds")
-    store.put(("refunds", stated["id"], stated | {"made": 0}))
+    sqlite_shop.control.advance(timedelta(hours=1))
     sqlite_shop.later(minutes=11)
     assert sqlite_shop.send() == 1
     sqlite_shop.process()

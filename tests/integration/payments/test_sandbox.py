@@ -194,29 +194,70 @@ def test_a_taken_port_is_said_in_one_line(sandbox):
     assert done.stderr.count("\n") == 1
 
 
+class Shop:
+    """A shop that answers webhooks as it is told, and remembers them."""
+
+    def __init__(self, *answers):
+        self.seen = []
+        given, shop = iter(answers), self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                shop.seen.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                self.send_response(next(given))
+                self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def webhook_events(control):
+    return [event["event"] for event in control.timeline() if event["event"].startswith("webhook-")]
+
+
 def test_a_webhook_is_called_again_until_it_is_answered_with_success(sandbox, control):
-    answers, seen = iter([500, 302, 200]), []
-
-    class Shop(BaseHTTPRequestHandler):
-        def do_POST(self):
-            seen.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            self.send_response(next(answers))
-            self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Shop) as server:
-        server.timeout = 10
-        thread = threading.Thread(target=lambda: [server.handle_request() for _ in range(3)], daemon=True)
-        thread.start()
-        _, payment = create(sandbox.base, webhookUrl=f"http://127.0.0.1:{server.server_port}/hook")
+    with Shop(500, 302, 200) as shop:
+        _, payment = create(sandbox.base, webhookUrl=shop.url)
         control.pay(payment["id"])
-        thread.join(timeout=20)
-    assert seen == [f"id={payment['id']}"] * 3
-    wait_until(control.is_idle)
+        for tries, minutes in enumerate((1, 2, 4), start=1):
+            wait_until(lambda tries=tries: len(webhook_events(control)) == tries)
+            control.advance(timedelta(minutes=minutes))
+        wait_until(control.is_idle)
+    assert shop.seen == [f"id={payment['id']}"] * 3
+    assert webhook_events(control) == ["webhook-failed", "webhook-failed", "webhook-delivered"]
+
+
+def test_a_webhook_is_given_up_after_ten_calls_in_twenty_six_hours(sandbox, control):
+    control.set_clock(datetime(2026, 3, 2, 11, tzinfo=UTC))
+    pauses = (1, 2, 4, 8, 16, 29, 60, 120, 1320)
+    with Shop(*[500] * 20) as shop:
+        _, payment = create(sandbox.base, webhookUrl=shop.url)
+        control.pay(payment["id"])
+        for tries, minutes in enumerate(pauses, start=1):
+            wait_until(lambda tries=tries: len(webhook_events(control)) == tries)
+            control.advance(timedelta(minutes=minutes) - timedelta(seconds=20))
+            assert control.is_idle()  # not a moment too early
+            control.advance(timedelta(seconds=20))
+        wait_until(lambda: len(webhook_events(control)) == 10)
+        control.advance(timedelta(days=30))
+        assert control.is_idle()
+    assert len(shop.seen) == 10
+    assert webhook_events(control)[-1] == "webhook-given-up"
 
 
 def test_refunds_on_their_way_arrive_when_the_date_moves(sandbox, control):

@@ -1,0 +1,89 @@
+"""What all parts of the sandbox stand on: state, time, ids, what is planned, what happened, who is called."""
+
+import hashlib
+import string
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+from api.rails.sandbox.callbacks import Callbacks
+from api.rails.sandbox.checks import Object
+from api.rails.sandbox.clock import VirtualClock
+from api.rails.sandbox.store import Store
+from api.rails.sandbox.timeline import Timeline
+
+_ALPHABET = string.ascii_letters + string.digits
+_ID_LENGTH = 12
+_UNSEEDED = "settings", "seed"
+
+
+class World:
+    """State, time and record of one sandbox; the same `seed` gives the same ids in the same order."""
+
+    def __init__(self, store: Store, clock: VirtualClock, callbacks: Callbacks, timeline: Timeline, seed: str) -> None:
+        self.store = store
+        self.clock = clock
+        self._callbacks = callbacks
+        self._timeline = timeline
+        if store.get(*_UNSEEDED) is None:
+            store.put((*_UNSEEDED, seed))
+        self._seed = str(store.get(*_UNSEEDED))
+
+    def now(self) -> datetime:
+        """The instant that new objects carry."""
+        return self.clock.now()
+
+    def today(self) -> date:
+        """The date in Brussels."""
+        return self.now().date()
+
+    def stamp(self) -> str:
+        """The instant as the provider writes it."""
+        return self.now().isoformat()
+
+    def new(self, prefix: str) -> Object:
+        """The id, the place in the order and the instant of a new object."""
+        serial = int(self.store.get("settings", "serial") or 0) + 1
+        self.store.put(("settings", "serial", serial))
+        return {"id": f"{prefix}_{self._token(prefix, serial)}", "serial": serial, "createdAt": self.stamp()}
+
+    def plan(self, at: datetime, what: str, of: str, **facts: object) -> None:
+        """Let `what` happen to the object `of` at an instant; a plan of that name for the same object is replaced."""
+        self.store.put(("plans", f"{what}:{of}", {"at": _utc(at), "what": what, "of": of} | facts))
+
+    def unplan(self, what: str, of: str) -> None:
+        """Let it not happen."""
+        self.store.put(("plans", f"{what}:{of}", None))
+
+    def next_plan(self, until: datetime) -> Object | None:
+        """The earliest plan due by then, taken out; plans of one instant in the order they were made."""
+        due = self.store.values("plans", lambda plan: plan["at"] <= _utc(until))
+        if not due:
+            return None
+        plan: Object = min(due, key=lambda plan: plan["at"])
+        self.unplan(plan["what"], plan["of"])
+        return plan
+
+    def happened(self, event: str, **facts: object) -> None:
+        """Note an event."""
+        self._timeline.add(self.now(), event, **facts)
+
+    def call(self, payment: Object) -> None:
+        """Call the webhook of a payment."""
+        self._callbacks.send(payment["id"], payment["webhookUrl"])
+
+    def _token(self, prefix: str, serial: int) -> str:
+        number = int.from_bytes(hashlib.sha256(f"{self._seed}:{prefix}:{serial}".encode()).digest())
+        return "".join(_ALPHABET[number // 62**place % 62] for place in range(_ID_LENGTH))
+
+
+Filter = Callable[[Object], bool]
+
+
+def newest_first(store: Store, collection: str, where: Filter | None = None) -> list[Object]:
+    """What a collection holds, or what of it is wanted."""
+    return sorted(store.values(collection, where), key=lambda item: int(item["serial"]), reverse=True)
+
+
+def _utc(instant: datetime) -> str:
+    """Instants as texts that sort."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
