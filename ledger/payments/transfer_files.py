@@ -1,0 +1,94 @@
+"""Open transfers become one pain.001 for the bank, made once; what becomes of it is `ledger.payments.batches`.
+
+The orders were posted when they were released (`ledger.payments.transfers`); a file moves no money in the books.
+Asked again while there is nothing new, by whomever and however often, it is the same file: same bytes, same message id.
+"""
+
+from io import BytesIO
+
+import sqlalchemy as sa
+
+from ledger.book import UnitOfWork
+from ledger.calendars import next_target_day
+from ledger.clock import brussels_date
+from ledger.errors import Refusal
+from ledger.payments import tables as t
+from ledger.payments.bank import client_account
+from ledger.payments.batches import batch_id_of, batches, store_batch
+from ledger.payments.iso20022.charset import in_sepa_characters
+from ledger.payments.iso20022.model import Account, CreditTransfer
+from ledger.payments.iso20022.orders import write_credit_transfers
+from ledger.payments.model import Batch, BatchKind, BatchState, TransferOrder, TransferState
+from ledger.payments.payees import AccountOf, Standing, account_or_none, standing
+from ledger.payments.queries import transfer_orders
+from ledger.payments.transfers import pass_gate, record_rejected
+
+LARGEST_FILE = 20_000
+_LONGEST_TEXT = 140
+ACCOUNT_CHANGED = "account-changed"
+"""Why we give an order up ourselves: the account that two people approved is not the payee's any more."""
+
+
+def make_transfer_file(uow: UnitOfWork, account_of: AccountOf) -> Batch:
+    """The file of every open order that may go; where none is new, the newest file that waits for its release.
+
+    An order waits while its payee's account is parked or unchecked, or no bank could carry the payee's name. One whose
+    payee has another account since it was approved is given up.
+
+    Refuses `nothing-to-batch` and `bank-account-not-configured`.
+    """
+    pass_gate(uow)
+    debtor = client_account(uow.connection, uow.book_id)
+    ready = _ready(uow, account_of)
+    if not ready:
+        waiting = batches(uow.connection, uow.book_id, kind=BatchKind.TRANSFERS, state=BatchState.MADE)
+        if not waiting:
+            raise Refusal("nothing-to-batch")
+        return waiting[0]
+    batch_id = batch_id_of(uow, [order.order_id for order, _ in ready])
+    execute_on = next_target_day(max(uow.today(), brussels_date(uow.now())))
+    transfers = [
+        CreditTransfer(order.order_id, order.amount_cents, account, text=_text(order)) for order, account in ready
+    ]
+    out = BytesIO()
+    write_credit_transfers(
+        out,
+        message_id=batch_id,
+        created_at=uow.now(),
+        execute_on=execute_on,
+        debtor=debtor,
+        transfers=transfers,
+    )
+    made = store_batch(uow, batch_id, BatchKind.TRANSFERS, out.getvalue(), execute_on=execute_on)
+    c = t.transfer_order.c
+    for order, _ in ready:
+        chosen = (c.book_id == uow.book_id, c.order_id == order.order_id)
+        uow.connection.execute(t.transfer_order.update().where(*chosen).values(batch_id=batch_id))
+    return made
+
+
+def waiting_orders(connection: sa.Connection, book_id: str) -> list[TransferOrder]:
+    """Open orders that are in no file, in a fixed order."""
+    orders = transfer_orders(connection, book_id, state=TransferState.ORDERED)
+    return sorted((order for order in orders if order.batch_id is None), key=lambda order: order.order_id)
+
+
+def _ready(uow: UnitOfWork, account_of: AccountOf) -> list[tuple[TransferOrder, Account]]:
+    found: list[tuple[TransferOrder, Account]] = []
+    for order in waiting_orders(uow.connection, uow.book_id):
+        account = account_or_none(uow.connection, uow, account_of, order.payee, uow.today())
+        if account is None or len(found) == LARGEST_FILE:
+            continue
+        if order.iban_last4 not in {None, account.iban[-4:]}:
+            record_rejected(uow, order.order_id, reason=ACCOUNT_CHANGED, evidence=None, on=uow.today())
+            continue
+        if in_sepa_characters(account.name) is None:
+            continue
+        if standing(uow.connection, uow, order.payee, account, now=uow.now()) is Standing.CLEAR:
+            found.append((order, account))
+    return found
+
+
+def _text(order: TransferOrder) -> str:
+    """What the payee reads, in the characters that every bank carries."""
+    return (in_sepa_characters(order.text) or order.reference)[:_LONGEST_TEXT]

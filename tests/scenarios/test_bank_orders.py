@@ -1,0 +1,267 @@
+"""Orders to the bank, as the scenarios of money movement tell them."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from ledger import approvals
+from ledger.accounts import AccountRef
+from ledger.book import Book
+from ledger.errors import Refusal
+from ledger.journal import JournalEntry, Posting
+from ledger.payments import batches, payees, queries, transfers
+from ledger.payments import tables as t
+from ledger.payments.bank import configure_bank
+from ledger.payments.iso20022.model import Account, OrderAnswer
+from ledger.payments.iso20022.totals import read_totals
+from ledger.payments.model import Batch, BatchState, TransferDraft, TransferKind, TransferState
+from ledger.payments.rail import PayeeAnswer, PayeeMatch
+from ledger.payments.transfer_files import make_transfer_file
+from ledger.storage.keys import BOOK_OWNER
+from tests.payments_kit import DAY, Shop
+
+EVIDENCE = hashlib.sha256(b"a bank's paper").hexdigest()
+OURS = Account("BXL Invest", "BE42096550100054", creditor_identifier="BE98ZZZ0403199702")
+LENDERS = {
+    "c1": Account("Ada Peeters", "BE71096123456769"),
+    "c2": Account("Bob Janssens", "BE38091215014572"),
+    "c3": Account("Chloé Dupont", "BE60096900000070"),
+}
+
+
+@dataclass
+class NamesAtTheBank:
+    """A bank that knows under which names accounts are held; one that it doesn't know can't be checked."""
+
+    held: dict[str, str]
+
+    def check_payee(self, *, iban: str, name: str) -> PayeeAnswer:
+        known = self.held.get(iban)
+        match = PayeeMatch.MATCH if known == name else PayeeMatch.NO_MATCH if known else PayeeMatch.NOT_POSSIBLE
+        return PayeeAnswer(iban, name, match)
+
+
+@dataclass
+class Office(Shop):
+    """A book with coupons to pay, and two officers."""
+
+    def owe(self, *cents: int) -> None:
+        """The bank holds what belongs to the lenders, as much for each as is said."""
+        with self.book.unit_of_work(actor="test") as unit:
+            configure_bank(unit, OURS)
+            lines = [Posting(AccountRef("489300", f"c{n}"), credit=each) for n, each in enumerate(cents, 1)]
+            debit = Posting(AccountRef("550100"), debit=sum(cents))
+            unit.post(JournalEntry("coupon", DAY, "opening", (debit, *lines)))
+
+    def order(self, *cents: int) -> list[str]:
+        """Coupons that two people let go."""
+        kind = TransferKind.PAYOUT
+        drafts = [
+            TransferDraft(f"payout:c{n}", f"c{n}", each, AccountRef("489300", f"c{n}"), kind)
+            for n, each in enumerate(cents, 1)
+        ]
+        approval_id = self.approve(transfers.APPROVAL_ACTION, transfers.approval_body(drafts))
+        with self.book.unit_of_work(actor="s1") as unit:
+            return transfers.order_transfers(unit, drafts, approval_id=approval_id)
+
+    def approve(self, action: str, body: object, *, by: Sequence[str] = ("s1", "s2")) -> str:
+        with self.book.unit_of_work(actor=by[0]) as unit:
+            approval_id = approvals.request(unit, action=action, body=body, reason="coupons")
+        with self.book.unit_of_work(actor=by[1]) as unit:
+            approvals.approve(unit, approval_id)
+        return approval_id
+
+    def check(self, names: dict[str, str] | None = None) -> int:
+        held = {each.iban: each.name for each in LENDERS.values()} if names is None else names
+        return payees.check_payees(self.book, NamesAtTheBank(held), account_of)
+
+    def make(self, actor: str = "s1") -> Batch:
+        with self.book.unit_of_work(actor=actor) as unit:
+            return make_transfer_file(unit, account_of)
+
+    def file(self, batch: Batch) -> bytes:
+        with self.book.read() as connection:
+            return batches.file_of(connection, self.book, batch.batch_id)
+
+    def release(self, batch: Batch, *, by: Sequence[str] = ("s1", "s2")) -> None:
+        with self.book.unit_of_work(actor=by[0]) as unit:
+            approval_id = batches.request_release(unit, batch.batch_id, reason="coupons")
+        with self.book.unit_of_work(actor=by[1]) as unit:
+            approvals.approve(unit, approval_id)
+            batches.release_batch(unit, batch.batch_id, approval_id=approval_id)
+
+    def hand_in(self) -> list[bytes]:
+        with self.book.read() as connection:
+            released = batches.released_batches(connection, self.book)
+        for batch, _ in released:
+            with self.book.unit_of_work(actor="worker") as unit:
+                batches.mark_submitted(unit, batch.batch_id)
+        return [file for _, file in released]
+
+    def answer(self, *answers: OrderAnswer) -> int:
+        with self.book.unit_of_work(actor="worker") as unit:
+            return batches.apply_answers(unit, answers, evidence=EVIDENCE)
+
+    def states(self) -> dict[str, TransferState]:
+        with self.book.read() as connection:
+            return {each.payee: each.state for each in queries.transfer_orders(connection, "main")}
+
+    def replace_file(self, batch: Batch, file: bytes) -> None:
+        """What nobody can do through the program: other bytes in the place of a file's."""
+        c = t.order_batch.c
+        with self.book.unit_of_work(actor="test") as unit:
+            sealed = unit.keys.seal_personal(unit, BOOK_OWNER, file)
+            row = {"file": sealed, "sha256": hashlib.sha256(file).hexdigest()}
+            unit.connection.execute(t.order_batch.update().where(c.batch_id == batch.batch_id).values(**row))
+
+
+def account_of(_connection: sa.Connection, _keeper: payees.Keeper, payee: str, _on: date) -> Account:
+    return LENDERS[payee]
+
+
+@pytest.fixture
+def office(book: Book, clock) -> Office:
+    return Office(book, None, clock)
+
+
+def test_26_a_file_asked_for_twice_at_once_and_after_a_crash_has_one_id_and_the_ledgers_totals_or_is_refused(office):
+    """Batch file requested twice, by two officers at once, and after a crash: identical bytes, one MsgId, totals =
+    ledger; a doubled control sum is refused.
+    """
+    office.owe(3_000, 2_000, 1_000)
+    office.order(3_000, 2_000, 1_000)
+    office.check()
+    lost = []
+    with pytest.raises(ZeroDivisionError), office.book.unit_of_work(actor="s1") as unit:
+        made = make_transfer_file(unit, account_of)
+        lost.append(batches.file_of(unit.connection, unit, made.batch_id))
+        raise ZeroDivisionError  # the process dies before the commit
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(office.make, ["s1", "s2"])
+    again = office.make("s3")
+    assert first == second == again
+    assert {office.file(each) for each in (first, second, again)} == set(lost)
+    totals = read_totals(office.file(first))
+    assert (totals.message_id, totals.count, totals.total_cents) == (first.batch_id, 3, -office.balance("580400"))
+
+    good = office.file(first)
+    doubled = good.replace(b"<CtrlSum>60.00<", b"<CtrlSum>120.00<")
+    assert doubled != good
+    office.replace_file(first, doubled)
+    with pytest.raises(Refusal, match="order-file-totals-differ"):
+        office.release(first)
+    lines = [line for line in good.splitlines(keepends=True) if line.startswith(b"<CdtTrfTxInf>")]
+    exported_twice = good.replace(lines[0], lines[0] + lines[0])
+    office.replace_file(first, exported_twice)
+    with pytest.raises(Refusal, match="order-file-repeats-order"):
+        office.release(first)
+    order_id = read_id(lines[0])
+    added = lines[0].replace(order_id, b"tsomebody0")
+    amount = b"".join(added.split(b'Ccy="EUR">')[1].split(b"<")[:1])
+    more = good.replace(lines[0], lines[0] + added).replace(b"<NbOfTxs>3<", b"<NbOfTxs>4<")
+    total = f"{60 + int(amount.split(b'.')[0])}.00".encode()
+    office.replace_file(first, more.replace(b"<CtrlSum>60.00<", b"<CtrlSum>" + total + b"<"))
+    with pytest.raises(Refusal, match="batch-totals-differ"):
+        office.release(first)
+    office.replace_file(first, good)
+    with pytest.raises(Refusal, match="releaser-made-the-file"):
+        office.release(first, by=("s2", first.made_by) if first.made_by != "s2" else ("s1", "s2"))
+    office.release(first, by=("s3", "s4"))
+    assert office.hand_in() == [good]
+    assert office.hand_in() == []
+
+
+def read_id(line: bytes) -> bytes:
+    return line.split(b"<EndToEndId>")[1].split(b"<")[0]
+
+
+def test_29_a_payee_check_without_a_match_or_not_possible_parks_the_coupon_and_an_override_is_logged_with_names(office):
+    office.owe(3_000, 2_000, 1_000)
+    office.order(3_000, 2_000, 1_000)
+    with pytest.raises(Refusal, match="nothing-to-batch"):
+        office.make()  # nobody was checked yet
+    assert office.check({LENDERS["c1"].iban: "Ada Peeters", LENDERS["c2"].iban: "Somebody Else"}) == 3
+    assert office.check() == 0
+    first = office.make()
+    assert (first.count, first.total_cents) == (1, 3_000)
+    with office.book.read() as connection:
+        held = {each.payee: each for each in payees.parked(connection, office.book, now=office.clock.now())}
+    assert {payee: each.result for payee, each in held.items()} == {"c2": "no-match", "c3": "not-possible"}
+
+    account = held["c2"].account
+    with office.book.unit_of_work(actor="s1") as unit:
+        asked = payees.request_override(unit, "c2", account, reason="maiden name, seen on her card")
+    with pytest.raises(Refusal, match="approver-is-requester"), office.book.unit_of_work(actor="s1") as unit:
+        approvals.approve(unit, asked)
+    with office.book.unit_of_work(actor="s2") as unit:
+        approvals.approve(unit, asked)
+        payees.override(unit, "c2", account, approval_id=asked)
+    second = office.make()
+    assert (second.count, second.total_cents) == (1, 2_000)
+    with office.book.read() as connection:
+        check = payees.last_check(connection, office.book, "c2", account)
+    assert check is not None
+    assert (check.overridden_by, check.override_reason) == ("s1 s2", "maiden name, seen on her card")
+    assert office.states()["c3"] is TransferState.ORDERED  # it waits
+    assert office.balance("489300:c3") == 0
+
+
+def test_the_banks_answers_are_applied_once_and_rejected_orders_give_their_money_back(office):
+    office.owe(3_000, 2_000, 1_000)
+    _, second, _ = sorted(office.order(3_000, 2_000, 1_000))
+    office.check()
+    batch = office.make()
+    rejected = OrderAnswer(batch.batch_id, "RJCT", end_to_end_id=second, reason="AC04")
+    assert office.answer(rejected) == 0  # it is not at the bank
+    assert office.cases() == ["bank-answer-unexpected"]
+    office.release(batch)
+    office.hand_in()
+    answers = (OrderAnswer(batch.batch_id, "PART"), rejected, OrderAnswer(batch.batch_id, "ACSP", end_to_end_id="x"))
+    assert office.answer(*answers) == 2
+    assert office.answer(*answers) == 0
+    assert sorted(office.states().values()) == [TransferState.ORDERED, TransferState.ORDERED, TransferState.REJECTED]
+    with office.book.read() as connection:
+        assert batches.batch(connection, "main", batch.batch_id).state is BatchState.ACCEPTED
+        [gone] = [o for o in queries.transfer_orders(connection, "main") if o.state is TransferState.REJECTED]
+    assert (gone.order_id, gone.reason) == (second, "AC04")
+    assert office.balance(f"489300:{gone.payee}") == -gone.amount_cents
+    assert office.answer(OrderAnswer("bnothere", "RJCT")) == 0
+
+
+def test_a_file_that_the_bank_rejects_gives_all_its_money_back(office):
+    office.owe(3_000, 2_000)
+    office.order(3_000, 2_000)
+    office.check()
+    batch = office.make()
+    office.release(batch)  # handed in, and the word of it was lost
+    assert office.answer(OrderAnswer(batch.batch_id, "RJCT", reason="AM05")) == 3
+    assert set(office.states().values()) == {TransferState.REJECTED}
+    assert (office.balance("580400"), office.balance("489300:c1")) == (0, -3_000)
+    office.order(3_000, 2_000)
+    assert office.make().batch_id != batch.batch_id
+
+
+def test_a_file_is_given_up_before_its_release_only_and_stored_bytes_are_held_against_their_hash(office):
+    office.owe(3_000)
+    office.order(3_000)
+    office.check()
+    batch = office.make()
+    with office.book.unit_of_work(actor="s1") as unit:
+        batches.discard_batch(unit, batch.batch_id)
+    other = office.make()
+    assert (other.batch_id != batch.batch_id, other.total_cents) == (True, 3_000)
+    office.release(other)
+    with pytest.raises(Refusal, match="move-not-allowed"), office.book.unit_of_work(actor="s1") as unit:
+        batches.discard_batch(unit, other.batch_id)
+    with pytest.raises(Refusal, match="batch-not-known"), office.book.unit_of_work(actor="s1") as unit:
+        batches.discard_batch(unit, "bnothere")
+    with office.book.unit_of_work(actor="test") as unit:
+        sealed = unit.keys.seal_personal(unit, BOOK_OWNER, b"<other/>")
+        unit.connection.execute(t.order_batch.update().values(file=sealed))
+    with pytest.raises(Refusal, match="batch-altered"):
+        office.file(other)
