@@ -15,6 +15,7 @@ from contracts.pledges import service as pledges
 from contracts.servicing.accounts import note_failed_transfer as block_account_at_fault
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
+from ledger.payments.bank_refunds import confirm_bank_refund, note_bank_refund_back
 from ledger.payments.model import PaidPayment, TransferKind
 from ledger.payments.queries import payment
 from ledger.storage.base import JSON
@@ -63,6 +64,8 @@ def note_failed_transfer(uow: UnitOfWork, body: Body) -> None:
     block_account_at_fault(uow, body)
     if body["kind"] == TransferKind.DISBURSEMENT:
         note_failed_disbursement(uow, body)
+    if body["kind"] == TransferKind.REFUND:
+        note_bank_refund_back(uow, body)
 
 
 HANDLERS: Mapping[str, Handler] = {
@@ -70,6 +73,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.PAYMENT_UNUSABLE: note_unusable_payment,
     events.REFUND_SENT: confirm_refund,
     events.REFUND_FAILED: note_failed_refund,
+    events.TRANSFER_BOOKED: confirm_bank_refund,
     events.TRANSFER_FAILED: note_failed_transfer,
     events.OFFER_RETURN: pledges.continue_return,
     events.LOAN_ISSUE: loans.continue_issue,

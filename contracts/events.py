@@ -13,6 +13,7 @@ PAYMENT_PAID = "payment.paid"
 PAYMENT_UNUSABLE = "payment.unusable"
 REFUND_SENT = "refund.sent"
 REFUND_FAILED = "refund.failed"
+TRANSFER_BOOKED = "transfer.booked"
 TRANSFER_FAILED = "transfer.failed"
 """Emitted by `ledger.payments`, handled by the products."""
 

@@ -42,12 +42,17 @@ class PaymentState(StrEnum):
 
 
 class RefundState(StrEnum):
-    """Where a refund stands; money has left the provider's balance in `SENT` and `REFUNDED` only."""
+    """Where a refund stands; money has left in `SENT` and `REFUNDED` only.
+
+    One that goes `BY_BANK` is no business of the provider's any more; `ARRIVED` is its end.
+    """
 
     REQUESTED = "requested"
     QUEUED = "queued"
     SENT = "sent"
     REFUNDED = "refunded"
+    BY_BANK = "by-bank"
+    ARRIVED = "arrived"
     FAILED = "failed"
     REJECTED = "rejected"
 

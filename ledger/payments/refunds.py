@@ -34,6 +34,8 @@ STATES = {
     "canceled": RefundState.FAILED,
 }
 """Which state of ours agrees with a status of the provider's."""
+PAST_THE_PROVIDER = frozenset({RefundState.BY_BANK, RefundState.ARRIVED})
+"""States of refunds that go by bank, of which the provider has nothing new to say."""
 
 
 def record_refund(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderRefund) -> int:

@@ -17,10 +17,11 @@ from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments import tables as t
+from ledger.payments.bank_refunds import goes_by_bank
 from ledger.payments.bodies import payment_body, refund_body
 from ledger.payments.lifecycle import PAYMENT, REFUND
 from ledger.payments.model import CallKind, CallState, Mode, PaymentState, RefundState
-from ledger.payments.moves import record_birth
+from ledger.payments.moves import move, record_birth
 from ledger.payments.postings import PAYMENT_RECEIVED, REFUND_SENT
 
 LANGUAGES = ("fr", "nl", "en")
@@ -108,7 +109,8 @@ def request_refund(uow: UnitOfWork, *, payment_id: str, amount_cents: int, refer
     """Ask that `amount_cents` of a paid payment go back to its payer; `debit` is the account the money stands on.
 
     The same reference on the same payment gives the refund that is already under way, so asking twice refunds once; a
-    refund that failed or was rejected may be asked for again. Refuses `payment-not-paid`, `refund-exceeds-payment`.
+    refund that failed or was rejected may be asked for again. What the provider can't give back any more goes by bank
+    (`ledger.payments.bank_refunds`). Refuses `payment-not-paid`, `refund-exceeds-payment`.
     """
     payment = uow.connection.execute(
         sa.select(t.payment)
@@ -152,6 +154,9 @@ def request_refund(uow: UnitOfWork, *, payment_id: str, amount_cents: int, refer
         )
     )
     record_birth(uow, REFUND, refund_id)
+    if goes_by_bank(payment, uow.today()):
+        move(uow, REFUND, refund_id, state=RefundState.REQUESTED.value, event="by-bank")
+        return refund_id
     metadata = {"op": refund_id, "reference": reference, "payment": payment_id, "book": uow.book_id}
     _plan_call(
         uow,

@@ -16,7 +16,7 @@ from ledger.payments.inbox import ACTOR, receive
 from ledger.payments.lifecycle import PAYMENT
 from ledger.payments.model import PaymentState, RefundState
 from ledger.payments.rail import PaymentRail, ProviderPayment, ProviderRefund, RailError, is_payment_id
-from ledger.payments.refunds import STATES
+from ledger.payments.refunds import PAST_THE_PROVIDER, STATES
 from ledger.payments.rows import open_case
 from ledger.payments.truth import ENDINGS
 
@@ -94,7 +94,7 @@ def _refund_has_news(uow: UnitOfWork, truth: ProviderRefund) -> bool:
     if _row(uow, t.payment, t.payment.c.provider_id == truth.payment_provider_id) is None:
         return False
     row = _row(uow, t.refund, t.refund.c.provider_id == truth.provider_id)
-    if row is not None and row.state == STATES.get(truth.status):
+    if row is not None and row.state in {STATES.get(truth.status), *PAST_THE_PROVIDER}:
         return False
     return not _is_a_case(uow, truth.provider_id) or (row is not None and truth.status in STATES)
 

@@ -30,6 +30,7 @@ payment = operational_table(
     sa.Column("provider_id", Text),
     sa.Column("checkout_url", Text),
     sa.Column("paid_on", Day),
+    sa.Column("method", Text),
     sa.UniqueConstraint("book_id", "provider_id", name="payment_provider_id"),
     sa.Index("payment_reference", "book_id", "reference"),
     sa.Index("payment_state", "book_id", "state"),

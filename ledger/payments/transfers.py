@@ -6,8 +6,9 @@ Both are confirmed from the bank statement.
 Cash rule: an order is released only while the booked client account covers every open order and the new one; money that
 still stands at the provider never counts. Orders are released under four eyes.
 
-Topic emitted: `transfer.failed` {order_id, reference, kind, payee, amount_cents, reason, on}. The money is whose it was
-before, so the product may order it again, under the same reference.
+Topics emitted: `transfer.booked` of a refund {order_id, reference, kind, payee, amount_cents, on}, and
+`transfer.failed` of any transfer, with its `reason`: the money is whose it was before, so it may be ordered again, under
+its reference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +37,7 @@ from ledger.payments.moves import move, record_birth
 from ledger.payments.rows import upsert
 from ledger.storage.base import JSON
 
-TRANSFER_FAILED = "transfer.failed"
+TRANSFER_BOOKED, TRANSFER_FAILED = "transfer.booked", "transfer.failed"
 _TOLD = ("order_id", "reference", "kind", "payee", "amount_cents")
 APPROVAL_ACTION = "order-transfers"
 """The action that an approval of transfers must name; its body is `approval_body(drafts)`."""
@@ -122,6 +123,8 @@ def confirm_booked(uow: UnitOfWork, order_id: str, *, statement_reference: str, 
         booked_on=on,
         statement_reference=statement_reference,
     )
+    if row.kind == TransferKind.REFUND:
+        uow.emit(TRANSFER_BOOKED, order_id, {**_told(row), "on": on.isoformat()})
 
 
 def record_rejected(uow: UnitOfWork, order_id: str, *, reason: str, evidence: str | None, on: date) -> bool:
@@ -276,5 +279,8 @@ def _lock(uow: UnitOfWork, order_id: str) -> sa.Row[Any]:
 def _fail(uow: UnitOfWork, row: sa.Row[Any], event: str, entry: JournalEntry, reason: str) -> None:
     uow.post(entry)
     move(uow, TRANSFER, row.order_id, state=row.state, event=event, fact_key=entry.key, reason=reason)
-    body: dict[str, JSON] = {name: getattr(row, name) for name in _TOLD}
-    uow.emit(TRANSFER_FAILED, row.order_id, {**body, "reason": reason, "on": entry.effective_on.isoformat()})
+    uow.emit(TRANSFER_FAILED, row.order_id, {**_told(row), "reason": reason, "on": entry.effective_on.isoformat()})
+
+
+def _told(row: sa.Row[Any]) -> dict[str, JSON]:
+    return {name: getattr(row, name) for name in _TOLD}

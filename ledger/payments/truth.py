@@ -145,6 +145,7 @@ def _record_paid(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderPayment, 
         fact_key=entry.key,
         provider_id=truth.provider_id,
         paid_on=paid_on,
+        method=truth.method,
     )
     body = {
         "payment_id": payment.payment_id,

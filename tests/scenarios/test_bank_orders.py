@@ -1,29 +1,36 @@
 """Orders to the bank, as the scenarios of money movement tell them."""
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from contracts.parties import service as parties
+from contracts.pledges.model import PledgeState
+from contracts.servicing import accounts, bank_refunds
 from ledger import approvals
 from ledger.accounts import AccountRef
 from ledger.book import Book
 from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
+from ledger.payments import bank_refunds as ledger_refunds
 from ledger.payments import batches, payees, queries, transfers
 from ledger.payments import tables as t
 from ledger.payments.bank import configure_bank
+from ledger.payments.inbox import receive
 from ledger.payments.iso20022.model import Account, OrderAnswer
 from ledger.payments.iso20022.totals import read_totals
 from ledger.payments.model import Batch, BatchState, TransferDraft, TransferKind, TransferState
 from ledger.payments.rail import PayeeAnswer, PayeeMatch
 from ledger.payments.transfer_files import make_transfer_file
 from ledger.storage.keys import BOOK_OWNER
-from tests.payments_kit import DAY, Shop
+from tests.payments_kit import DAY, FakeRail, Shop
+from tests.products_kit import Town, make_town, refused
 
 EVIDENCE = hashlib.sha256(b"a bank's paper").hexdigest()
 OURS = Account("BXL Invest", "BE42096550100054", creditor_identifier="BE98ZZZ0403199702")
@@ -209,6 +216,100 @@ def test_29_a_payee_check_without_a_match_or_not_possible_parks_the_coupon_and_a
     assert (check.overridden_by, check.override_reason) == ("s1 s2", "maiden name, seen on her card")
     assert office.states()["c3"] is TransferState.ORDERED  # it waits
     assert office.balance("489300:c3") == 0
+
+
+@pytest.fixture
+def town(book: Book, clock) -> Town:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        town = make_town(book, clock, FakeRail())
+    with book.unit_of_work(actor="system") as unit:
+        configure_bank(unit, OURS)
+    return town
+
+
+def made_by(town: Town) -> Batch:
+    with town.book.unit_of_work(actor=town.maker) as unit:
+        return make_transfer_file(unit, accounts.account_of)
+
+
+def ordered_refunds(town: Town) -> list[str]:
+    with town.book.unit_of_work(actor=town.maker) as unit:
+        approval_id = bank_refunds.request_refunds(unit, reason="the window is past")
+    town.approve(approval_id)
+    with town.book.unit_of_work(actor=town.maker) as unit:
+        return bank_refunds.order_refunds(unit, approval_id=approval_id)
+
+
+def test_17_a_refund_after_181_days_on_bancontact_goes_by_bank_with_payee_check(town):
+    ada = town.citizen("Ada")
+    offer_id = town.open_offer(town.enterprise(), closes_on=DAY + timedelta(days=181))
+    made = town.pledge(offer_id, ada, 50_000)
+    town.settle()
+    [(provider_id, asked)] = town.rail.payments_by_id.items()
+    town.rail.payments_by_id[provider_id] = replace(asked, method="bancontact")
+    town.pay(made.payment_id)
+    town.jump_to(DAY + timedelta(days=5))
+    town.bank_provider_money()
+    town.jump_to(DAY + timedelta(days=182))  # the campaign has failed
+    assert town.rail.refunds_by_id == {}
+    assert (town.state(made.pledge_id), town.balance(f"489400:{ada}")) == (PledgeState.RETURNED, -50_000)
+    with refused(town, "approval-unknown"), town.book.unit_of_work(actor=town.maker) as unit:
+        bank_refunds.order_refunds(unit, approval_id="anothing")
+
+    [order_id] = ordered_refunds(town)
+    with refused(town, "nothing-to-pay-out"):
+        ordered_refunds(town)
+    with refused(town, "nothing-to-batch"):
+        made_by(town)  # her account was not checked yet
+    names = NamesAtTheBank({"BE38091215014572": "Ada Peeters"})
+    assert payees.check_payees(town.book, names, accounts.account_of) == 1
+    assert made_by(town).total_cents == 50_000
+    town.confirm(order_id)
+    assert (town.state(made.pledge_id), town.balance(f"489400:{ada}")) == (PledgeState.REFUNDED, 0)
+    assert (town.balance("550100"), town.balance("580400"), town.balance("580100")) == (0, 0, 0)
+    assert [body["to"] for template, body in town.mails if template == "refund-sent"] == [ada]
+
+
+def test_a_refund_by_bank_that_comes_back_waits_for_another_account(town):
+    ada = town.citizen("Ada")
+    offer_id = town.open_offer(town.enterprise())
+    made = town.pay_pledge(offer_id, ada, 50_000)
+    town.bank_provider_money()
+    town.withdraw(made.pledge_id)  # at the provider, where it fails
+    [refund_id] = town.rail.refunds_by_id
+    town.rail.set_refund(refund_id, "failed")
+    [payment_id] = town.rail.payments_by_id
+    with town.book.unit_of_work(actor="webhook") as unit:
+        receive(unit, payment_id)
+    town.settle()
+    town.bank_provider_money()
+    with refused(town, "refund-not-known"), town.book.unit_of_work(actor=town.maker) as unit:
+        ledger_refunds.send_by_bank(unit, "rnothing")
+    with town.book.read() as connection:
+        [refund] = queries.refunds_for(connection, "main", f"pledge:{made.pledge_id}")
+    with town.book.unit_of_work(actor=town.maker) as unit:
+        ledger_refunds.send_by_bank(unit, refund.refund_id)
+    [order_id] = ordered_refunds(town)
+    town.confirm(order_id)
+    assert town.state(made.pledge_id) is PledgeState.REFUNDED
+    with town.book.unit_of_work(actor="bank") as unit:
+        returned = {"reason": "AC04", "statement_reference": "S2", "evidence": EVIDENCE, "on": town.today}
+        transfers.record_returned(unit, order_id, **returned)
+    town.settle()
+    assert town.state(made.pledge_id) is PledgeState.REFUND_FAILED
+    assert (town.balance(f"489400:{ada}"), town.balance("550100")) == (-50_000, 50_000)
+    assert [body["to"] for template, body in town.mails if template == "transfer-failed"] == [ada]
+    assert len(ordered_refunds(town)) == 1
+    with refused(town, "nothing-to-batch"):
+        made_by(town)  # to an account that gave it back
+    with town.book.unit_of_work(actor=town.maker) as unit:
+        change = {"valid_from": town.today, "evidence": "card"}
+        seq = parties.change_iban(unit, ada, "BE60096900000070", **change)
+    with town.book.unit_of_work(actor=town.checker) as unit:
+        parties.verify_iban(unit, ada, seq, evidence="card")
+    with refused(town, "nothing-to-batch"):
+        made_by(town)
 
 
 def test_the_banks_answers_are_applied_once_and_rejected_orders_give_their_money_back(office):
