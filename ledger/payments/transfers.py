@@ -7,8 +7,7 @@ Cash rule: an order is released only while the booked client account covers ever
 still stands at the provider never counts. Orders are released under four eyes.
 
 Topics emitted: `transfer.booked` of a refund {order_id, reference, kind, payee, amount_cents, on}, and
-`transfer.failed` of any transfer, with its `reason`: the money is whose it was before, so it may be ordered again, under
-its reference.
+`transfer.failed` of any transfer, with its `reason`: the money is whose it was before, and it may be ordered again.
 """
 
 from collections.abc import Mapping, Sequence
