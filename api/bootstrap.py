@@ -26,6 +26,7 @@ from api.keys.pkcs11 import token_keys
 from api.mail.transport import KeptMail, MailTransport, SmtpMail
 from api.rails.mollie import MollieBooks, MollieRail
 from api.rails.sandbox.control import SandboxControl
+from api.rails.sepa import FolderBank, SepaRail
 from api.settings import LOCAL_HOSTS, Settings
 from contracts.documents.authority import make_receipt_identity
 from contracts.loans.model import DocumentDesk
@@ -39,7 +40,9 @@ from ledger.log.keys import create_log
 from ledger.log.policy import parse_quorum
 from ledger.log.quorum import NO_QUORUM
 from ledger.log.tiles import LogFolder
+from ledger.payments.bank import configure_bank
 from ledger.payments.calls import send_due_calls
+from ledger.payments.model import Mode
 from ledger.payments.rail import PaymentRail, ProviderBooks
 from ledger.payments.service import configure_payments
 from ledger.storage.engine import is_missing, open_engine
@@ -63,6 +66,8 @@ class Wiring:
     sandbox: SandboxControl | None
     provider_books: ProviderBooks | None = None
     """What the provider says of its own balance; nothing where no organisation's token is set."""
+    bank: SepaRail | FolderBank | None = None
+    """The bank that holds the client account, which is also asked who holds an account; None: by hand."""
     _calls: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="provider-call"), repr=False
     )
@@ -123,6 +128,8 @@ def wire_book(settings: Settings, book: Book) -> Wiring:
     rail = MollieRail(settings.mollie_key, settings.mollie_endpoint)
     with book.unit_of_work(actor="system:bootstrap") as uow:
         configure_payments(uow, public_url=settings.origin, webhook_url=settings.webhook_url, mode=rail.mode)
+        if settings.client_account is not None:
+            configure_bank(uow, settings.client_account)
     return Wiring(
         settings=settings,
         book=book,
@@ -130,7 +137,16 @@ def wire_book(settings: Settings, book: Book) -> Wiring:
         mail=SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else KeptMail(),
         sandbox=SandboxControl(settings.sandbox_url) if settings.sandbox_url else None,
         provider_books=MollieBooks(settings.mollie_token, settings.mollie_endpoint) if settings.mollie_token else None,
+        bank=_bank(settings),
     )
+
+
+def _bank(settings: Settings) -> SepaRail | FolderBank | None:
+    if settings.bank is None:
+        return None
+    if settings.bank_folder is not None:
+        return FolderBank(settings.bank_folder, Mode.TEST if settings.is_sandbox else Mode.LIVE)
+    return SepaRail(settings.bank_token, settings.bank, iban=settings.client_iban)
 
 
 def open_book(settings: Settings) -> Book:

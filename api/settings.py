@@ -12,6 +12,10 @@
 | BXL_MOLLIE_ACCESS_TOKEN | an organisation's token, which alone may read settlements and the balance | none |
 | BXL_MOLLIE_WEBHOOK_SECRETS | what webhooks are signed with: one secret, or the new and the old for a while | none |
 | BXL_SANDBOX | address of the running payment sandbox | none |
+| BXL_BANK | the bank: its address, or `folder:` and the path that a transport program empties and fills | the sandbox |
+| BXL_BANK_TOKEN | what the bank at an address asks for | the sandbox's |
+| BXL_CLIENT_IBAN, BXL_CLIENT_BIC | the client account at the bank | the sandbox's |
+| BXL_CREDITOR_ID | under which the bank lets us collect direct debits | the sandbox's |
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
 | BXL_LOG_KEY_PKCS11 | Ed25519 keys of the log in tokens: `pkcs11:` URIs apart by spaces, the newest first | files |
 | BXL_LOG_KEY_PIN | the PIN of these tokens | none |
@@ -25,9 +29,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from stdnum import bic, iban
+from stdnum.eu import at_02
+
 from api.keys.uri import parse_uri
+from api.rails.sandbox import bank as twin
+from ledger.payments.iso20022.model import Account
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 EMBEDDED_FILE = "bxl.sqlite3"
@@ -35,10 +45,14 @@ MAIN_BOOK = "main"
 MOLLIE_ENDPOINT = "https://api.mollie.com"
 SANDBOX_KEY = "test_" + "sandbox" * 5
 SANDBOX_TOKEN = "access_" + "sandbox" * 5
+SANDBOX_BANK_TOKEN = "test_" + "sandbox" * 5
+BANK_FOLDER = "folder:"
 _BOOK = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MOLLIE_KEY = re.compile(r"(test|live)_[A-Za-z0-9]{30,}")
 _SECRETS = re.compile(r"\S{16,}( \S{16,})?")
 _MOLLIE_TOKEN = re.compile(r"access_[A-Za-z0-9]{20,}")
+_BANK_TOKEN = re.compile(r"(test|live)_[A-Za-z0-9]{20,}")
+_LONGEST_NAME = 70
 _SMTP = re.compile(r"smtps?://.+")
 _LAST_PORT = 65_535
 
@@ -75,6 +89,26 @@ class Settings:
     log_key_pin: str | None = field(default=None, repr=False)
     mollie_token: str | None = field(default=None, repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    bank: str | None = None
+    bank_token: str = field(default="", repr=False)
+    client_iban: str | None = None
+    client_bic: str | None = None
+    creditor_identifier: str | None = None
+
+    @property
+    def client_account(self) -> Account | None:
+        """The client account as order files name it; files hold 70 letters of a name."""
+        if self.client_iban is None:
+            return None
+        name = self.operator.partition(" (")[0][:_LONGEST_NAME]
+        return Account(name, self.client_iban, self.client_bic, creditor_identifier=self.creditor_identifier)
+
+    @property
+    def bank_folder(self) -> Path | None:
+        """The folder through which files go to the bank and come from it, if that is how it is reached."""
+        if self.bank is None or not self.bank.startswith(BANK_FOLDER):
+            return None
+        return Path(self.bank.removeprefix(BANK_FOLDER))
 
     @property
     def is_sandbox(self) -> bool:
@@ -174,11 +208,32 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
                 "BXL_MOLLIE_WEBHOOK_SECRETS", "", _SECRETS, "is not one or two secrets of at least 16 characters"
             ).split()
         ),
+        **_read_bank(reader, None if key.startswith("live_") else sandbox_url),
     )
     faults = (*reader.faults, *_contradictions(settings))
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+def _read_bank(reader: "_Reader", sandbox_url: str | None) -> dict[str, Any]:
+    """Whatever concerns the bank; where the sandbox plays it, its own numbers."""
+    played = bool(sandbox_url) and not reader.text("BXL_BANK", "")
+    names = "client_iban", "client_bic", "creditor_identifier"
+    fallbacks = (twin.CLIENT_IBAN, twin.BIC, twin.CREDITOR_IDENTIFIER) if played else ("", "", "")
+    variables = ("BXL_CLIENT_IBAN", "BXL_CLIENT_BIC", "BXL_CREDITOR_ID")
+    checks = (
+        (iban, "is no account number: an IBAN with its check digits"),
+        (bic, "is no BIC: 8 or 11 letters and digits"),
+        (at_02, "is no creditor identifier: country, check digits, business code and national number"),
+    )
+    found = {
+        name: reader.number(variable, fallback, kind.is_valid, fault) or None
+        for name, variable, fallback, (kind, fault) in zip(names, variables, fallbacks, checks, strict=True)
+    }
+    fault = "is no token of a bank: test_ or live_ and at least 20 letters"
+    token = reader.checked("BXL_BANK_TOKEN", SANDBOX_BANK_TOKEN if played else "", _BANK_TOKEN, fault)
+    return found | {"bank": reader.bank("BXL_BANK", (sandbox_url or "").rstrip("/")) or None, "bank_token": token}
 
 
 def read_passphrase(environment: Mapping[str, str] = os.environ) -> bytes | None:
@@ -188,7 +243,7 @@ def read_passphrase(environment: Mapping[str, str] = os.environ) -> bytes | None
 
 def _contradictions(settings: Settings) -> list[str]:
     """Settings that are fine alone and dangerous, or useless, together."""
-    faults = []
+    faults = _bank_contradictions(settings)
     if (settings.tsa_url is None) != (settings.tsa_certificate is None):
         faults.append("BXL_TSA_URL and BXL_TSA_CERTIFICATE go together: a token that can't be checked anchors nothing")
     if settings.is_sandbox:
@@ -215,6 +270,30 @@ def _contradictions(settings: Settings) -> list[str]:
     return faults
 
 
+def _bank_contradictions(settings: Settings) -> list[str]:
+    """What of the bank does not fit together; real money moves at the provider and at the bank, or at neither."""
+    faults = []
+    if settings.creditor_identifier and not settings.client_iban:
+        faults.append("BXL_CREDITOR_ID is set without BXL_CLIENT_IBAN: debits are collected on an account")
+    if settings.bank is None:
+        return faults
+    if settings.client_iban is None:
+        faults.append("BXL_BANK is set without BXL_CLIENT_IBAN: nobody would know whose statements these are")
+    if settings.bank_folder is not None:
+        return faults
+    if not settings.bank_token:
+        faults.append("BXL_BANK is an address and BXL_BANK_TOKEN is missing: the bank would not answer")
+    elif settings.is_sandbox != settings.bank_token.startswith("test_"):
+        faults.append(
+            "BXL_BANK_TOKEN and BXL_MOLLIE_KEY are not both test or both live: real money moves at both, or at neither"
+        )
+    if not settings.is_sandbox and urlsplit(settings.bank).scheme != "https":
+        faults.append("BXL_BANK is not https while BXL_MOLLIE_KEY is a live key: orders are never sent in clear")
+    if not settings.is_sandbox and urlsplit(settings.bank).hostname in LOCAL_HOSTS:
+        faults.append("BXL_BANK is this machine while BXL_MOLLIE_KEY is a live key: it is never the bank")
+    return faults
+
+
 class _Reader:
     """Reads variables and collects what is wrong instead of stopping at the first fault."""
 
@@ -234,6 +313,14 @@ class _Reader:
     def port(self, name: str, fallback: int) -> int:
         fault = "is no port: a number from 1 to 65535"
         return int(self._tested(name, str(fallback), lambda v: v.isdecimal() and 1 <= int(v) <= _LAST_PORT, fault))
+
+    def number(self, name: str, fallback: str, test: Callable[[str], bool], fault: str) -> str:
+        """A number that people group by spaces."""
+        return "".join(self._tested(name, fallback, test, fault).split()).upper()
+
+    def bank(self, name: str, fallback: str) -> str:
+        fault = "is no bank: http(s)://host:port, or folder: and an absolute path"
+        return self._tested(name, fallback, _is_bank, fault).rstrip("/")
 
     def key_uris(self, name: str) -> str:
         fault = "is no list of pkcs11: URIs that name module-path, token and object"
@@ -256,6 +343,12 @@ def _is_key_uri(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_bank(value: str) -> bool:
+    if value.startswith(BANK_FOLDER):
+        return Path(value.removeprefix(BANK_FOLDER)).is_absolute()
+    return _is_web_address(value)
 
 
 def _is_web_address(value: str) -> bool:

@@ -16,6 +16,7 @@ from api.rails.sandbox.control import SandboxControl
 from api.rails.sandbox.server import SandboxServer
 from ledger.payments.bodies import payment_body
 from ledger.payments.rail import PaymentRail, ProviderMethod
+from tests.bank_kit import MONDAY, BankSide, Paid, bank_side, texts, transfer_file
 from tests.payments_kit import DAY, FakeRail, sandbox_rail
 
 METADATA = {"op": "y1", "reference": "pledge:p1", "payer": "c1", "book": "main", "env": "test"}
@@ -121,6 +122,34 @@ class PaymentWriter:
         return len(self._desk.rail.newest_payments(since=DAY))
 
 
+class BankWriter:
+    """The bank's rail as a writer: its messages are order files."""
+
+    def __init__(self, side: BankSide) -> None:
+        self._side = side
+
+    def write(self, key: str, message: int) -> None:
+        self._side.rail.submit(transfer_file(key, [Paid(f"e{message}", 100 + message)]), key)
+
+    def written(self) -> int:
+        self._side.control.answer_now()
+        return len({text for answer in self._side.rail.answers(since=MONDAY) for text in texts(answer, "OrgnlMsgId")})
+
+    def fault(self, kind: str) -> None:
+        fault = {"lost-before": "reset-before", "lost-after": "reset-after", "busy": "429"}[kind]
+        self._side.control.add_fault(fault, path="/bank-api/")
+
+    def wait(self) -> None:
+        """The bank asks for no pause."""
+
+
+@contextmanager
+def bank_over_sandbox() -> Iterator[Writer]:
+    """The bank's adapter, over sockets; the folder can lose no answer, since nobody gives one."""
+    with bank_side("by-http") as side:
+        yield BankWriter(side)
+
+
 @contextmanager
 def mollie_over_sandbox() -> Iterator[Desk]:
     """The real adapter and client, over sockets."""
@@ -167,4 +196,4 @@ PAYMENT_SUBJECTS: dict[str, Callable[[], AbstractContextManager[Desk]]] = {
 }
 WRITERS: dict[str, Callable[[], AbstractContextManager[Writer]]] = {
     name: as_writer(subject) for name, subject in PAYMENT_SUBJECTS.items()
-}
+} | {"bank-over-sandbox": bank_over_sandbox}

@@ -111,3 +111,72 @@ def test_the_witnesses_of_new_books_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "quorum").touch()
     assert read_settings({"BXL_WITNESSES": str(tmp_path / "quorum")}).witnesses_file == tmp_path / "quorum"
     assert faults(BXL_WITNESSES=str(tmp_path)) == (f"BXL_WITNESSES={tmp_path} is no file",)
+
+
+AT_A_BANK = {
+    "BXL_BANK": "folder:/srv/bank",
+    "BXL_CLIENT_IBAN": "BE71 0961 2345 6769",
+    "BXL_CLIENT_BIC": "GKCCBEBB",
+    "BXL_CREDITOR_ID": "BE69ZZZ050D000000008",
+}
+
+
+def test_where_a_sandbox_runs_it_plays_the_bank() -> None:
+    settings = read_settings({"BXL_SANDBOX": "http://127.0.0.1:8001", "BXL_OPERATOR": "Coop SC (fictive)"})
+    assert settings.bank == "http://127.0.0.1:8001"
+    assert settings.bank_token.startswith("test_")
+    account = settings.client_account
+    assert account is not None
+    assert (account.name, account.iban) == ("Coop SC", "BE42096550100054")
+    assert account.creditor_identifier == "BE81ZZZ0801234549"
+
+
+def test_without_a_bank_its_files_are_carried_by_hand() -> None:
+    settings = read_settings({"BXL_CLIENT_IBAN": "BE71 0961 2345 6769"})
+    assert settings.bank is None
+    assert settings.client_account is not None
+    assert read_settings({}).client_account is None
+
+
+def test_a_bank_is_reached_by_a_folder_or_by_an_address_with_a_token() -> None:
+    settings = read_settings(AT_A_BANK)
+    assert (str(settings.bank_folder), settings.client_iban) == ("/srv/bank", "BE71096123456769")
+    live = {"BXL_MOLLIE_KEY": LIVE, "BXL_ORIGIN": "https://bxl-invest.example", "BXL_BANK_TOKEN": "live_" + "b" * 30}
+    settings = read_settings(AT_A_BANK | live | {"BXL_BANK": "https://bank.example/"})
+    assert (settings.bank_folder, settings.bank) == (None, "https://bank.example")
+    assert "bbbb" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"BXL_BANK": "somewhere"}, "BXL_BANK=somewhere is no bank"),
+        ({"BXL_BANK": "folder:bank"}, "BXL_BANK=folder:bank is no bank"),
+        ({"BXL_BANK": "https://bank.example"}, "BXL_BANK_TOKEN is missing"),
+        ({"BXL_BANK": "https://bank.example", "BXL_BANK_TOKEN": "live_" + "b" * 30}, "not both test or both live"),
+        ({"BXL_BANK_TOKEN": "hunter2"}, "BXL_BANK_TOKEN is no token"),
+        ({"BXL_CLIENT_IBAN": "BE71 0961 2345 6768"}, "BXL_CLIENT_IBAN=BE71 0961 2345 6768 is no account number"),
+        ({"BXL_CLIENT_IBAN": ""}, "BXL_BANK is set without BXL_CLIENT_IBAN"),
+        ({"BXL_CLIENT_IBAN": "", "BXL_BANK": ""}, "BXL_CREDITOR_ID is set without BXL_CLIENT_IBAN"),
+        ({"BXL_CLIENT_BIC": "GKCC"}, "BXL_CLIENT_BIC=GKCC is no BIC"),
+        ({"BXL_CREDITOR_ID": "BE70ZZZ050D000000008"}, "BXL_CREDITOR_ID=BE70ZZZ050D000000008 is no creditor identifier"),
+    ],
+)
+def test_nonsense_of_a_bank_is_refused_at_the_start(changed: dict[str, str], fault: str) -> None:
+    found = faults(**(AT_A_BANK | changed))
+    assert any(fault in each for each in found)
+    assert all("hunter2" not in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ({"BXL_BANK": "http://bank.example"}, "BXL_BANK is not https"),
+        ({"BXL_BANK": "https://localhost"}, "BXL_BANK is this machine"),
+        ({"BXL_BANK_TOKEN": "test_" + "b" * 30}, "not both test or both live"),
+    ],
+)
+def test_live_money_never_meets_a_bank_that_only_plays(more: dict[str, str], fault: str) -> None:
+    live = {"BXL_MOLLIE_KEY": LIVE, "BXL_ORIGIN": "https://bxl-invest.example", "BXL_BANK_TOKEN": "live_" + "b" * 30}
+    (found,) = faults(**(AT_A_BANK | live | {"BXL_BANK": "https://bank.example"} | more))
+    assert fault in found

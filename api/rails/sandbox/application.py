@@ -1,9 +1,13 @@
-"""What the sandbox answers to a request, without the sockets: the payment API, the control calls, the pages."""
+"""What the sandbox answers to a request, without the sockets: the APIs, the control calls, the pages."""
 
 from collections.abc import Callable
 from typing import Any
 
 from api.rails.sandbox.api import Api
+from api.rails.sandbox.bank.bank import Bank
+from api.rails.sandbox.bank.desk import API as BANK_API
+from api.rails.sandbox.bank.desk import PAGE as BANK_PAGE
+from api.rails.sandbox.bank.desk import BankDesk
 from api.rails.sandbox.callbacks import Callbacks
 from api.rails.sandbox.checks import ApiError, Object
 from api.rails.sandbox.controls import Controls, check_control
@@ -27,7 +31,9 @@ class Application:
         self._callbacks = callbacks
         self._faults = Faults()
         self._api = Api(provider, base)
-        self._controls = Controls(provider, callbacks, self._faults, timeline)
+        world = provider.world
+        self._bank = BankDesk(Bank(world.store, world.today, provider.payouts, world.happened))
+        self._controls = Controls(provider, callbacks, self._faults, timeline, self._bank)
         self._pages = Pages(provider)
         self._wait = wait
         self._remembered: list[Object] = []
@@ -37,12 +43,13 @@ class Application:
         try:
             if asked.path == "/health":
                 return json_answer(200, {"status": "ok"}, JSON_TYPE)
-            if asked.path.startswith("/v2/"):
+            if asked.path.startswith(("/v2/", BANK_API)):
                 return self._api_with_faults(asked)
             if asked.path.startswith("/control/"):
                 check_control(asked)
                 return self._locked(lambda: self._controls.answer(asked, list(self._remembered)))
-            return self._locked(lambda: self._pages.answer(asked))
+            pages = self._bank.page if asked.path == BANK_PAGE else self._pages.answer
+            return self._locked(lambda: pages(asked))
         except ApiError as error:
             return problem(error)
 
@@ -51,6 +58,7 @@ class Application:
         try:
             with self._provider.world.store.together():
                 self._provider.tick()
+                self._bank.tick()
                 return answer()
         finally:
             self._callbacks.time_moved()
@@ -70,7 +78,8 @@ class Application:
 
     def _do(self, asked: Asked) -> Answer:
         try:
-            return self._locked(lambda: self._api.answer(asked))
+            answer = self._bank.answer if asked.path.startswith(BANK_API) else self._api.answer
+            return self._locked(lambda: answer(asked))
         except ApiError as error:
             return problem(error)
 

@@ -12,7 +12,7 @@ from babel.numbers import format_currency
 from api.rails.sandbox.methods import METHODS
 
 LANGUAGES = {"fr": "Français", "nl": "Nederlands", "en": "English"}
-_LOCALES = {"fr": "fr_BE", "nl": "nl_BE", "en": "en_BE"}
+LOCALES = {"fr": "fr_BE", "nl": "nl_BE", "en": "en_BE"}
 
 _TEXTS = {
     "fr": {
@@ -74,7 +74,7 @@ _TEXTS = {
     },
 }
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --ink: #1d2733; --paper: #f4f2ee; --card: #fff; --line: #d9d5cc; --accent: #175c4c;
   --quiet: #5b6570; --banner: #ffe08a; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e9e6df; --paper: #14191d; --card: #1e252b; --line: #39424b;
@@ -150,7 +150,7 @@ def _page(payment: dict[str, Any], language: str, content: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <title>{text["title"]} · SANDBOX</title>
-<style>{_STYLE}</style>
+<style>{STYLE}</style>
 </head>
 <body>
 <p class="banner" role="status" style="margin:0">{text["banner"]}</p>
@@ -183,4 +183,4 @@ def _language_link(code: str, name: str, *, is_current: bool) -> str:
 
 
 def _amount(payment: dict[str, Any], language: str) -> str:
-    return format_currency(Decimal(payment["amount_cents"]).scaleb(-2), "EUR", locale=_LOCALES[language])
+    return format_currency(Decimal(payment["amount_cents"]).scaleb(-2), "EUR", locale=LOCALES[language])

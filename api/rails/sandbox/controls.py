@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
+from api.rails.sandbox.bank.desk import BankDesk
 from api.rails.sandbox.callbacks import Callbacks
 from api.rails.sandbox.checks import LOCAL_HOSTS, ApiError, Object
 from api.rails.sandbox.faults import FaultRule, Faults
@@ -18,11 +19,14 @@ _NO_SUCH_CALL = ApiError(404, "Not Found", "No such control call.")
 class Controls:
     """The control calls over one provider; whoever calls holds the lock of the store."""
 
-    def __init__(self, provider: Provider, callbacks: Callbacks, faults: Faults, timeline: Timeline) -> None:
+    def __init__(
+        self, provider: Provider, callbacks: Callbacks, faults: Faults, timeline: Timeline, bank: BankDesk
+    ) -> None:
         self._provider = provider
         self._callbacks = callbacks
         self._faults = faults
         self._timeline = timeline
+        self._bank = bank
 
     def answer(self, asked: Asked, requests: list[Object]) -> Answer:
         """Answer a control call."""
@@ -54,13 +58,14 @@ class Controls:
             "date": lambda: {"date": provider.world.today().isoformat() if provider.world.clock.is_told() else None},
             "clock": lambda: {"instant": provider.world.stamp()},
             "timeline": lambda: {"events": self._timeline.events()},
+            "bank": self._bank.overview,
         }
         if name not in readings:
             raise _NO_SUCH_CALL
         return json_answer(200, readings[name](), JSON_TYPE)
 
     def _doing(self, name: str, told: Object) -> Object | None:
-        doings = self._time() | self._payers() | self._money() | self._disturbances()
+        doings = self._time() | self._payers() | self._money() | self._disturbances() | self._bank.controls()
         if name not in doings:
             raise _NO_SUCH_CALL
         if name not in {"webhooks", "faults"}:

@@ -17,7 +17,7 @@ from api.rails.sandbox.timeline import Timeline
 from api.rails.sandbox.world import World
 from ledger.clock import Clock, SystemClock
 
-_LARGEST_BODY = 1_000_000
+_LARGEST_BODY = 64_000_000
 _IDLE_SECONDS = 30
 
 
