@@ -1,6 +1,8 @@
 """What the sandbox answers to a request, without the sockets: the APIs, the control calls, the pages."""
 
+import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from api.rails.sandbox.api import Api
@@ -11,14 +13,13 @@ from api.rails.sandbox.bank.desk import BankDesk
 from api.rails.sandbox.callbacks import Callbacks
 from api.rails.sandbox.checks import ApiError, Object
 from api.rails.sandbox.controls import Controls, check_control
-from api.rails.sandbox.faults import FaultRule, Faults
-from api.rails.sandbox.http import JSON_TYPE, Answer, Asked, Silence, json_answer, problem
+from api.rails.sandbox.faults import FaultRule, Faults, misbehave
+from api.rails.sandbox.http import JSON_TYPE, Answer, Asked, json_answer, problem
 from api.rails.sandbox.pages import Pages
 from api.rails.sandbox.provider import Provider
 from api.rails.sandbox.timeline import Timeline
 
 _MOST_REMEMBERED = 10_000
-_TOO_MANY_REQUESTS = 429
 
 
 class Application:
@@ -47,21 +48,20 @@ class Application:
                 return self._api_with_faults(asked)
             if asked.path.startswith("/control/"):
                 check_control(asked)
-                return self._locked(lambda: self._controls.answer(asked, list(self._remembered)))
+                answer = self._locked(lambda: self._controls.answer(asked, list(self._remembered)))
+                self._callbacks.time_moved()
+                return answer
             pages = self._bank.page if asked.path == BANK_PAGE else self._pages.answer
             return self._locked(lambda: pages(asked))
         except ApiError as error:
             return problem(error)
 
     def _locked(self, answer: Callable[[], Answer]) -> Answer:
-        """What is due has happened, and nothing else happens meanwhile; then the webhooks look at the time again."""
-        try:
-            with self._provider.world.store.together():
-                self._provider.tick()
-                self._bank.tick()
-                return answer()
-        finally:
-            self._callbacks.time_moved()
+        """What is due has happened, and nothing else happens meanwhile."""
+        with self._provider.world.store.together():
+            self._provider.tick()
+            self._bank.tick()
+            return answer()
 
     def _api_with_faults(self, asked: Asked) -> Answer:
         self._remember(asked)
@@ -72,7 +72,9 @@ class Application:
                 return self._noted(asked, self._do(asked))
             done = self._do(asked) if rule.is_after else None
             self._provider.world.happened("fault", kind=rule.kind, method=asked.method, path=asked.path)
-            return self._misbehave(rule, done)
+            if done is not None:
+                self._let_come(rule, done)
+            return misbehave(rule, done)
         finally:
             release_key()
 
@@ -88,24 +90,13 @@ class Application:
             self._provider.world.happened("request", method=asked.method, path=asked.path, status=answer.status)
         return answer
 
-    def _misbehave(self, rule: FaultRule, done: Answer | None) -> Answer:
-        if rule.kind.startswith("timeout"):
-            raise Silence(rule.seconds)
-        if rule.kind.startswith("reset"):
-            raise Silence(0)
+    def _let_come(self, rule: FaultRule, done: Answer) -> None:
+        """What happens before the answer to a request that took effect is sent."""
         if rule.kind == "late":
-            assert done is not None, "a late answer is an answer"
             self._wait(rule.seconds)
-            return done
-        if rule.kind == "502-html":
-            return Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", "text/html")
-        if rule.kind == "422-without-detail":
-            return json_answer(422, {"status": 422, "title": "Unprocessable Entity"})
-        status = int(rule.kind[:3])
-        headers = {"Retry-After": "1"} if status == _TOO_MANY_REQUESTS else {}
-        return json_answer(
-            status, {"status": status, "title": "Fault", "detail": "As the sandbox was told."}, headers=headers
-        )
+        if rule.kind == "webhook-first" and done.status == HTTPStatus.CREATED:
+            self._provider.world.call(self._provider.payments.payment(json.loads(done.body)["id"]))
+            self._callbacks.wait_until_idle()
 
     def _remember(self, asked: Asked) -> None:
         """Keep what the API was asked, for whoever wants to prove what was sent; never the credential."""

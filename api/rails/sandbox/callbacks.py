@@ -9,6 +9,7 @@ import heapq
 import itertools
 import random
 import threading
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from api.rails.sandbox.timeline import Timeline
 TRY_MINUTES = (0, 1, 3, 7, 15, 31, 60, 120, 240, 1560)
 _ANSWER_SECONDS = 15.0
 _SENDERS = 4
+_GLANCE_SECONDS = 0.02
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -43,14 +45,30 @@ class _Call:
     tries: int = field(compare=False, default=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Disorder:
+    """What chance does to webhook calls, the same way for the same `seed`: per cent that are dropped, per cent that are
+    made twice, and the most seconds of the sandbox's time by which one is late.
+    """
+
+    seed: int = 0
+    drop_percent: int = 0
+    repeat_percent: int = 0
+    delay_seconds: int = 0
+
+
 class Callbacks:
-    """A queue of webhook calls and the threads that make them."""
+    """A queue of webhook calls and the threads that make them.
+
+    The clock takes the store's lock, which whoever sends holds already: it is asked before the queue's lock is taken.
+    """
 
     def __init__(self, clock: VirtualClock, timeline: Timeline) -> None:
         self.copies = 1
         self.dropped = False
         self.held = False
-        self.delay = timedelta(0)
+        self._disorder = Disorder()
+        self._chance = random.Random(0)  # noqa: S311 -- reproducible disorder, no secret
         self._clock = clock
         self._timeline = timeline
         self._queue: list[_Call] = []
@@ -59,6 +77,7 @@ class Callbacks:
         self._changed = threading.Condition()
         self._stopped = False
         self._busy = 0
+        self._moves = 0
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(_SENDERS)]
         for thread in self._threads:
@@ -68,20 +87,29 @@ class Callbacks:
         """Queue a call about a payment, unless calls are being dropped."""
         if url is None:
             return
-        if self.dropped:
-            self._timeline.add(self._clock.now(), "webhook-dropped", id=payment_id)
-            return
+        now = self._clock.now()
         with self._changed:
+            if self.dropped or self._falls(self._disorder.drop_percent):
+                self._timeline.add(now, "webhook-dropped", id=payment_id)
+                return
+            copies = self.copies + self._falls(self._disorder.repeat_percent)
             if self.held:
-                self._waiting += [(payment_id, url)] * self.copies
+                self._waiting += [(payment_id, url)] * copies
             else:
-                self._push([(payment_id, url)] * self.copies)
+                self._push([(payment_id, url)] * copies, now)
+
+    def disturb(self, disorder: "Disorder") -> None:
+        """Let chance drop, repeat and delay calls from now on."""
+        with self._changed:
+            self._disorder = disorder
+            self._chance = random.Random(disorder.seed)  # noqa: S311 -- reproducible disorder, no secret
 
     def release(self, *, seed: int = 0) -> None:
         """Send what was held, in an order shuffled by `seed`."""
+        now = self._clock.now()
         with self._changed:
             random.Random(seed).shuffle(self._waiting)  # noqa: S311 -- reproducible disorder, no secret
-            self._push(self._waiting)
+            self._push(self._waiting, now)
             self._waiting, self.held = [], False
 
     def is_idle(self) -> bool:
@@ -90,9 +118,17 @@ class Callbacks:
         with self._changed:
             return not self._busy and not any(call.due <= now for call in self._queue)
 
+    def wait_until_idle(self) -> None:
+        """Wait for what is due now to be answered, or for the time that an answer may take."""
+        deadline_seconds = time.monotonic() + _ANSWER_SECONDS
+        while not self.is_idle() and time.monotonic() < deadline_seconds:
+            with self._changed:
+                self._changed.wait(_GLANCE_SECONDS)
+
     def time_moved(self) -> None:
         """Look again at what is due."""
         with self._changed:
+            self._moves += 1
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -103,10 +139,14 @@ class Callbacks:
         for thread in self._threads:
             thread.join()
 
-    def _push(self, calls: list[tuple[str, str]]) -> None:
-        due = self._clock.now() + self.delay
+    def _falls(self, percent: int) -> bool:
+        return percent > 0 and self._chance.randrange(100) < percent
+
+    def _push(self, calls: list[tuple[str, str]], now: datetime) -> None:
+        self._moves += 1
         for payment_id, url in calls:
-            heapq.heappush(self._queue, _Call(due, next(self._order), payment_id, url))
+            delay = timedelta(seconds=self._chance.randint(0, self._disorder.delay_seconds))
+            heapq.heappush(self._queue, _Call(now + delay, next(self._order), payment_id, url))
         self._changed.notify_all()
 
     def _run(self) -> None:
@@ -125,17 +165,18 @@ class Callbacks:
             if outcome == "failed":
                 call.due += timedelta(minutes=TRY_MINUTES[call.tries] - TRY_MINUTES[call.tries - 1])
                 heapq.heappush(self._queue, call)
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     def _next(self) -> _Call | None:
-        with self._changed:
-            while not self._stopped:
-                now = self._clock.now()
+        while not self._stopped:
+            moves, now = self._moves, self._clock.now()
+            with self._changed:
                 if self._queue and self._queue[0].due <= now:
                     self._busy += 1
                     return heapq.heappop(self._queue)
                 pause_seconds = (self._queue[0].due - now).total_seconds() if self._queue else None
-                self._changed.wait(pause_seconds)
+                if moves == self._moves and not self._stopped:
+                    self._changed.wait(pause_seconds)
         return None
 
     def _deliver(self, call: _Call) -> bool:

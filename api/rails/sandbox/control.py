@@ -143,11 +143,21 @@ class SandboxControl:
         """Make every webhook call this many times."""
         self._post("webhooks", {"copies": copies})
 
-    def add_fault(
-        self, kind: str, *, method: str = "POST", path: str = "/v2/", count: int = 1, seconds: float = 15.0
+    def disturb_webhooks(
+        self, *, seed: int = 0, drop_percent: int = 0, repeat_percent: int = 0, delay_seconds: int = 0
     ) -> None:
-        """Let the next `count` requests end in the fault `kind` (see `api.rails.sandbox.faults`)."""
-        self._post("faults", {"kind": kind, "method": method, "path": path, "count": count, "seconds": seconds})
+        """Let chance drop, repeat and delay webhook calls, the same way for the same `seed`; no figures, no more."""
+        percents = {"drop_percent": drop_percent, "repeat_percent": repeat_percent}
+        self._post("webhooks", {"disorder": {"seed": seed, "delay_seconds": delay_seconds} | percents})
+
+    def add_fault(
+        self, kind: str, *, method: str = "POST", path: str = "/v2/", count: int = 1, seconds: float = 15.0, **more: int
+    ) -> None:
+        """Let the next `count` requests end in the fault `kind` (see `api.rails.sandbox.faults`).
+
+        `more` may hold `percent` and `seed`, by which chance decides for each request, and `pause_seconds` for a 429.
+        """
+        self._post("faults", {"kind": kind, "method": method, "path": path, "count": count, "seconds": seconds} | more)
 
     def clear_faults(self) -> None:
         """Let everything work again."""

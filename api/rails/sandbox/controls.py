@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
 from api.rails.sandbox.bank.desk import BankDesk
-from api.rails.sandbox.callbacks import Callbacks
+from api.rails.sandbox.callbacks import Callbacks, Disorder
 from api.rails.sandbox.checks import LOCAL_HOSTS, ApiError, Object
 from api.rails.sandbox.faults import FaultRule, Faults
 from api.rails.sandbox.http import JSON_TYPE, PLAIN, Answer, Asked, json_answer
@@ -146,6 +146,8 @@ class Controls:
     def _set_webhooks(self, told: Object) -> None:
         self._callbacks.dropped = bool(told.get("dropped", self._callbacks.dropped))
         self._callbacks.copies = int(told.get("copies", self._callbacks.copies))
+        if "disorder" in told:
+            self._callbacks.disturb(Disorder(**told["disorder"]))
         if told.get("held"):
             self._callbacks.held = True
         elif told.get("held") is False:
