@@ -2,6 +2,10 @@
 
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -333,8 +337,10 @@ class Shop:
             return balances.balance(connection, self.book.book_id, AccountRef.parse(account))
 
 
-def sandbox_rail(url: str, **options: object) -> MollieRail:
-    """The real client on a sandbox."""
+def sandbox_rail(url: str, *, clock: FixedClock | None = None, **options: object) -> MollieRail:
+    """The real client on a sandbox; with a `clock` it keeps the pauses that it is asked for by that one."""
+    if clock is not None:
+        options["seconds"] = lambda: clock.now().timestamp()
     return MollieRail(TEST_KEY, url, **options)
 
 
@@ -343,6 +349,15 @@ def alter_payment(sandbox: SandboxServer, provider_id: str, change: Callable[[di
     stored = sandbox._store.get("payments", provider_id)
     change(stored)
     sandbox._store.put(("payments", provider_id, stored))
+
+
+def kill_a_worker(shop: Shop, sandbox: SandboxServer, *, at: str) -> None:
+    """Run a worker in a process of its own that kills itself at the named point."""
+    environment = {**os.environ, "BXL_CRASH_AT": at, "PYTHONPATH": "."}
+    url = shop.book.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "tests.payments_turn", url, sandbox.base]
+    ended = subprocess.run(command, env=environment, timeout=60, check=False, capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
 
 
 @contextmanager

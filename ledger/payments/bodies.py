@@ -127,6 +127,12 @@ def refund_body(*, amount_cents: int, description: str, metadata: Mapping[str, s
     )
 
 
+def with_op(body: bytes, op: str) -> bytes:
+    """The same request under another operation of ours."""
+    asked = json.loads(body)
+    return _frozen(asked | {"metadata": asked["metadata"] | {"op": op}})
+
+
 def _amount(cents: int) -> dict[str, str]:
     return {"currency": "EUR", "value": euro_text(cents)}
 

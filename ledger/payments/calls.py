@@ -4,8 +4,9 @@
        ▲               │ ├──rejected──▶ rejected     later: search the provider for our op, adopt or close
        └──postponed────┘ └──unknown──▶ unknown ──sent──▶ sent
 
-The provider keeps an idempotency key for an hour. A refund whose outcome is unknown is always searched for first, and
-one that cannot be found after the window is closed and shown to a person: no machine sends money twice.
+The provider keeps an idempotency key for an hour. A refund or a debit whose outcome is unknown is always searched for
+first, and one that cannot be found after the window is closed and shown to a person: no machine moves money twice, and
+two people decide whether it is made anew (`repeats`).
 """
 
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from ledger.book import Book, UnitOfWork
 from ledger.crash import reach
 from ledger.errors import Refusal
 from ledger.payments import tables as t
-from ledger.payments.inbox import ACTOR, receive
+from ledger.payments.inbox import ACTOR, TURN, receive
 from ledger.payments.lifecycle import CALL, PAYMENT, REFUND
-from ledger.payments.model import CallKind, CallState, PaymentState, RefundState
+from ledger.payments.model import NOT_FOUND, CallKind, CallState, PaymentState, RefundState
 from ledger.payments.moves import move
 from ledger.payments.rail import (
     CallRefusedError,
@@ -39,8 +40,10 @@ RETRY_WINDOW = timedelta(minutes=55)
 """How long after the first sending the same key may be used again; the provider keeps it for an hour."""
 LEASE = timedelta(seconds=60)
 """After so long a call that was claimed and never reported is taken up again."""
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=10)
-_NOT_FOUND = "not found at the provider after the retry window"
+_NO_PAUSE, _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(0), timedelta(seconds=2), timedelta(minutes=10)
+_NEVER_TWICE = frozenset({CallKind.CREATE_REFUND, CallKind.CREATE_DEBIT})
+"""Kinds that move money with nobody at a page: looked for before they are sent a second time, never made anew."""
+_UNKNOWN_CASES = {CallKind.CREATE_REFUND: "refund-outcome-unknown", CallKind.CREATE_DEBIT: "debit-outcome-unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,17 @@ class _Outcome:
     event: str
     found: ProviderPayment | ProviderRefund | None = None
     reason: str | None = None
+    retry_after: timedelta | None = None
 
 
 def send_due_calls(book: Book, rail: PaymentRail, *, limit: int = 50, subject: str | None = None) -> int:
     """Make the calls that are due, oldest first, or only that of one payment or refund; gives how many were settled.
 
+    A turn ends early once it has taken `TURN`, and where the provider asks for a pause.
+
     A web route calls it once with its `subject` right after its commit; the worker calls it in its loop.
     """
-    settled = 0
+    settled, until = 0, book.clock.now() + TURN
     for _ in range(limit):
         claim = _claim(book, subject)
         if claim is None:
@@ -77,6 +83,8 @@ def send_due_calls(book: Book, rail: PaymentRail, *, limit: int = 50, subject: s
         reach("call.after-send")
         with book.unit_of_work(actor=ACTOR) as uow:
             settled += _record(uow, claim, outcome)
+        if outcome.retry_after is not None or book.clock.now() >= until:
+            break
     return settled
 
 
@@ -108,7 +116,7 @@ def _claim(book: Book, subject: str | None) -> _Claim | None:
             subject=row,
             payment_provider_id=payment.provider_id,
             attempt=call.attempts + 1,
-            search=tried and (call.kind == CallKind.CREATE_REFUND or now - call.first_sent_at >= RETRY_WINDOW),
+            search=tried and (call.kind in _NEVER_TWICE or now - call.first_sent_at >= RETRY_WINDOW),
             send=not tried or now - call.first_sent_at < RETRY_WINDOW,
         )
 
@@ -121,21 +129,21 @@ def _make(rail: PaymentRail, claim: _Claim) -> _Outcome:
             if found is not None:
                 return _Outcome("done", found)
             if not claim.send:
-                return _Outcome("rejected", reason=_NOT_FOUND)
+                return _Outcome("rejected", reason=NOT_FOUND)
         return _Outcome("done", _send(rail, claim))
     except CallRefusedError as refused:
         return _Outcome("rejected", reason=str(refused)[:200])
     except NotAtProviderError:
         return _Outcome("rejected", reason="the provider does not know the payment")
     except RailBusyError as busy:
-        return _Outcome("postponed", reason=str(busy)[:200])
+        return _Outcome("postponed", reason=str(busy)[:200], retry_after=busy.retry_after)
     except RailError as error:
         return _Outcome("unknown", reason=str(error)[:200])
 
 
 def _search(rail: PaymentRail, claim: _Claim) -> ProviderPayment | ProviderRefund | None:
     op = claim.call.call_id
-    if claim.call.kind == CallKind.CREATE_PAYMENT:
+    if claim.call.kind != CallKind.CREATE_REFUND:
         payments = rail.newest_payments(since=claim.subject.requested_on - timedelta(days=1))
         return next((p for p in payments if p.metadata.get("op") == op), None)
     assert claim.payment_provider_id is not None, "a paid payment has a provider's id"
@@ -144,7 +152,7 @@ def _search(rail: PaymentRail, claim: _Claim) -> ProviderPayment | ProviderRefun
 
 
 def _send(rail: PaymentRail, claim: _Claim) -> ProviderPayment | ProviderRefund:
-    if claim.call.kind == CallKind.CREATE_PAYMENT:
+    if claim.call.kind != CallKind.CREATE_REFUND:
         return rail.create_payment(claim.call.body, claim.call.idempotency_key)
     assert claim.payment_provider_id is not None, "a paid payment has a provider's id"
     return rail.create_refund(claim.payment_provider_id, claim.call.body, claim.call.idempotency_key)
@@ -165,7 +173,7 @@ def _record(uow: UnitOfWork, claim: _Claim, outcome: _Outcome) -> int:
         .values(
             state=CALL.after(CallState.SENT, outcome.event).value,
             first_sent_at=claim.call.first_sent_at if outcome.event == "postponed" else call.first_sent_at,
-            next_at=None if settled else uow.now() + _pause(call.attempts),
+            next_at=None if settled else uow.now() + max(_pause(call.attempts), outcome.retry_after or _NO_PAUSE),
             outcome=outcome.reason,
         )
     )
@@ -199,7 +207,7 @@ def _adopt(uow: UnitOfWork, claim: _Claim, found: ProviderPayment | ProviderRefu
 def _close(uow: UnitOfWork, claim: _Claim, reason: str) -> None:
     """The provider will not do it: say so to the product, and to the operators."""
     row, payment = _subject(uow, claim.call)
-    if claim.call.kind == CallKind.CREATE_PAYMENT:
+    if claim.call.kind != CallKind.CREATE_REFUND:
         if row.state == PaymentState.REQUESTED:
             move(uow, PAYMENT, row.payment_id, state=row.state, event="rejected")
             emit_unusable(uow, row, PaymentState.REJECTED)
@@ -208,7 +216,9 @@ def _close(uow: UnitOfWork, claim: _Claim, reason: str) -> None:
         if row.state == RefundState.REQUESTED:
             move(uow, REFUND, row.refund_id, state=row.state, event="rejected")
             emit_refund(uow, "refund.failed", f"{row.refund_id}:rejected", row, uow.today().isoformat())
-        code = "refund-outcome-unknown" if reason == _NOT_FOUND else "refund-refused-by-provider"
+        code = "refund-refused-by-provider"
+    if reason == NOT_FOUND:
+        code = _UNKNOWN_CASES.get(CallKind(claim.call.kind), code)
     case = Refusal(code, reference=row.reference, amount_cents=row.amount_cents, reason=reason)
     open_case(uow, claim.call.call_id, case, payment_id=payment.payment_id)
 

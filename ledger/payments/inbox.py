@@ -15,11 +15,20 @@ from ledger.crash import reach
 from ledger.errors import Refusal
 from ledger.payments import tables as t
 from ledger.payments.model import CallKind, CallState, ResolveCredit, own_credit
-from ledger.payments.rail import NotAtProviderError, PaymentRail, ProviderPayment, RailError, is_payment_id
+from ledger.payments.rail import (
+    NotAtProviderError,
+    PaymentRail,
+    ProviderPayment,
+    RailBusyError,
+    RailError,
+    is_payment_id,
+)
 from ledger.payments.rows import open_case, upsert
 from ledger.payments.truth import record_truth
 
 ACTOR = "system:payments"
+TURN = timedelta(seconds=60)
+"""After so long a turn ends and the rest waits for the next one: no provider holds up the worker's other steps."""
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)
 _MISSES_OF_A_STRANGER = 12
 _IN_FLIGHT = (CallState.PLANNED, CallState.SENT, CallState.UNKNOWN)
@@ -60,7 +69,11 @@ def receive(uow: UnitOfWork, provider_id: str, *, listed: bool = False) -> None:
 def process_inbox(
     book: Book, rail: PaymentRail, *, resolve_credit: ResolveCredit = own_credit, limit: int = 100
 ) -> int:
-    """Fetch every marked id that is due and record its facts; gives the number of facts recorded."""
+    """Fetch every marked id that is due and record its facts; gives the number of facts recorded.
+
+    A turn ends early once it has taken `TURN`, and where the provider asks for a pause.
+    """
+    until = book.clock.now() + TURN
     with book.read() as connection:
         c = t.payment_inbox.c
         rows = connection.execute(
@@ -70,12 +83,24 @@ def process_inbox(
             .limit(limit)
         ).all()
         chosen = [(row, _can_be_ours(connection, book.book_id, row)) for row in rows]
-    return sum(_process(book, rail, row, resolve_credit) if ours else _drop(book, row) for row, ours in chosen)
+    recorded = 0
+    for row, ours in chosen:
+        try:
+            recorded += _process(book, rail, row, resolve_credit) if ours else _drop(book, row)
+        except RailBusyError:
+            break  # nothing happened to this id, nor to those after it
+        if book.clock.now() >= until:
+            break
+    return recorded
 
 
 def _process(book: Book, rail: PaymentRail, row: sa.Row[Any], resolve_credit: ResolveCredit) -> int:
     try:
         truth = rail.payment(row.provider_id)
+    except RailBusyError as busy:
+        if busy.retry_after is not None:
+            raise
+        return _postpone(book, row, give_up=False)
     except NotAtProviderError:
         return _postpone(book, row, give_up=row.misses >= _MISSES_OF_A_STRANGER)
     except RailError:
@@ -131,7 +156,7 @@ def _can_be_ours(connection: sa.Connection, book_id: str, row: sa.Row[Any]) -> b
     c = t.provider_call.c
     in_flight = sa.select(c.call_id).where(
         c.book_id == book_id,
-        c.kind == CallKind.CREATE_PAYMENT.value,
+        c.kind != CallKind.CREATE_REFUND.value,
         c.next_at.is_not(None),
         c.first_sent_at.is_not(None),
         c.state.in_([s.value for s in _IN_FLIGHT]),

@@ -21,6 +21,9 @@ UNKNOWN_MOVEMENTS = AccountRef("499200")
 REFUNDS_DUE = "489400"
 """Code of the account of money that goes back to its payer."""
 
+NOT_FOUND = "not found at the provider after the retry window"
+"""Outcome of a call that may or may not have taken effect, and whose object nobody found."""
+
 
 class Mode(StrEnum):
     """Whether the provider moves real money."""
@@ -71,6 +74,7 @@ class CallKind(StrEnum):
     """What a call asks of the provider."""
 
     CREATE_PAYMENT = "create-payment"
+    CREATE_DEBIT = "create-debit"
     CREATE_REFUND = "create-refund"
 
 

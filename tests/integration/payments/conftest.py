@@ -29,10 +29,10 @@ def control(sandbox: SandboxServer) -> SandboxControl:
 @pytest.fixture
 def shop(book: Book, clock: FixedClock, sandbox: SandboxServer, control: SandboxControl) -> Shop:
     """On both databases; no webhook reaches it."""
-    return Shop(book, sandbox_rail(sandbox.base), clock, control).configure()
+    return Shop(book, sandbox_rail(sandbox.base, clock=clock), clock, control).configure()
 
 
 @pytest.fixture
 def sqlite_shop(sqlite_book: Book, clock: FixedClock, sandbox: SandboxServer, control: SandboxControl) -> Shop:
     """On SQLite; no webhook reaches it."""
-    return Shop(sqlite_book, sandbox_rail(sandbox.base), clock, control).configure()
+    return Shop(sqlite_book, sandbox_rail(sandbox.base, clock=clock), clock, control).configure()

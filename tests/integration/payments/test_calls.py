@@ -1,16 +1,11 @@
 """Calls to the provider: one effect, whatever the line, the provider or the process does."""
 
-import os
-import signal
-import subprocess
-import sys
-
 import pytest
 import sqlalchemy as sa
 
 from ledger.payments import tables as t
 from ledger.payments.model import PaymentState, RefundState
-from tests.payments_kit import sandbox_rail
+from tests.payments_kit import kill_a_worker, sandbox_rail
 
 
 def call_row(shop):
@@ -20,24 +15,8 @@ def call_row(shop):
 
 def quick(shop, sandbox):
     """The same shop with a client that waits a second for an answer."""
-    shop.rail = sandbox_rail(sandbox.base, timeout=(1, 1))
+    shop.rail = sandbox_rail(sandbox.base, clock=shop.clock, timeout=(1, 1))
     return shop
-
-
-@pytest.mark.parametrize("fault", ["timeout-after", "reset-after", "500-after"])
-def test_a_create_that_times_out_after_it_took_effect_is_answered_with_the_same_payment(sqlite_shop, sandbox, fault):
-    shop = quick(sqlite_shop, sandbox)
-    payment_id = shop.ask()
-    shop.control.add_fault(fault, path="/v2/payments", seconds=3)
-    assert shop.send() == 0
-    assert call_row(shop).state == "unknown"
-    assert shop.send() == 0  # its pause is not over
-    shop.later(seconds=30)
-    assert shop.send() == 1
-    [at_provider] = shop.control.payments()
-    assert shop.view(payment_id).provider_id == at_provider["id"]
-    first, second = (r for r in shop.control.requests() if r["method"] == "POST")
-    assert (first["body"], first["key"]) == (second["body"], second["key"])
 
 
 @pytest.mark.parametrize(
@@ -52,17 +31,6 @@ def test_a_create_that_did_not_take_effect_is_made_later(sqlite_shop, sandbox, f
     shop.later(seconds=30)
     assert shop.send() == 1
     assert len(shop.control.payments()) == 1
-
-
-def test_after_the_retry_window_a_lost_create_is_found_by_its_metadata_and_adopted(shop):
-    payment_id = shop.ask()
-    shop.control.add_fault("reset-after", path="/v2/payments")
-    assert shop.send() == 0
-    shop.later(minutes=70)
-    assert shop.send() == 1
-    [at_provider] = shop.control.payments()
-    assert shop.view(payment_id).provider_id == at_provider["id"]
-    assert [r["method"] for r in shop.control.requests()] == ["POST", "GET"]
 
 
 def test_after_the_retry_window_a_create_that_is_not_found_is_closed_and_shown(sqlite_shop):
@@ -100,19 +68,6 @@ def test_a_refund_with_an_unknown_outcome_is_looked_for_before_anything_is_sent_
     assert len(sqlite_shop.control.refunds()) == 1
 
 
-def test_a_refund_that_nobody_can_find_after_the_window_waits_for_a_person(sqlite_shop):
-    payment = sqlite_shop.paid()
-    sqlite_shop.ask_refund(payment)
-    sqlite_shop.control.add_fault("reset-before", path="/v2/payments/")
-    sqlite_shop.send()
-    sqlite_shop.later(minutes=70)
-    assert sqlite_shop.send() == 1
-    assert sqlite_shop.control.refunds() == []
-    assert sqlite_shop.refunds(payment)[0].state is RefundState.REJECTED
-    assert sqlite_shop.cases() == ["refund-outcome-unknown"]
-    assert sqlite_shop.send() == 0
-
-
 def test_one_payment_may_be_sent_alone(sqlite_shop):
     from ledger.payments.calls import send_due_calls
 
@@ -126,15 +81,6 @@ def test_one_payment_may_be_sent_alone(sqlite_shop):
 # after it knows only what it left in the database and at the provider.
 
 
-def kill_a_worker(shop, sandbox, *, at):
-    """Run a worker that dies at the named point."""
-    environment = {**os.environ, "BXL_CRASH_AT": at, "PYTHONPATH": "."}
-    url = shop.book.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.payments_turn", url, sandbox.base]
-    ended = subprocess.run(command, env=environment, timeout=60, check=False, capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-
-
 @pytest.mark.parametrize("point", ["call.before-send", "call.after-send", "posting.after-commit"])
 def test_a_worker_killed_while_it_creates_a_payment_loses_and_doubles_nothing(sqlite_shop, sandbox, point):
     payment_id = sqlite_shop.ask()
@@ -144,16 +90,6 @@ def test_a_worker_killed_while_it_creates_a_payment_loses_and_doubles_nothing(sq
     assert sqlite_shop.send() == 1
     [at_provider] = sqlite_shop.control.payments()
     assert sqlite_shop.view(payment_id).provider_id == at_provider["id"]
-
-
-def test_a_payment_created_by_a_worker_that_died_is_adopted_seventy_minutes_later(shop, sandbox):
-    payment_id = shop.ask()
-    kill_a_worker(shop, sandbox, at="call.after-send")
-    shop.later(minutes=70)
-    assert shop.send() == 1
-    [at_provider] = shop.control.payments()
-    assert shop.view(payment_id).provider_id == at_provider["id"]
-    assert len([r for r in shop.control.requests() if r["method"] == "POST"]) == 1
 
 
 @pytest.mark.parametrize("point", ["inbox.after-fetch", "posting.before-seal", "posting.after-seal"])
