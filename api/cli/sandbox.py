@@ -1,5 +1,6 @@
-"""`bxl sandbox serve`: the payment sandbox as a process of its own."""
+"""`bxl sandbox`: the payment sandbox as a process of its own, and what happened in it."""
 
+import json
 import signal
 import threading
 from pathlib import Path
@@ -17,12 +18,13 @@ def sandbox() -> None:
 @sandbox.command("serve")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8001, show_default=True, help="0 takes a free port.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="File that keeps its payments.")
-def serve(port: int, state: Path | None) -> int:
+@click.option("--seed", help="Makes its ids the same in every run.")
+def serve(port: int, state: Path | None, seed: str | None) -> int:
     """Serve on 127.0.0.1 until told to stop; prints its address."""
     from api.rails.sandbox.server import SandboxServer  # noqa: PLC0415 -- only this command needs it
 
     try:
-        server = SandboxServer(port, state=state)
+        server = SandboxServer(port, state=state, seed=seed)
     except OSError as error:
         click.echo(f"The sandbox can't listen on port {port}: {error.strerror}. Choose another with --port.", err=True)
         return EXIT_UNAVAILABLE
@@ -33,4 +35,24 @@ def serve(port: int, state: Path | None) -> int:
     click.echo(server.base)
     stop.wait()
     server.close()
+    return 0
+
+
+@sandbox.command("timeline")
+@click.option("--url", envvar="BXL_SANDBOX", default="http://127.0.0.1:8001", show_default=True, help="Its address.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def timeline(url: str, *, as_json: bool) -> int:
+    """Print what happened in a running sandbox since its start, one line an event."""
+    from api.rails.sandbox.control import SandboxControl  # noqa: PLC0415 -- only this command needs it
+    from api.rails.sandbox.timeline import line_of  # noqa: PLC0415 -- the same
+
+    try:
+        events = SandboxControl(url).timeline()
+    except OSError as error:
+        click.echo(f"No sandbox answers at {url}: {error}. Start one with `bxl sandbox serve`.", err=True)
+        return EXIT_UNAVAILABLE
+    if as_json:
+        click.echo(json.dumps({"events": events}))
+    for event in () if as_json else events:
+        click.echo(line_of(event))
     return 0
