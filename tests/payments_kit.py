@@ -180,11 +180,16 @@ class FakeRail:
     def methods(self, amount_cents: int) -> list[ProviderMethod]:
         return [m for m in self.offered if m.minimum_cents <= amount_cents <= (m.maximum_cents or amount_cents)]
 
-    def charge_back(self, provider_id: str) -> None:
+    def charge_back(self, provider_id: str, cents: int | None = None) -> None:
         number, payment = f"chb_fake{next(self._numbers):06d}", self._find(provider_id)
+        cents = payment.amount_cents if cents is None else cents
         self.chargebacks_by_id[number] = ProviderChargeback(
-            number, provider_id, payment.amount_cents, payment.currency, self._noon()
+            number, provider_id, cents, payment.currency, self._noon(), reason_code="MD06"
         )
+
+    def win_back(self, chargeback_id: str) -> None:
+        won = replace(self.chargebacks_by_id[chargeback_id], reversed_at=self._noon())
+        self.chargebacks_by_id[chargeback_id] = won
 
     def decide(self, provider_id: str, outcome: str) -> None:
         paid_at = self._noon() if outcome == "paid" else None

@@ -33,6 +33,12 @@ class Desk(Protocol):
     def set_refund(self, refund_id: str, status: str) -> None:
         """Move a refund on."""
 
+    def charge_back(self, provider_id: str, cents: int) -> None:
+        """The payer's bank takes that much of a payment back, for reason MD06."""
+
+    def win_back(self, chargeback_id: str) -> None:
+        """A chargeback is reversed."""
+
     def set_date(self, on: date) -> None:
         """It is that day."""
 
@@ -73,6 +79,12 @@ class FakeDesk:
     def set_refund(self, refund_id: str, status: str) -> None:
         self.rail.set_refund(refund_id, status)
 
+    def charge_back(self, provider_id: str, cents: int) -> None:
+        self.rail.charge_back(provider_id, cents)
+
+    def win_back(self, chargeback_id: str) -> None:
+        self.rail.win_back(chargeback_id)
+
     def set_date(self, on: date) -> None:
         self.rail.today = on
 
@@ -97,6 +109,12 @@ class SandboxDesk:
 
     def set_refund(self, refund_id: str, status: str) -> None:
         self.control.set_refund(refund_id, status)
+
+    def charge_back(self, provider_id: str, cents: int) -> None:
+        self.control.charge_back(provider_id, amount_cents=cents, reason="MD06")
+
+    def win_back(self, chargeback_id: str) -> None:
+        self.control.reverse_chargeback(chargeback_id)
 
     def set_date(self, on: date) -> None:
         self.control.set_date(on)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from ledger.payments.bodies import refund_body
+from ledger.payments.bodies import customer_body, mandate_body, recurring_body, refund_body
 from ledger.payments.model import Mode
 from ledger.payments.rail import CallRefusedError, NotAtProviderError, OutcomeUnknownError
 from tests.conformance.rail_subjects import METADATA, PAYMENT_SUBJECTS, asked
@@ -100,6 +100,84 @@ def test_a_refund_that_is_under_way_or_unknown_can_not_be_stopped(desk):
     for other in ("re_notthere99", "re_x/../../customers"):
         with pytest.raises(NotAtProviderError):
             desk.rail.cancel_refund(payment.provider_id, other)
+
+
+def debited(desk, cents=42_500):
+    """A recurring payment under a mandate of a new customer."""
+    customer = desk.rail.create_customer(customer_body(name="Levain SRL", metadata={"party": "e1"}), "c1")
+    signed = mandate_body(name="Levain SRL", iban="BE71096123456769", signed_on=DAY, reference="BXL-1")
+    mandate = desk.rail.create_mandate(customer, signed, "m1")
+    body = recurring_body(
+        amount_cents=cents,
+        description="Instalment 1",
+        webhook_url="http://127.0.0.1:9/webhooks/mollie",
+        customer=customer,
+        mandate=mandate.provider_id,
+        metadata=METADATA,
+    )
+    return customer, mandate, body
+
+
+def test_a_mandate_is_made_once_under_its_key_and_listed_with_its_reference(desk):
+    customer, mandate, _ = debited(desk)
+    assert (mandate.status, mandate.reference, mandate.customer_provider_id) == ("valid", "BXL-1", customer)
+    signed = mandate_body(name="Levain SRL", iban="BE71096123456769", signed_on=DAY, reference="BXL-1")
+    assert desk.rail.create_mandate(customer, signed, "m1") == mandate
+    assert desk.rail.create_customer(customer_body(name="Levain SRL", metadata={"party": "e1"}), "c1") == customer
+    assert desk.rail.mandates(customer) == [mandate]
+
+
+def test_what_is_debited_under_a_mandate_is_pending_and_leads_nobody_to_a_page(desk):
+    _, _, body = debited(desk)
+    payment = desk.rail.create_payment(body, "k1")
+    assert (payment.status, payment.amount_cents, payment.checkout_url) == ("pending", 42_500, None)
+    assert (payment.method, dict(payment.metadata)) == ("directdebit", METADATA)
+    desk.decide(payment.provider_id, "paid")
+    assert desk.rail.payment(payment.provider_id).status == "paid"
+
+
+def test_nothing_is_debited_under_a_mandate_that_was_revoked(desk):
+    customer, mandate, body = debited(desk)
+    desk.rail.revoke_mandate(customer, mandate.provider_id)
+    assert [each for each in desk.rail.mandates(customer) if each.status == "valid"] == []
+    with pytest.raises((CallRefusedError, NotAtProviderError)):
+        desk.rail.create_payment(body, "k1")
+    assert desk.rail.newest_payments(since=DAY) == []
+
+
+@pytest.mark.parametrize("customer", ["cst_notthere99", "cst_x/../..", "tr_abcdefgh"])
+def test_a_customer_that_is_not_there_has_no_mandates(desk, customer):
+    signed = mandate_body(name="A", iban="BE71096123456769", signed_on=DAY, reference="BXL-1")
+    with pytest.raises(NotAtProviderError):
+        desk.rail.create_mandate(customer, signed, "m1")
+    with pytest.raises(NotAtProviderError):
+        desk.rail.mandates(customer)
+    with pytest.raises(NotAtProviderError):
+        desk.rail.revoke_mandate(customer, "mdt_abcdefgh")
+
+
+def test_a_charged_back_payment_stays_paid_and_says_what_went_back_and_what_was_won_back(desk):
+    payment = paid(desk)
+    desk.charge_back(payment.provider_id, 20_000)
+    stated = desk.rail.payment(payment.provider_id)
+    [chargeback] = stated.chargebacks
+    assert (stated.status, stated.charged_back_cents) == ("paid", 20_000)
+    assert (chargeback.amount_cents, chargeback.payment_provider_id) == (20_000, payment.provider_id)
+    assert (chargeback.created_at.date(), chargeback.reversed_at) == (DAY, None)
+    assert desk.rail.newest_chargebacks(since=DAY) == [chargeback]
+    assert desk.rail.newest_chargebacks(since=DAY + timedelta(days=1)) == []
+    desk.win_back(chargeback.provider_id)
+    stated = desk.rail.payment(payment.provider_id)
+    assert (stated.status, stated.charged_back_cents) == ("paid", 0)
+    assert stated.chargebacks[0].reversed_at.date() == DAY
+
+
+def test_the_methods_are_those_by_which_the_amount_can_be_paid(desk):
+    methods = {method.code: method for method in desk.rail.methods(50_000)}
+    assert {"bancontact", "kbc"} <= set(methods)
+    assert all(m.minimum_cents <= 50_000 and (m.maximum_cents or 50_000) >= 50_000 for m in methods.values())
+    assert methods["bancontact"].maximum_cents == 150_000
+    assert "bancontact" not in {method.code for method in desk.rail.methods(150_001)}
 
 
 def test_a_call_that_was_lost_after_it_took_effect_is_answered_under_its_key(desk):

@@ -1,6 +1,7 @@
 """What a webhook may do to the books: nothing by itself, and nothing twice. Scenarios 1 to 5, 9 to 12 and 31."""
 
 import json
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -138,6 +139,27 @@ def four_payments(shop):
 def test_4_when_all_webhooks_of_a_day_are_dropped_the_sweeper_posts_everything_and_a_second_sweep_nothing(shop):
     shop.control.drop_webhooks()
     sweep_finds_everything(shop, four_payments(shop))
+
+
+def test_5_when_our_endpoint_is_down_for_27_hours_the_sweeper_posts_everything_and_a_second_sweep_nothing(sqlite_shop):
+    shop = sqlite_shop
+    with socket.socket() as closed:  # nobody listens there, and nobody else takes the port meanwhile
+        closed.bind(("127.0.0.1", 0))
+        shop.configure(f"http://127.0.0.1:{closed.getsockname()[1]}/webhooks/mollie")
+        payments = four_payments(shop)
+        for _ in range(28):
+            wait_until(shop.control.is_idle)
+            shop.control.advance(timedelta(hours=1))
+        wait_until(lambda: [tries for kind, tries in webhook_calls(shop) if kind == "webhook-given-up"] == [10] * 4)
+    assert seen(shop) == 0
+    sweep_finds_everything(shop, payments)
+
+
+def webhook_calls(shop):
+    """Each call of our webhook that failed or was given up, with the number of its tries."""
+    return [
+        (event["event"], event["tries"]) for event in shop.control.timeline() if event["event"].startswith("webhook")
+    ]
 
 
 def test_9_of_two_tabs_for_one_pledge_the_one_that_expires_later_changes_nothing(sqlite_shop):

@@ -30,6 +30,8 @@ def read_payment(raw: Mapping[str, Any], *, whole: bool = False) -> ProviderPaym
     chargebacks = tuple(read_chargeback(chargeback) for chargeback in embedded.get("chargebacks", ()))
     if whole and not refunds and _cents(raw.get("amountRefunded")):
         raise ValueError("refunded without refunds")
+    if whole and not chargebacks and _cents(raw.get("amountChargedBack")):
+        raise ValueError("charged back without chargebacks")
     return ProviderPayment(
         provider_id=_id("payment", raw["id"]),
         status=status,

@@ -138,6 +138,7 @@ def test_a_redirect_is_not_followed():
         {"amount": {"currency": "EUR", "value": 1}},
         {"amount": None},
         {"amountRefunded": {"currency": "EUR", "value": "1.00"}},
+        {"amountChargedBack": {"currency": "EUR", "value": "1.00"}},
     ],
 )
 def test_a_statement_in_another_form_is_not_guessed_at(change):
