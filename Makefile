@@ -3,11 +3,12 @@
 PYTHON ?= python3
 V := .venv/bin
 
-.PHONY: help run check test bench simulate crash-run mutate audit docs lock clean
+.PHONY: help run check test bench simulate crash-run mutate fuzz audit docs lock clean
 LIVES ?= 20
 KILLS ?= 200
 ENTRIES ?= 200000
 ROUNDS ?= 200
+MUTATIONS ?= 10000
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +40,9 @@ crash-run: $(V)/.development ## kill writers KILLS times (default 200) while the
 
 mutate: $(V)/.development ## change the decision in every small way; each change must make its tests fail or be explained
 	@$(V)/python -m tests.mutation
+
+fuzz: $(V)/.development ## change bank files MUTATIONS times (default 10000); each is refused by line, or moves the same money
+	@$(V)/python -m tests.fuzz --mutations $(MUTATIONS) $(if $(SEED),--seed $(SEED))
 
 audit: $(V)/.runtime ## audit the rows of the demo book and its published log
 	@$(V)/bxl audit

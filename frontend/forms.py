@@ -1,4 +1,4 @@
-"""What people type, read with patience: amounts and dates in any usual writing, errors beside their field."""
+"""What people type: dates in any usual writing, amounts in the Belgian one alone, errors beside their field."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from api.refusals import sentence
 from frontend.i18n import LANGUAGES
 from ledger.errors import Refusal
 
-_AMOUNT = re.compile(r"(?P<whole>\d{1,3}(?:[.,]\d{3})*|\d+)(?:[.,](?P<cents>\d{1,2}))?")
+_AMOUNT = re.compile(r"(?P<whole>\d{1,3}(?:\.\d{3})+|\d+)(?:,(?P<cents>\d{1,2}))?", re.ASCII)
 _SPACES = re.compile(r"[\s\u00a0\u202f'’€]")  # noqa: RUF001 -- the apostrophes people group thousands with
 _MOST_DIGITS = 12
 
@@ -55,18 +55,20 @@ def refused(refusal: Refusal, language: str, form: Form, fields: Mapping[str, st
 
 
 def cents_of(text: str) -> int | None:
-    """An amount in euro as cents, or None: Belgian and English separators are both understood.
+    """An amount in euro as cents, or None where it is not written the Belgian way, in any of the languages.
 
-    >>> [cents_of(t) for t in ("500", "€ 1.000", "1,000.50", "1 000,5", "0,05", "12,345")]
-    [50000, 100000, 100050, 100050, 5, 1234500]
-    >>> cents_of("-5"), cents_of("1.00.0"), cents_of("")
-    (None, None, None)
+    A comma stands before the cents, and a dot or a space between groups of three digits and nowhere else. Whatever a
+    reader from elsewhere could take for another amount is refused, never guessed.
+
+    >>> [cents_of(t) for t in ("500", "€ 1.000", "1.234,50", "1 000,5", "0,05")]
+    [50000, 100000, 123450, 100050, 5]
+    >>> [cents_of(t) for t in ("1,234.50", "1234.50", "12,345", "1.23", "1.00.0", "-5", "")]
+    [None, None, None, None, None, None, None]
     """
     found = _AMOUNT.fullmatch(_SPACES.sub("", text))
-    if found is None or len(found["whole"]) > _MOST_DIGITS or not found[0].isascii():
+    if found is None or len(found["whole"]) > _MOST_DIGITS:
         return None
-    whole = re.sub(r"[.,]", "", found["whole"])
-    return int(whole) * 100 + int((found["cents"] or "0").ljust(2, "0"))
+    return int(found["whole"].replace(".", "")) * 100 + int((found["cents"] or "0").ljust(2, "0"))
 
 
 def share_of(text: str) -> Decimal | None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.clock import SystemClock
-from tests.bench import audit, exchange, grown, history, peer, posting, proof
+from tests.bench import audit, bankfiles, exchange, grown, history, peer, posting, proof
 from tests.bench.databases import databases
 from tests.bench.report import Report
 from tests.bench.scale import FULL, QUICK
@@ -28,6 +28,7 @@ PARTS = {
     "audit": audit.SECTION,
     "proof": proof.SECTION,
     "exchange": exchange.SECTION,
+    "bankfiles": bankfiles.SECTION,
     "history": history.SECTION,
     "grown": grown.SECTION,
 }

@@ -92,5 +92,8 @@ BARS = (
     Bar("tree", "tree", 600_000, "leaves/s"),
     Bar("receipt.witnessed", "receipt with the cosignatures of two witnesses", 5_000, "bytes", at_most=True),
     Bar("receipt.bytes", "receipt in a log of {audited} entries", 5_000, "bytes", at_most=True),
+    Bar("bankfiles.read", "bank statement of {statement_lines} lines read", 10, "s", at_most=True),
+    Bar("bankfiles.write", "order file of {transfers} payments written", 20, "s", at_most=True),
+    Bar("bankfiles.memory", "memory of {transfers} payments beyond that of a tenth", 20, "MB", at_most=True),
     Bar("audit", "audit of rows, hashes and sums, of one core", 100_000, "entries/s"),
 )

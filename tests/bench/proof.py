@@ -258,10 +258,10 @@ def _timed(audit: Callable[[Path], int], folder: Path) -> tuple[float, float]:
     started = time.perf_counter()
     if audit(folder) != 0:
         raise AssertionError("what is measured must hold")
-    return round(time.perf_counter() - started, 2), _most_memory()
+    return round(time.perf_counter() - started, 2), most_memory()
 
 
-def _most_memory() -> float:
+def most_memory() -> float:
     """Megabytes that this program held at most; getrusage would count those of the process that started it."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     [kilobytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]

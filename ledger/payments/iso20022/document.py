@@ -25,7 +25,9 @@ LARGEST_BYTES = 256 * 1024 * 1024
 Element: TypeAlias = Any
 """An element of lxml, which has no types."""
 
-_NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
+_DOCUMENT = re.compile(
+    r"\{urn:iso:std:iso:20022:tech:xsd:(?P<name>(?P<message>[a-z]{4}\.[0-9]{3})\.001\.(?P<version>[0-9]{2}))\}Document"
+)
 _SCHEMAS = files("ledger.payments.iso20022") / "schemas"
 _DOCTYPE = b"<!DOCTYPE"
 _AMOUNT = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)")
@@ -65,14 +67,22 @@ def stream_elements(file: bytes, messages: tuple[str, ...], *, names: tuple[str,
     the schema is only certain at the end: what was read before it counts for nothing.
     """
     _check_bytes(file)
-    schema = _schema_of(_first_element(file), messages)
-    tags = [f"{{*}}{name}" for name in names]
+    first = _first_element(file)
+    schema = _schema_of(first, messages)
+    tags = [f"{{*}}{name}" for name in (*names, name_of(first))]
+    stream = etree.iterparse(BytesIO(file), events=("end",), tag=tags, schema=schema, **_STREAM_OPTIONS)
+    is_whole = False
     try:
-        for _, element in etree.iterparse(BytesIO(file), events=("end",), tag=tags, schema=schema, **_OPTIONS):
-            yield element
+        for _, element in stream:
+            is_whole = element.getparent() is None
+            if not is_whole:
+                yield element
     except etree.XMLSyntaxError as error:
         open_document(file, *messages)  # the stream does not know the line of a break; the tree does
         raise _not_xml(error) from error
+    if not is_whole:
+        open_document(file, *messages)
+        raise Refusal("bank-file-not-xml", line=1, detail="no end")
 
 
 def forget(element: Element) -> None:
@@ -163,7 +173,7 @@ def unreadable(element: Element) -> Refusal:
 
 def name_of(element: Element) -> str:
     """The element's name without its namespace."""
-    return str(etree.QName(element).localname)
+    return str(element.tag).rpartition("}")[2]
 
 
 def line_of(element: Element) -> int:
@@ -191,13 +201,11 @@ def _schema_of(root: Element, messages: tuple[str, ...]) -> etree.XMLSchema | No
     """The schema of the message in `root`; None where there is none and the message is read without."""
     if root.getroottree().docinfo.internalDTD is not None:  # spelled in an encoding that hid it from the byte search
         raise Refusal("bank-file-declares-entities", line=1)
-    namespace = etree.QName(root).namespace or ""
-    name = namespace.removeprefix(_NAMESPACE)
-    match = re.fullmatch(r"([a-z]{4}\.[0-9]{3})\.001\.([0-9]{2})", name)
-    if match is None or match[1] not in messages or match[2] < _OLDEST[match[1]]:
+    found = _DOCUMENT.fullmatch(str(root.tag))
+    if found is None or found["message"] not in messages or found["version"] < _OLDEST[found["message"]]:
         raise _other_kind(root, messages)
-    schema = _schema(name)
-    if schema is None and match[1] not in _WITHOUT_SCHEMA:
+    schema = _schema(found["name"])
+    if schema is None and found["message"] not in _WITHOUT_SCHEMA:
         raise _other_kind(root, messages)
     return schema
 
@@ -240,8 +248,9 @@ def _plain(message: str | None) -> str:
     return short[:_SHOWN]
 
 
-_OPTIONS = {
-    "resolve_entities": False,
+# A DOCTYPE is refused before anything in it could matter. With `resolve_entities` off and a schema, lxml 6.1 ends a
+# stream at a fault without a word; that is also why a stream must have come to the end of its root.
+_STREAM_OPTIONS = {
     "no_network": True,
     "load_dtd": False,
     "dtd_validation": False,
@@ -249,3 +258,4 @@ _OPTIONS = {
     "remove_comments": True,
     "remove_pis": True,
 }
+_OPTIONS = {**_STREAM_OPTIONS, "resolve_entities": False}

@@ -20,7 +20,6 @@ from ledger.payments.iso20022.document import (
     child,
     children,
     day,
-    euro_cents,
     lacking,
     line_of,
     needed,
@@ -29,10 +28,10 @@ from ledger.payments.iso20022.document import (
     text,
     unreadable,
 )
+from ledger.payments.iso20022.entries import details_of, signed_cents
 from ledger.payments.iso20022.model import Statement, StatementLine
 from ledger.payments.references import checked_reference, reference_in
 
-_SIGNS = {"CRDT": 1, "DBIT": -1}
 _BOOKED = "BOOK"
 _OPENING = ("OPBD", "PRCD")
 _CLOSING = ("CLBD",)
@@ -62,8 +61,8 @@ def _statement(element: Element, message_id: str) -> Statement:
         sequence=_sequence(element),
         opened_on=day(opening, "Dt/Dt", "Dt/DtTm"),
         closed_on=day(closing, "Dt/Dt", "Dt/DtTm"),
-        opening_cents=_signed_cents(opening),
-        closing_cents=_signed_cents(closing),
+        opening_cents=signed_cents(opening),
+        closing_cents=signed_cents(closing),
         message=message_id,
         lines=lines,
     )
@@ -96,18 +95,6 @@ def _sequence(element: Element) -> int | None:
     return int(found) if found is not None else None
 
 
-def _signed_cents(element: Element, amount: str = "Amt") -> int:
-    """An amount with its sign, money in positive; refuses `bank-file-currency-foreign`."""
-    return _sign(element) * euro_cents(needed(element, amount))
-
-
-def _sign(element: Element) -> int:
-    indicator = needed(element, "CdtDbtInd")
-    if indicator.text not in _SIGNS:
-        raise unreadable(indicator)
-    return _SIGNS[indicator.text]
-
-
 def _lines(element: Element, iban: str, statement_id: str) -> Iterator[StatementLine]:
     """The booked lines; those that the servicer gave one reference are counted on."""
     indexes: Counter[str] = Counter()
@@ -115,45 +102,11 @@ def _lines(element: Element, iban: str, statement_id: str) -> Iterator[Statement
         if text(entry, "Sts/Cd", "Sts") != _BOOKED:
             continue
         reference = text(entry, "AcctSvcrRef", "NtryRef") or f"#{position}"
-        for detail, amount_cents, is_batch in _details(entry):
+        for detail, amount_cents, is_batch in details_of(entry):
             key = f"{iban}:{statement_id}:{reference}:{indexes[reference]}"
             indexes[reference] += 1
             if amount_cents:
                 yield _line(entry, detail, amount_cents, key=key, reference=reference, is_batch=is_batch, iban=iban)
-
-
-def _details(entry: Element) -> Iterator[tuple[Element, int, bool]]:
-    """What an entry is made of: the element that describes it, its signed cents, whether it is part of a batch."""
-    total = _signed_cents(entry)
-    details = children(entry, "NtryDtls/TxDtls")
-    if len(details) <= 1:
-        yield details[0] if details else entry, total, child(entry, "NtryDtls/Btch") is not None
-        return
-    amounts = [_detail_cents(entry, detail) for detail in details]
-    if sum(amounts) != total:
-        amounts = [
-            -cent if _is_unsigned_return(detail) else cent for detail, cent in zip(details, amounts, strict=True)
-        ]
-    if sum(amounts) != total:
-        raise Refusal(
-            "statement-batch-does-not-foot", line=line_of(entry), entry_cents=total, details_cents=sum(amounts)
-        )
-    yield from ((detail, cent, True) for detail, cent in zip(details, amounts, strict=True))
-
-
-def _detail_cents(entry: Element, detail: Element) -> int:
-    amount = child(detail, "Amt")
-    if amount is None:  # version .02
-        amount = child(detail, "AmtDtls/TxAmt/Amt")
-    if amount is None:
-        raise lacking(detail, "Amt")
-    signed = detail if child(detail, "CdtDbtInd") is not None else entry
-    return _sign(signed) * euro_cents(amount)
-
-
-def _is_unsigned_return(detail: Element) -> bool:
-    """In version .02 a detail has no sign of its own, so that a return inside a batch goes against its entry."""
-    return child(detail, "RtrInf") is not None and child(detail, "CdtDbtInd") is None
 
 
 def _line(

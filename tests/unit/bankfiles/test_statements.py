@@ -127,10 +127,35 @@ def test_an_altered_digit_of_an_amount_or_a_balance_is_refused(version: str) -> 
     assert refused(file.replace(b">250.00<", b">251.00<")) == Refusal(
         "statement-does-not-foot", line=8, opening_cents=100_000, lines_cents=16_100, closing_cents=116_000
     )
+    assert refused(file.replace(b">250.00<", b">251.00<", 1)).code == "statement-batch-does-not-foot"
     assert refused(file.replace(b">1160.00<", b">1160.01<")).code == "statement-does-not-foot"
     assert refused(file.replace(b">40.00<", b">41.00<")) == Refusal(
         "statement-batch-does-not-foot", line=12, entry_cents=-9_000, details_cents=-9_100
     )
+
+
+@pytest.mark.parametrize(("version", "charges"), [("02", "{}"), ("08", "<Rcrd>{}</Rcrd>")])
+def test_charges_that_the_bank_took_with_a_payment_are_a_line_of_their_own(version: str, charges: str) -> None:
+    file = camt(Entry(-10_350, (Detail(-10_000, "DD-1", returned="MD06"),), "R1"), version=version)
+    record = charges.format('<Amt Ccy="EUR">3.50</Amt>')
+    taken = f"<Chrgs>{record}</Chrgs><RltdPties>".encode()
+    (statement,) = read_statements(file.replace(b"<RltdPties>", taken))
+    assert [(line.amount_cents, line.end_to_end_id, line.return_reason) for line in statement.lines] == [
+        (-10_000, "DD-1", "MD06"),
+        (-350, None, None),
+    ]
+    assert refused(file).code == "statement-batch-does-not-foot"
+    assert (
+        refused(file.replace(b"<RltdPties>", taken.replace(b"3.50", b"3.51"))).code == "statement-batch-does-not-foot"
+    )
+
+
+def test_a_payment_in_another_currency_is_booked_at_what_the_account_got() -> None:
+    file = camt(paid(9_100, "F1"))
+    begin = file.index(b"<TxDtls>")
+    foreign = file[:begin] + file[begin:].replace(b'<Amt Ccy="EUR">91.00<', b'<Amt Ccy="USD">100.00<', 1)
+    (statement,) = read_statements(foreign)
+    assert [line.amount_cents for line in statement.lines] == [9_100]
 
 
 @pytest.mark.parametrize(
