@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from contracts import events
 from contracts.loans import service as loans
 from contracts.loans.transfers import note_failed_disbursement
+from contracts.parties.queries import told_ibans
 from contracts.pledges import service as pledges
 from contracts.servicing.accounts import note_failed_transfer as block_account_at_fault
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
 from ledger.payments.bank_refunds import confirm_bank_refund, note_bank_refund_back
+from ledger.payments.bookings import BankHooks
 from ledger.payments.model import PaidPayment, TransferKind
 from ledger.payments.queries import payment
 from ledger.storage.base import JSON
@@ -31,6 +33,10 @@ def resolve_credit(connection: sa.Connection, paid: PaidPayment) -> AccountRef:
     if paid.reference.startswith("due:"):
         return loans.credit_account_for(connection, paid.book_id, paid.reference, payer=paid.payer)
     return paid.credit
+
+
+BANK_HOOKS = BankHooks(resolve_credit=resolve_credit, confirm_order=loans.confirm_transfer, ibans_of=told_ibans)
+"""What the import of bank statements asks of the products."""
 
 
 def confirm_payment(uow: UnitOfWork, body: Body) -> None:

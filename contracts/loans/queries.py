@@ -90,7 +90,7 @@ class LoanPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BorrowerDue:
-    """A called instalment that its borrower has not paid; `payment` is where to pay it."""
+    """A called instalment that its borrower has not paid; `payment` and `transfer` are the ways to pay it."""
 
     loan_id: str
     title: str
@@ -101,6 +101,7 @@ class BorrowerDue:
     total_cents: int
     days_past_due: int
     payment: PaymentView | None
+    transfer: PaymentView | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -489,10 +490,10 @@ def _open_dues(connection: sa.Connection, book_id: str, book: LoanBook, on: date
             principal_cents=instalment.principal_cents,
             total_cents=instalment.total_cents,
             days_past_due=max(0, (on - instalment.due_on).days),
-            payment=payment_to_show(
-                payment_queries.payments_for(connection, book_id, f"due:{book.loan.loan_id}:{instalment.n}")
-            ),
+            payment=payment_to_show(payments),
+            transfer=payment_queries.still_to_pay(payments, by_transfer=True),
         )
         for instalment in book.instalments
+        for payments in [payment_queries.payments_for(connection, book_id, f"due:{book.loan.loan_id}:{instalment.n}")]
         if book.instalment_state(instalment.n) is InstalmentState.CALLED
     ]

@@ -37,7 +37,7 @@ from contracts.offers.queries import OfferRecord, gauge, offer_ids
 from contracts.parties.queries import party, payout_iban
 from contracts.pledges import service as pledges
 from contracts.pledges.model import Pledge, PledgeState
-from contracts.pledges.queries import STILL_TO_PAY, pledge, pledges_of_offer, state_of
+from contracts.pledges.queries import pledge, pledges_of_offer, state_of
 from contracts.schemes import proxi
 from contracts.servicing.model import EARLY_WARNING_AFTER, FIRST_REMINDER_DAY, SECOND_REMINDER_DAY
 from contracts.terms.schedule import Schedule, schedule
@@ -47,8 +47,9 @@ from ledger.book import Book, UnitOfWork
 from ledger.clock import check_happened
 from ledger.errors import Refusal
 from ledger.payments import transfers
-from ledger.payments.model import PaymentState, TransferDraft, TransferKind
-from ledger.payments.queries import payments_for, refunds_of_payment, transfer_order
+from ledger.payments.model import TransferDraft, TransferKind
+from ledger.payments.queries import paid, payments_for, refunds_of_payment, still_to_pay, transfer_order
+from ledger.payments.receiving import request_transfer
 from ledger.payments.service import request_payment, request_refund
 from ledger.storage.base import JSON
 
@@ -171,7 +172,7 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
         raise Refusal("due-not-payable", loan_id=loan_id, n=n)
     reference, due = f"due:{loan_id}:{n}", book.instalments[n - 1]
     payments = payments_for(uow.connection, uow.book_id, reference)
-    known = next((each for each in payments if each.state in STILL_TO_PAY | {PaymentState.PAID}), None)
+    known = paid(payments) or still_to_pay(payments, by_transfer=False)
     if known is not None:
         return known.payment_id
     language = party(uow.connection, uow, book.loan.borrower).language
@@ -185,6 +186,8 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
         return_path=f"/{language}/enterprise?back=1",
         language=language,
     )
+    payer, credit = book.loan.borrower, postings.collected(loan_id)
+    request_transfer(uow, reference=reference, payer=payer, amount_cents=due.total_cents, credit=credit)
     facts: dict[str, str | int] = {"n": n, "due_on": due.due_on.isoformat(), "amount_cents": due.total_cents}
     _tell(uow, "due-called", book.loan, payment_id, book.loan.borrower, **facts)
     return payment_id

@@ -5,6 +5,7 @@ Every function takes the connection and a keeper of keys, which a `Book` and a u
 
 import hmac
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Protocol, assert_never
 
@@ -30,6 +31,7 @@ from contracts.parties.model import (
 from contracts.schemes.proxi import LenderFacts
 from contracts.schemes.withholding import HolderKind
 from ledger.errors import Refusal
+from ledger.storage import bulk
 from ledger.storage.base import JSON
 from ledger.storage.keys import BOOK_OWNER, KeyRing
 
@@ -205,6 +207,19 @@ def iban_as_of(connection: sa.Connection, keeper: Keeper, party_id: str, on: dat
         return None
     iban = keeper.keys.open_personal(connection, party_id, row.sealed).decode()
     return DatedIban(iban, row.seq, row.valid_from, row.verified_at)
+
+
+def told_ibans(connection: sa.Connection, keeper: Keeper, party_ids: Sequence[str]) -> dict[str, str]:
+    """The newest account number of each of the parties that has given one and is not erased, verified or not."""
+    rows = tables.party_iban.c
+    statement = (
+        sa.select(rows.party_id, rows.sealed)
+        .where(rows.book_id == keeper.book_id, bulk.among(connection, rows.party_id, party_ids))
+        .order_by(rows.party_id, rows.seq)
+    )
+    newest = {row.party_id: row.sealed for row in connection.execute(statement)}
+    opened = keeper.keys.open_many(connection, list(newest.items()))
+    return {party_id: iban.decode() for party_id, iban in zip(newest, opened, strict=True) if iban is not None}
 
 
 def ibans_to_verify(connection: sa.Connection, keeper: Keeper) -> list[IbanToVerify]:

@@ -13,16 +13,16 @@ from contracts.pledges import tables as t
 from contracts.pledges.lifecycle import ISSUED, MACHINE, PAID
 from contracts.pledges.model import LIVE, Pledge, PledgeState, can_withdraw
 from ledger.errors import Refusal
-from ledger.payments.model import PaymentState, PaymentView, RefundView
-from ledger.payments.queries import payments_for, refunds_for
-
-STILL_TO_PAY = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
-"""States in which a payment waits for its payer."""
+from ledger.payments.model import PaymentView, RefundView
+from ledger.payments.queries import payments_for, refunds_for, still_to_pay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PledgeLine:
-    """A pledge as its lender sees it; `payment` is the one to pay or the one that was paid, `refund` the newest one."""
+    """A pledge as its lender sees it; `payment` is the one to pay or the one that was paid, `refund` the newest one.
+
+    `transfer` is the payment to make by bank transfer instead.
+    """
 
     pledge_id: str
     offer_id: str
@@ -36,6 +36,7 @@ class PledgeLine:
     can_withdraw: bool
     can_pay: bool
     payment: PaymentView | None
+    transfer: PaymentView | None
     refund: RefundView | None
 
 
@@ -122,9 +123,9 @@ def paid_move(connection: sa.Connection, book_id: str, pledge_id: str) -> moves.
 
 
 def payment_to_show(payments: Sequence[PaymentView]) -> PaymentView | None:
-    """The one that waits for its payer, else the newest."""
-    waiting = [view for view in payments if view.state in STILL_TO_PAY]
-    return next(iter([*waiting, *reversed(payments)]), None)
+    """The one at the provider that waits for its payer, else the newest there."""
+    there = [view for view in payments if view.structured_reference is None]
+    return still_to_pay(there, by_transfer=False) or next(reversed(there), None)
 
 
 def _lines(connection: sa.Connection, book_id: str, found: list[Pledge], on: date) -> list[PledgeLine]:
@@ -156,6 +157,7 @@ def _line(
         can_withdraw=can_withdraw(each, state, on=on),
         can_pay=state is PledgeState.PLEDGED and on <= each.payable_until,
         payment=shown,
+        transfer=still_to_pay(payments, by_transfer=True),
         refund=refunds[-1] if refunds else None,
     )
 

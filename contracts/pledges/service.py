@@ -50,7 +50,8 @@ from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments.model import PaymentState
-from ledger.payments.queries import payment, payments_for, refunds_for, refunds_of_payment
+from ledger.payments.queries import paid, payment, payments_for, refunds_for, refunds_of_payment, still_to_pay
+from ledger.payments.receiving import request_transfer
 from ledger.payments.service import request_payment, request_refund
 from ledger.storage.base import JSON
 
@@ -105,6 +106,13 @@ def make_pledge(
     uow.connection.execute(t.pledge.insert().values(book_id=uow.book_id, **row))
     offers.count(uow, offer_id, pledge_id, committed=amount_cents)
     payment_id = _request_payment(uow, pledge, draft.title)
+    request_transfer(
+        uow,
+        reference=_reference(pledge_id),
+        payer=lender,
+        amount_cents=amount_cents,
+        credit=postings.in_reflection(lender),
+    )
     ends_on = pledge.reflection_ends_on
     _mail(uow, "pledge-made", pledge, draft.title, key=pledge_id, reflection_ends_on=ends_on.isoformat())
     return PledgeMade(pledge_id=pledge_id, payment_id=payment_id, reflection_ends_on=ends_on)
@@ -119,7 +127,7 @@ def request_new_payment(uow: UnitOfWork, pledge_id: str, *, on: date) -> str:
     if state is not PledgeState.PLEDGED or on > pledge.payable_until:
         raise Refusal("pledge-not-payable", state=state.value, payable_until_on=pledge.payable_until.isoformat())
     payments = payments_for(uow.connection, uow.book_id, _reference(pledge_id))
-    known = next((each for each in payments if each.state in q.STILL_TO_PAY | {PaymentState.PAID}), None)
+    known = paid(payments) or still_to_pay(payments, by_transfer=False)
     if known is not None:
         return known.payment_id
     return _request_payment(uow, pledge, offer_record(uow.connection, uow.book_id, pledge.offer_id).draft.title)

@@ -28,3 +28,9 @@ def client_account(connection: sa.Connection, book_id: str) -> Account:
     if row is None:
         raise Refusal("bank-account-not-configured")
     return Account(row.name, row.iban, row.bic, creditor_identifier=row.creditor_identifier)
+
+
+def has_client_account(connection: sa.Connection, book_id: str) -> bool:
+    """Whether there is one: without it, nobody is asked for a transfer."""
+    c = t.bank_account.c
+    return connection.execute(sa.select(c.iban).where(c.book_id == book_id)).first() is not None

@@ -4,7 +4,7 @@ Money is the stronger fact: `paid` is reachable from every other state of a paym
 money after `expired` has the money.
 """
 
-from ledger.payments.model import BatchState, CallState, PaymentState, RefundState, TransferState
+from ledger.payments.model import BatchState, CallState, PaymentState, ReceiptState, RefundState, TransferState
 from ledger.statemachine import Machine, Transition
 
 _P, _R, _C, _T, _B = PaymentState, RefundState, CallState, TransferState, BatchState
@@ -74,5 +74,16 @@ BATCH = Machine(
         Transition(_B.RELEASED, "submitted", _B.SUBMITTED),
         Transition(_B.SUBMITTED, "accepted", _B.ACCEPTED),
         Transition(_B.SUBMITTED, "rejected", _B.REJECTED),
+    ],
+)
+
+RECEIPT = Machine(
+    "receipt",
+    ReceiptState,
+    ReceiptState.OPEN,
+    [
+        Transition(ReceiptState.OPEN, "assigned", ReceiptState.ASSIGNED),
+        Transition(ReceiptState.OPEN, "divided", ReceiptState.DIVIDED),
+        Transition(ReceiptState.OPEN, "returned", ReceiptState.RETURNED),
     ],
 )

@@ -117,6 +117,15 @@ class BatchKind(StrEnum):
     B2B_DEBITS = "b2b-debits"
 
 
+class ReceiptState(StrEnum):
+    """Where money in suspense stands; `DIVIDED` means that other receipts stand in its place."""
+
+    OPEN = "open"
+    ASSIGNED = "assigned"
+    DIVIDED = "divided"
+    RETURNED = "returned"
+
+
 @dataclass(frozen=True, slots=True)
 class PaidPayment:
     """A payment the provider reports paid, as handed to the hook that says which account it belongs to now."""
@@ -150,6 +159,8 @@ class PaymentView:
     checkout_url: str | None
     paid_on: date | None
     provider_id: str | None
+    structured_reference: str | None = None
+    """What the payer of a bank transfer states; a payment at the provider has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,25 @@
 """Moves: the history of every payment, refund, call, transfer and order file, written with the state it leads to."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from ledger.book import UnitOfWork
+from ledger.payments import statement_tables
 from ledger.payments import tables as t
-from ledger.payments.lifecycle import BATCH, PAYMENT, REFUND, TRANSFER
-from ledger.payments.model import BatchState, CallState, PaymentState, RefundState, TransferState
+from ledger.payments.lifecycle import BATCH, PAYMENT, RECEIPT, REFUND, TRANSFER
+from ledger.payments.model import BatchState, CallState, PaymentState, ReceiptState, RefundState, TransferState
 from ledger.statemachine import Machine
+from ledger.storage import bulk
 
 AnyMachine = (
-    Machine[PaymentState] | Machine[RefundState] | Machine[CallState] | Machine[TransferState] | Machine[BatchState]
+    Machine[PaymentState] | Machine[RefundState] | Machine[CallState] | Machine[TransferState] | Machine[BatchState] | Machine[ReceiptState]
 )
 
 _COLUMNS: dict[str, tuple[sa.Table, sa.Column[str]]] = {
     PAYMENT.name: (t.payment, t.payment.c.payment_id),
     REFUND.name: (t.refund, t.refund.c.refund_id),
+    RECEIPT.name: (statement_tables.bank_receipt, statement_tables.bank_receipt.c.receipt_id),
     TRANSFER.name: (t.transfer_order, t.transfer_order.c.order_id),
     BATCH.name: (t.order_batch, t.order_batch.c.batch_id),
 }
@@ -50,6 +55,16 @@ def move(
         .values(state=target.value, **columns)
     )
     assert moved.rowcount == 1, f"{machine.name} {object_id} was moved by somebody else"
+
+
+def insert_moves(
+    uow: UnitOfWork, machine: AnyMachine, moves: Sequence[tuple[str, int, str | None, str, str, str | None]]
+) -> None:
+    """Write many moves of one machine: object, sequence, from, to, event, fact key; the caller moves the objects."""
+    now = uow.now()
+    columns = ("object_id", "sequence", "from_state", "to_state", "event", "fact_key", "machine", "actor", "moved_at")
+    rows = [(*each, machine.name, uow.actor, now) for each in moves]
+    bulk.insert_rows(uow.connection, t.payment_move, uow.book_id, columns, rows)
 
 
 def _insert(

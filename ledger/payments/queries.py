@@ -18,6 +18,9 @@ from ledger.payments.model import (
 )
 from ledger.storage.bulk import among
 
+STILL_TO_PAY = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
+"""States in which a payment waits for its payer."""
+
 
 def payment(connection: sa.Connection, book_id: str, payment_id: str) -> PaymentView | None:
     """One payment, or nothing."""
@@ -37,6 +40,18 @@ def payer_of(connection: sa.Connection, book_id: str, payment_id: str) -> str | 
 def payments_for(connection: sa.Connection, book_id: str, reference: str) -> list[PaymentView]:
     """Every payment of a reference, oldest first."""
     return _payments(connection, book_id, t.payment.c.reference == reference)
+
+
+def still_to_pay(payments: Sequence[PaymentView], *, by_transfer: bool) -> PaymentView | None:
+    """The one of a reference's payments that waits for its payer: at the provider, or for a transfer to the bank."""
+    return next(
+        (p for p in payments if p.state in STILL_TO_PAY and (p.structured_reference is not None) is by_transfer), None
+    )
+
+
+def paid(payments: Sequence[PaymentView]) -> PaymentView | None:
+    """The first of a reference's payments that is paid."""
+    return next((p for p in payments if p.state is PaymentState.PAID), None)
 
 
 def refunds_for(connection: sa.Connection, book_id: str, reference: str) -> list[RefundView]:
@@ -112,7 +127,14 @@ def _payments(connection: sa.Connection, book_id: str, condition: sa.ColumnEleme
     )
     return [
         PaymentView(
-            r.payment_id, r.reference, r.amount_cents, PaymentState(r.state), r.checkout_url, r.paid_on, r.provider_id
+            r.payment_id,
+            r.reference,
+            r.amount_cents,
+            PaymentState(r.state),
+            r.checkout_url,
+            r.paid_on,
+            r.provider_id,
+            r.structured_reference,
         )
         for r in rows
     ]

@@ -33,6 +33,16 @@ def open_case(uow: UnitOfWork, subject: str, refusal: Refusal, *, payment_id: st
     )
 
 
+def close_cases(uow: UnitOfWork, subject: str, code: str, *, reason: str) -> None:
+    """A case whose cause is gone closes by itself; nothing happens where there is none."""
+    c = t.payment_case.c
+    uow.connection.execute(
+        t.payment_case.update()
+        .where(c.book_id == uow.book_id, c.subject == subject, c.code == code, c.closed_at.is_(None))
+        .values(closed_at=uow.now(), closed_by=uow.actor, closing_reason=reason)
+    )
+
+
 def keep_evidence(uow: UnitOfWork, fact_key: str, statement: Mapping[str, JSON], *, owner: str) -> str:
     """Keep what the provider stated beside the fact, encrypted for whom it is about (`""`: the book).
 

@@ -31,10 +31,13 @@ payment = operational_table(
     sa.Column("checkout_url", Text),
     sa.Column("paid_on", Day),
     sa.Column("method", Text),
+    sa.Column("structured_reference", Text),
     sa.UniqueConstraint("book_id", "provider_id", name="payment_provider_id"),
     sa.Index("payment_reference", "book_id", "reference"),
     sa.Index("payment_state", "book_id", "state"),
+    sa.Index("payment_structured_reference", "book_id", "structured_reference", unique=True),
 )
+"""`structured_reference` is what the payer of a bank transfer states; such a payment is not known to the provider."""
 
 refund = operational_table(
     "refund",

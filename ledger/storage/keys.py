@@ -7,7 +7,7 @@ erases one person and nothing else; its row stays, empty, so that it is never ma
 
 import hmac
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -140,11 +140,33 @@ class KeyRing:
         nonce = secrets.token_bytes(_NONCE_SIZE)
         return nonce + _personal_cipher(key).encrypt(nonce, plaintext, self._bound_to(owner))
 
+    def seal_many(self, work: _Writing, plain: Sequence[tuple[str, bytes]]) -> list[bytes]:
+        """Many (owner, plaintext) encrypted like one, their keys found together."""
+        keys = self.subject_keys(work.connection, {owner for owner, _ in plain}, now=work.clock.now())
+        sealed = []
+        for owner, plaintext in plain:
+            nonce = secrets.token_bytes(_NONCE_SIZE)
+            sealed.append(nonce + _personal_cipher(keys[owner]).encrypt(nonce, plaintext, self._bound_to(owner)))
+        return sealed
+
     def open_personal(self, connection: sa.Connection, owner: str, sealed: bytes) -> bytes:
         """The plaintext; refuses `subject-key-destroyed`, and `personal-data-altered` for changed bytes."""
-        cipher = _personal_cipher(self.key_for(connection, owner))
+        return self._open(self.key_for(connection, owner), owner, sealed)
+
+    def open_many(self, connection: sa.Connection, sealed: Sequence[tuple[str, bytes]]) -> list[bytes | None]:
+        """Many (owner, sealed) opened like one, their keys found together; None where the owner's key is destroyed."""
+        keys = self.existing_keys(connection, {owner for owner, _ in sealed})
+        opened: list[bytes | None] = []
+        for owner, data in sealed:
+            if owner not in keys:
+                opened.append(None)
+                continue
+            opened.append(self._open(keys[owner], owner, data))
+        return opened
+
+    def _open(self, key: bytes, owner: str, sealed: bytes) -> bytes:
         try:
-            return cipher.decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], self._bound_to(owner))
+            return _personal_cipher(key).decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], self._bound_to(owner))
         except (InvalidTag, ValueError) as error:
             raise Refusal("personal-data-altered", owner=owner) from error
 

@@ -15,10 +15,18 @@ from contracts.templates import BY_PART, NEVER_LATE, lateness_refused
 from ledger import years
 from ledger.accounts import Side, chart
 from ledger.payments import postings as payments
+from ledger.payments import statement_postings as statements
 from ledger.templates import Leg, Template
 
 ROOT = Path(__file__).parents[2]
-MODULES = {"payments": payments, "offers": offers, "pledges": pledges, "loans": loans, "years": years}
+MODULES = {
+    "payments": payments,
+    "statements": statements,
+    "offers": offers,
+    "pledges": pledges,
+    "loans": loans,
+    "years": years,
+}
 EVENTS = [(part, template) for part, templates in BY_PART.items() for template in templates]
 EACH_EVENT = pytest.mark.parametrize(("part", "template"), EVENTS, ids=[f"{p}-{t.purpose}" for p, t in EVENTS])
 
@@ -41,6 +49,7 @@ def test_every_template_is_declared_in_a_posting_module_and_listed() -> None:
     declared = set(calls_of("Template", "ledger", "contracts", "api", "frontend"))
     assert declared == {
         "ledger/payments/postings.py",
+        "ledger/payments/statement_postings.py",
         "contracts/offers/postings.py",
         "contracts/pledges/postings.py",
         "contracts/loans/postings.py",

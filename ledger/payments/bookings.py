@@ -1,0 +1,148 @@
+"""What a matched line causes: evidence, one entry, and what follows from it; all lines of a statement together."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger.book import UnitOfWork
+from ledger.errors import Refusal
+from ledger.payments import statement_postings as postings
+from ledger.payments import tables, transfers
+from ledger.payments.iso20022.model import StatementLine
+from ledger.payments.matching import Decision, Handling
+from ledger.payments.model import ResolveCredit, own_credit
+from ledger.payments.receiving import Arrival, credits_of, payments_for_update, settle_payments
+from ledger.payments.rows import open_case
+from ledger.payments.suspense import new_receipts, receipt_id_of
+from ledger.storage import bulk
+from ledger.storage.base import json_text
+from ledger.storage.keys import BOOK_OWNER
+
+IbansOf = Callable[[sa.Connection, UnitOfWork, Sequence[str]], Mapping[str, str]]
+"""The account that each of the parties has told us, where one has."""
+
+
+@dataclass(frozen=True, slots=True)
+class BankHooks:
+    """What the rails ask of the products: where money belongs, what an order was for, and parties' accounts."""
+
+    resolve_credit: ResolveCredit = own_credit
+    confirm_order: Callable[..., None] = transfers.confirm_booked
+    ibans_of: IbansOf = lambda _connection, _keeper, _parties: {}
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A line, and what was decided about it."""
+
+    line: StatementLine
+    decision: Decision
+
+
+def book_lines(uow: UnitOfWork, bookings: Sequence[Booking], hooks: BankHooks) -> None:
+    """Post every line, in order, and do what follows."""
+    expected = [each for each in bookings if each.decision.handling is Handling.EXPECTED]
+    payments = payments_for_update(uow, [each.decision.target for each in expected])
+    evidence = _keep_evidence(uow, bookings, payments)
+    _book_expected(uow, expected, payments, evidence, hooks)
+    suspended = [each for each in bookings if each.decision.handling is Handling.SUSPENSE]
+    new_receipts(uow, [(each.line, each.decision) for each in suspended])
+    for each in bookings:
+        _book_other(uow, each, evidence[each.line.key], hooks)
+
+
+def _keep_evidence(uow: UnitOfWork, bookings: Sequence[Booking], payments: Mapping[str, sa.Row[Any]]) -> dict[str, str]:
+    """What each line says, encrypted for whom it is about; gives the hashes by line."""
+    hashes, plain = {}, []
+    for each in bookings:
+        body = json_text(
+            {
+                **asdict(each.line),
+                "booked_on": each.line.booked_on.isoformat(),
+                "value_on": each.line.value_on.isoformat(),
+            }
+        ).encode()
+        hashes[each.line.key] = hashlib.sha256(body).hexdigest()
+        plain.append((_owner(each, payments), body))
+    sealed = uow.keys.seal_many(uow, plain)
+    now = uow.now()
+    rows = [
+        (postings.line_key(each.line.key), body, hashes[each.line.key], now)
+        for each, body in zip(bookings, sealed, strict=True)
+    ]
+    bulk.insert_rows(
+        uow.connection, tables.payment_evidence, uow.book_id, ("fact_key", "body", "sha256", "kept_at"), rows
+    )
+    return hashes
+
+
+def _owner(booking: Booking, payments: Mapping[str, sa.Row[Any]]) -> str:
+    """Whose key a line is encrypted under: its payer's; where nobody knows her, that of the receipt."""
+    match booking.decision.handling:
+        case Handling.EXPECTED:
+            return str(payments[booking.decision.target].payer)
+        case Handling.SUSPENSE:
+            return receipt_id_of(booking.line.key)
+        case _:
+            return BOOK_OWNER
+
+
+def _book_expected(
+    uow: UnitOfWork,
+    expected: Sequence[Booking],
+    payments: Mapping[str, sa.Row[Any]],
+    evidence: Mapping[str, str],
+    hooks: BankHooks,
+) -> None:
+    """Rows 7 and 24: what was asked for is there."""
+    arrivals = [
+        Arrival(each.decision.target, each.line.booked_on, postings.line_key(each.line.key)) for each in expected
+    ]
+    accounts = credits_of(uow, arrivals, payments, hooks.resolve_credit)
+    for each, account in zip(expected, accounts, strict=True):
+        uow.post(
+            postings.transfer_received(
+                each.line.key,
+                amount_cents=each.line.amount_cents,
+                credit=account,
+                expected=str(account) == payments[each.decision.target].credit,
+                on=each.line.booked_on,
+                evidence=evidence[each.line.key],
+            )
+        )
+    settle_payments(uow, arrivals, payments, accounts)
+
+
+def _book_other(uow: UnitOfWork, booking: Booking, evidence: str, hooks: BankHooks) -> None:
+    line, decision = booking.line, booking.decision
+    on, cents = line.booked_on, abs(line.amount_cents)
+    match decision.handling:
+        case Handling.EXPECTED:
+            return
+        case Handling.SUSPENSE:
+            uow.post(
+                postings.receipt_unidentified(
+                    line.key, receipt_id=receipt_id_of(line.key), amount_cents=cents, on=on, evidence=evidence
+                )
+            )
+        case Handling.SETTLEMENT:
+            transfers.record_settlement(uow, reference=decision.target, amount_cents=cents, evidence=evidence, on=on)
+        case Handling.ORDER:
+            hooks.confirm_order(uow, decision.target, statement_reference=line.key, evidence=evidence, on=on)
+        case Handling.TOP_UP:
+            uow.post(postings.topped_up(line.key, amount_cents=cents, on=on, evidence=evidence))
+        case Handling.CHARGE:
+            uow.post(postings.bank_charge(line.key, amount_cents=cents, on=on, evidence=evidence))
+            _show(uow, line, Refusal("client-account-charged", amount_cents=cents, booked_on=on.isoformat()))
+        case Handling.UNKNOWN_DEBIT:
+            uow.post(postings.debit_unknown(line.key, amount_cents=cents, on=on, evidence=evidence))
+            _show(uow, line, Refusal("bank-debit-unknown", amount_cents=cents, booked_on=on.isoformat()))
+        case Handling.RETURNED_ORDER | Handling.COLLECTED | Handling.RETURNED_DEBIT:
+            raise NotImplementedError
+
+
+def _show(uow: UnitOfWork, line: StatementLine, case: Refusal) -> None:
+    open_case(uow, f"camt:{line.key}", case, payment_id=None)

@@ -1,0 +1,70 @@
+"""What the books know of a statement's lines, looked up for all at once: one question a table, not one a line."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ledger import balances
+from ledger.book import UnitOfWork
+from ledger.payments import tables as t
+from ledger.payments.bookings import BankHooks
+from ledger.payments.iso20022.model import StatementLine
+from ledger.payments.matching import ExpectedTransfer, Known, OwnOrder, settlement_references
+from ledger.payments.model import PROVIDER_BALANCE, PaymentState, TransferState
+from ledger.storage import bulk
+
+PAYER_ONLY = "489100:"
+"""A payment to be credited to a pledge comes from its payer's own account."""
+
+
+def look_up(uow: UnitOfWork, lines: Sequence[StatementLine], hooks: BankHooks) -> Known:
+    """What `lines` may be about. Every open transfer is there, since a payer is also known by her account."""
+    expected = _expected(uow, lines)
+    payers = sorted({each.payer for each in expected.values() if each.is_open})
+    return Known(
+        expected=expected,
+        payer_ibans=hooks.ibans_of(uow.connection, uow, payers),
+        settlements=_settlements(uow, lines),
+        orders=_orders(uow, lines, TransferState.ORDERED),
+    )
+
+
+def _expected(uow: UnitOfWork, lines: Sequence[StatementLine]) -> dict[str, ExpectedTransfer]:
+    c = t.payment.c
+    stated = sorted({line.structured_reference for line in lines if line.structured_reference})
+    query = sa.select(c.structured_reference, c.payment_id, c.payer, c.amount_cents, c.state, c.credit).where(
+        c.book_id == uow.book_id,
+        c.structured_reference.is_not(None),
+        sa.or_(c.state == PaymentState.OPEN.value, bulk.among(uow.connection, c.structured_reference, stated)),
+    )
+    return {
+        row.structured_reference: ExpectedTransfer(
+            payment_id=row.payment_id,
+            payer=row.payer,
+            amount_cents=row.amount_cents,
+            is_open=row.state == PaymentState.OPEN,
+            own_account_only=row.credit.startswith(PAYER_ONLY),
+        )
+        for row in uow.connection.execute(query.order_by(c.requested_at, c.payment_id))
+    }
+
+
+def _orders(uow: UnitOfWork, lines: Sequence[StatementLine], *states: TransferState) -> dict[str, OwnOrder]:
+    """Transfers of ours by their end-to-end id, which is the order's own."""
+    named = sorted({line.end_to_end_id for line in lines if line.end_to_end_id})
+    c = t.transfer_order.c
+    query = sa.select(c.order_id, c.amount_cents).where(
+        c.book_id == uow.book_id,
+        bulk.among(uow.connection, c.order_id, named),
+        c.state.in_([state.value for state in states]),
+    )
+    return {
+        row.order_id: OwnOrder(order_id=row.order_id, amount_cents=row.amount_cents)
+        for row in uow.connection.execute(query)
+    }
+
+
+def _settlements(uow: UnitOfWork, lines: Sequence[StatementLine]) -> dict[str, int]:
+    standing = balances.balance(uow.connection, uow.book_id, PROVIDER_BALANCE)
+    named = {reference: line.amount_cents for line in lines for reference in settlement_references(line)}
+    return {reference: cents for reference, cents in named.items() if 0 < cents <= standing}

@@ -1,0 +1,172 @@
+"""Payments by transfer to the client account: what a payer is asked for, and what happens when the money is there.
+
+A transfer is asked for once for a reference of a product and stays payable beside any payment at the provider; the
+first of them that is paid is the expected one. It has a structured communication, by which its money is recognised.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger.accounts import AccountRef
+from ledger.book import UnitOfWork
+from ledger.errors import Refusal
+from ledger.payments import tables as t
+from ledger.payments.bank import has_client_account
+from ledger.payments.lifecycle import PAYMENT
+from ledger.payments.model import REFUNDS_DUE, PaidPayment, PaymentState, ResolveCredit
+from ledger.payments.moves import insert_moves
+from ledger.payments.references import structured_communication
+from ledger.payments.statement_postings import TRANSFER_RECEIVED
+from ledger.storage import bulk
+from ledger.storage.base import JSON
+
+_NUMBERS = 10**10
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Money of a payment that has come by transfer: when, and the fact key of the entry that says so."""
+
+    payment_id: str
+    on: date
+    fact_key: str
+
+
+def request_transfer(
+    uow: UnitOfWork, *, reference: str, payer: str, amount_cents: int, credit: AccountRef
+) -> str | None:
+    """Ask `payer` for a transfer to the client account; gives the payment's id, the same as long as it is not paid.
+
+    None where the book has no client account at a bank of its own.
+
+    `reference`, `credit` and what follows from the money are those of `ledger.payments.service.request_payment`.
+    """
+    if amount_cents <= 0:
+        raise Refusal("payment-amount-not-positive", amount_cents=amount_cents)
+    TRANSFER_RECEIVED.check_account(credit)
+    if not has_client_account(uow.connection, uow.book_id):
+        return None
+    known = uow.connection.execute(_open_transfer(uow.book_id, reference)).scalar()
+    if known is not None:
+        return str(known)
+    payment_id = uow.new_id("y")
+    uow.connection.execute(
+        t.payment.insert().values(
+            book_id=uow.book_id,
+            payment_id=payment_id,
+            reference=reference,
+            payer=payer,
+            amount_cents=amount_cents,
+            credit=str(credit),
+            state=PaymentState.OPEN.value,
+            requested_at=uow.now(),
+            requested_on=uow.today(),
+            structured_reference=structured_communication(1 + secrets.randbelow(_NUMBERS - 1)),
+        )
+    )
+    born, opened = PaymentState.REQUESTED.value, PaymentState.OPEN.value
+    insert_moves(
+        uow,
+        PAYMENT,
+        [(payment_id, 0, None, born, "requested", None), (payment_id, 1, born, opened, "opened", None)],
+    )
+    return payment_id
+
+
+def payments_for_update(uow: UnitOfWork, payment_ids: Sequence[str]) -> Mapping[str, sa.Row[Any]]:
+    """The payments with these ids, locked, by id."""
+    c = t.payment.c
+    query = sa.select(t.payment).where(c.book_id == uow.book_id, bulk.among(uow.connection, c.payment_id, payment_ids))
+    rows = uow.connection.execute(query.order_by(c.payment_id).with_for_update())
+    return {row.payment_id: row for row in rows}
+
+
+def credits_of(
+    uow: UnitOfWork, arrivals: Sequence[Arrival], payments: Mapping[str, sa.Row[Any]], resolve_credit: ResolveCredit
+) -> list[AccountRef]:
+    """Where the money of each arrival belongs: what a reference was paid for before goes back to its payer."""
+    c = t.payment.c
+    references = [payments[each.payment_id].reference for each in arrivals]
+    paid = uow.connection.execute(
+        sa.select(c.reference).where(
+            c.book_id == uow.book_id,
+            bulk.among(uow.connection, c.reference, sorted(set(references))),
+            c.state == PaymentState.PAID.value,
+        )
+    )
+    done = set(paid.scalars())
+    accounts = []
+    for arrival in arrivals:
+        row = payments[arrival.payment_id]
+        own = AccountRef.parse(row.credit)
+        asked = PaidPayment(uow.book_id, row.payment_id, row.reference, row.payer, row.amount_cents, arrival.on, own)
+        is_second = row.reference in done
+        accounts.append(AccountRef(REFUNDS_DUE, row.payer) if is_second else resolve_credit(uow.connection, asked))
+        done.add(row.reference)
+    return accounts
+
+
+def settle_payments(
+    uow: UnitOfWork,
+    arrivals: Sequence[Arrival],
+    payments: Mapping[str, sa.Row[Any]],
+    accounts: Sequence[AccountRef],
+) -> None:
+    """Mark open payments as paid and tell their products, in the bodies of `payment.paid`; the entries are posted."""
+    if not arrivals:
+        return
+    last = _last_moves(uow, [each.payment_id for each in arrivals])
+    target = PAYMENT.after(PaymentState.OPEN, "paid").value
+    source = PaymentState.OPEN.value
+    insert_moves(
+        uow,
+        PAYMENT,
+        [(each.payment_id, last[each.payment_id] + 1, source, target, "paid", each.fact_key) for each in arrivals],
+    )
+    moved = uow.connection.execute(
+        t.payment.update()
+        .where(
+            t.payment.c.book_id == uow.book_id,
+            t.payment.c.payment_id == sa.bindparam("which"),
+            t.payment.c.state == source,
+        )
+        .values(state=target, paid_on=sa.bindparam("on")),
+        [{"which": each.payment_id, "on": each.on} for each in arrivals],
+    )
+    assert moved.rowcount == len(arrivals), "a payment was paid by somebody else meanwhile"
+    for arrival, account in zip(arrivals, accounts, strict=True):
+        row = payments[arrival.payment_id]
+        body: dict[str, JSON] = {
+            "payment_id": row.payment_id,
+            "reference": row.reference,
+            "payer": row.payer,
+            "amount_cents": row.amount_cents,
+            "paid_on": arrival.on.isoformat(),
+            "account": str(account),
+        }
+        uow.emit("payment.paid", arrival.fact_key, body)
+
+
+def _open_transfer(book_id: str, reference: str) -> sa.Select[tuple[str]]:
+    c = t.payment.c
+    return sa.select(c.payment_id).where(
+        c.book_id == book_id,
+        c.reference == reference,
+        c.structured_reference.is_not(None),
+        c.state == PaymentState.OPEN.value,
+    )
+
+
+def _last_moves(uow: UnitOfWork, payment_ids: Sequence[str]) -> dict[str, int]:
+    c = t.payment_move.c
+    query = (
+        sa.select(c.object_id, sa.func.max(c.sequence).label("last"))
+        .where(c.book_id == uow.book_id, bulk.among(uow.connection, c.object_id, payment_ids))
+        .group_by(c.object_id)
+    )
+    return {row.object_id: row.last for row in uow.connection.execute(query)}

@@ -1,0 +1,308 @@
+"""Receipts in suspense: money that came and that nobody could place, with its age, and what two people decide about it.
+
+    open ──assigned──▶ assigned      to the payments it is for
+      ├────divided───▶ divided       into parts, or joined with others, each of which is open again
+      └────returned──▶ returned      to the account it came from
+
+Every deed is asked for by one person and done when another has approved exactly it. A receipt is answered within two
+days and goes back within ten unless it has found its place.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledger import approvals
+from ledger.approvals import Approval
+from ledger.book import Book, UnitOfWork
+from ledger.errors import InvariantError, Refusal
+from ledger.payments import statement_postings as postings
+from ledger.payments import statement_tables as t
+from ledger.payments import tables
+from ledger.payments.iso20022.model import StatementLine
+from ledger.payments.lifecycle import RECEIPT
+from ledger.payments.matching import Decision, Reason
+from ledger.payments.model import PaymentState, ReceiptState, ResolveCredit
+from ledger.payments.moves import insert_moves, move
+from ledger.payments.receiving import Arrival, credits_of, payments_for_update, settle_payments
+from ledger.storage import bulk
+from ledger.storage.base import JSON
+
+ANSWERED_WITHIN, RETURNED_WITHIN = timedelta(days=2), timedelta(days=10)
+ASSIGN, SPLIT, JOIN = "assign-receipt", "split-receipt", "join-receipts"
+MOST_PARTS = 50
+_TOKEN_CHARACTERS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Who sent the money, as the bank states it; nothing where her key was destroyed."""
+
+    name: str | None
+    iban: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A payment that a receipt is probably for."""
+
+    payment_id: str
+    reference: str
+    payer: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Money in suspense as a person sees it, with the days by which it must be answered and returned."""
+
+    receipt_id: str
+    amount_cents: int
+    received_on: date
+    reason: Reason
+    payers: tuple[Payer, ...]
+    proposal: tuple[Proposed, ...]
+
+    @property
+    def answer_by(self) -> date:
+        """The last day to tell the payer what happens."""
+        return self.received_on + ANSWERED_WITHIN
+
+    @property
+    def return_by(self) -> date:
+        """The last day to keep it."""
+        return self.received_on + RETURNED_WITHIN
+
+
+def receipt_id_of(line_key: str) -> str:
+    """The token of the receipt that a line of a statement is: the same whenever the line is imported."""
+    digest = hashlib.sha256(line_key.encode()).digest()
+    return "u" + base64.b32encode(digest).decode().lower()[:_TOKEN_CHARACTERS]
+
+
+def new_receipts(uow: UnitOfWork, found: Sequence[tuple[StatementLine, Decision]]) -> None:
+    """Rows of the lines that are in suspense from now on; their entries are posted by whoever imports them."""
+    rows = []
+    for line, decision in found:
+        assert decision.reason is not None, "what is in suspense has a reason"
+        rows.append(
+            (receipt_id_of(line.key), line.amount_cents, line.booked_on, decision.reason, decision.proposal, [line.key])
+        )
+    _insert(uow, rows)
+
+
+def open_receipts(book: Book | UnitOfWork, connection: sa.Connection) -> list[Receipt]:
+    """Everything in suspense, oldest first, with who paid it and what it is probably for."""
+    c = t.bank_receipt.c
+    rows = connection.execute(
+        sa.select(t.bank_receipt)
+        .where(c.book_id == book.book_id, c.state == ReceiptState.OPEN.value)
+        .order_by(c.received_on, c.receipt_id)
+    ).all()
+    proposed = _proposed(connection, book.book_id, [p for row in rows for p in row.proposal])
+    return [
+        Receipt(
+            receipt_id=row.receipt_id,
+            amount_cents=row.amount_cents,
+            received_on=row.received_on,
+            reason=Reason(row.reason),
+            payers=tuple(_payer(book, connection, key) for key in row.sources),
+            proposal=tuple(proposed[p] for p in row.proposal if p in proposed),
+        )
+        for row in rows
+    ]
+
+
+def request_assignment(uow: UnitOfWork, receipt_id: str, payment_ids: Sequence[str], *, reason: str) -> str:
+    """Ask that a receipt be what these payments were asked for; gives the approval's id.
+
+    Refuses `receipt-not-open`, `payment-not-open`, and `receipt-amount-differs` where they are not worth the same.
+    """
+    body = _assignment(uow, receipt_id, payment_ids)
+    return approvals.request(uow, action=ASSIGN, body=body, reason=reason)
+
+
+def request_split(uow: UnitOfWork, receipt_id: str, parts_cents: Sequence[int], *, reason: str) -> str:
+    """Ask that a receipt become several; refuses `receipt-not-open`, `receipt-parts-unfit`."""
+    row = _lock(uow, receipt_id)
+    is_fit = 1 < len(parts_cents) <= MOST_PARTS and min(parts_cents) > 0
+    if not is_fit or sum(parts_cents) != row.amount_cents:
+        raise Refusal("receipt-parts-unfit", amount_cents=row.amount_cents, parts_cents=sum(parts_cents))
+    body: dict[str, JSON] = {"receipt_id": receipt_id, "parts_cents": list(parts_cents)}
+    return approvals.request(uow, action=SPLIT, body=body, reason=reason)
+
+
+def request_join(uow: UnitOfWork, receipt_ids: Sequence[str], *, reason: str) -> str:
+    """Ask that several receipts become one; refuses `receipt-not-open`, `receipts-too-few`."""
+    chosen = sorted(set(receipt_ids))
+    if not 1 < len(chosen) <= MOST_PARTS:
+        raise Refusal("receipts-too-few", receipts=len(chosen), limit=MOST_PARTS)
+    for receipt_id in chosen:
+        _lock(uow, receipt_id)
+    return approvals.request(uow, action=JOIN, body={"receipt_ids": chosen}, reason=reason)
+
+
+def do_approved(uow: UnitOfWork, approval_id: str, *, resolve_credit: ResolveCredit) -> None:
+    """Do what was asked for and approved; refuses what `approvals.require` and the requests refuse."""
+    approval = approvals.find(uow.connection, uow.book_id, approval_id)
+    if approval is None:
+        raise Refusal("approval-unknown", approval=approval_id)
+    approvals.require(uow, approval_id, approval.action, approval.body)
+    match approval.action:
+        case "assign-receipt":
+            _assign(uow, approval, resolve_credit)
+        case "split-receipt":
+            _divide(uow, approval, [str(approval.body["receipt_id"])], _numbers(approval.body["parts_cents"]))
+        case "join-receipts":
+            receipt_ids = _texts(approval.body["receipt_ids"])
+            _divide(uow, approval, receipt_ids, None)
+        case other:
+            raise InvariantError(f"{other} is no deed on receipts")
+
+
+def _assign(uow: UnitOfWork, approval: Approval, resolve_credit: ResolveCredit) -> None:
+    receipt_id = str(approval.body["receipt_id"])
+    row = _lock(uow, receipt_id)
+    payment_ids = _texts(approval.body["payment_ids"])
+    _assignment(uow, receipt_id, payment_ids)
+    payments = payments_for_update(uow, payment_ids)
+    keys = {each: postings.assigned_key(receipt_id, each) for each in payment_ids}
+    arrivals = [Arrival(each, row.received_on, keys[each]) for each in payment_ids]
+    accounts = credits_of(uow, arrivals, payments, resolve_credit)
+    for each, account in zip(payment_ids, accounts, strict=True):
+        uow.post(
+            postings.receipt_assigned(
+                receipt_id,
+                payment_id=each,
+                amount_cents=payments[each].amount_cents,
+                credit=account,
+                on=row.received_on,
+                actor=uow.actor,
+                approval_id=approval.approval_id,
+            )
+        )
+    settle_payments(uow, arrivals, payments, accounts)
+    move(
+        uow,
+        RECEIPT,
+        receipt_id,
+        state=row.state,
+        event="assigned",
+        fact_key=keys[payment_ids[0]],
+        approval_id=approval.approval_id,
+    )
+
+
+def _divide(uow: UnitOfWork, approval: Approval, receipt_ids: Sequence[str], parts_cents: Sequence[int] | None) -> None:
+    """The receipts are gone, and what stands in their place is open: the parts, or one of the whole amount."""
+    rows = [_lock(uow, receipt_id) for receipt_id in receipt_ids]
+    total = sum(row.amount_cents for row in rows)
+    reason = Reason.JOINED if parts_cents is None else Reason.DIVIDED
+    parts = [total] if parts_cents is None else parts_cents
+    tokens = [uow.new_id("u") for _ in parts]
+    received_on = min(row.received_on for row in rows)
+    sources = [key for row in rows for key in row.sources]
+    entry = postings.receipts_divided(
+        [(row.receipt_id, row.amount_cents) for row in rows],
+        list(zip(tokens, parts, strict=True)),
+        on=max(row.received_on for row in rows),
+        actor=uow.actor,
+        approval_id=approval.approval_id,
+    )
+    uow.post(entry)
+    for row in rows:
+        move(
+            uow,
+            RECEIPT,
+            row.receipt_id,
+            state=row.state,
+            event="divided",
+            fact_key=entry.key,
+            approval_id=approval.approval_id,
+        )
+    _insert(uow, [(token, cents, received_on, reason, (), sources) for token, cents in zip(tokens, parts, strict=True)])
+
+
+def _assignment(uow: UnitOfWork, receipt_id: str, payment_ids: Sequence[str]) -> dict[str, JSON]:
+    """The body of an assignment, if it can be made."""
+    row = _lock(uow, receipt_id)
+    chosen = sorted(set(payment_ids))
+    payments = payments_for_update(uow, chosen)
+    for payment_id in chosen:
+        payment = payments.get(payment_id)
+        if payment is None or payment.state != PaymentState.OPEN or payment.structured_reference is None:
+            raise Refusal("payment-not-open", payment_id=payment_id[:40])
+    total = sum(payments[each].amount_cents for each in chosen)
+    if total != row.amount_cents:
+        raise Refusal("receipt-amount-differs", amount_cents=row.amount_cents, asked_cents=total)
+    return {"receipt_id": receipt_id, "payment_ids": chosen, "amount_cents": total}
+
+
+def _lock(uow: UnitOfWork, receipt_id: str) -> sa.Row[Any]:
+    c = t.bank_receipt.c
+    row = uow.connection.execute(
+        sa.select(t.bank_receipt).where(c.book_id == uow.book_id, c.receipt_id == receipt_id).with_for_update()
+    ).one_or_none()
+    if row is None or row.state != ReceiptState.OPEN:
+        raise Refusal("receipt-not-open", receipt_id=receipt_id[:40])
+    return row
+
+
+def _insert(uow: UnitOfWork, rows: Sequence[tuple[str, int, date, Reason, Sequence[str], Sequence[str]]]) -> None:
+    columns = ("receipt_id", "amount_cents", "received_on", "reason", "proposal", "sources", "state")
+    state = RECEIPT.initial.value
+    values = [
+        (token, cents, on, reason.value, list(proposal), list(sources), state)
+        for token, cents, on, reason, proposal, sources in rows
+    ]
+    bulk.insert_rows(uow.connection, t.bank_receipt, uow.book_id, columns, values)
+    insert_moves(uow, RECEIPT, [(token, 0, None, state, "received", None) for token, *_ in rows])
+
+
+def _proposed(connection: sa.Connection, book_id: str, payment_ids: Sequence[str]) -> dict[str, Proposed]:
+    """Those of the payments that are still open."""
+    c = tables.payment.c
+    rows = connection.execute(
+        sa.select(c.payment_id, c.reference, c.payer, c.amount_cents).where(
+            c.book_id == book_id,
+            bulk.among(connection, c.payment_id, sorted(set(payment_ids))),
+            c.state == PaymentState.OPEN.value,
+        )
+    )
+    return {
+        row.payment_id: Proposed(
+            payment_id=row.payment_id, reference=row.reference, payer=row.payer, amount_cents=row.amount_cents
+        )
+        for row in rows
+    }
+
+
+def _payer(book: Book | UnitOfWork, connection: sa.Connection, line_key: str) -> Payer:
+    c = tables.payment_evidence.c
+    sealed = connection.execute(
+        sa.select(c.body).where(c.book_id == book.book_id, c.fact_key == postings.line_key(line_key))
+    ).scalar_one()
+    try:
+        said: Mapping[str, Any] = json.loads(book.keys.open_personal(connection, receipt_id_of(line_key), sealed))
+    except Refusal as refusal:
+        if refusal.code != "subject-key-destroyed":
+            raise
+        return Payer(None, None, "")
+    return Payer(said["counterparty_name"], said["counterparty_iban"], said["remittance"])
+
+
+def _numbers(value: JSON) -> list[int]:
+    assert isinstance(value, list), "an approved body is as it was asked for"
+    return [int(each) for each in value]
+
+
+def _texts(value: JSON) -> list[str]:
+    assert isinstance(value, list), "an approved body is as it was asked for"
+    return [str(each) for each in value]
