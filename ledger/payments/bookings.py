@@ -8,11 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.book import UnitOfWork
-from ledger.errors import Refusal
+from ledger.errors import InvariantError, Refusal
 from ledger.payments import statement_postings as postings
 from ledger.payments import tables, transfers
 from ledger.payments.iso20022.model import StatementLine
-from ledger.payments.matching import Decision, Handling
+from ledger.payments.matching import Decision, Handling, OwnOrder
 from ledger.payments.model import ResolveCredit, own_credit
 from ledger.payments.receiving import Arrival, credits_of, payments_for_update, settle_payments
 from ledger.payments.rows import open_case
@@ -25,6 +25,18 @@ IbansOf = Callable[[sa.Connection, UnitOfWork, Sequence[str]], Mapping[str, str]
 """The account that each of the parties has told us, where one has."""
 
 
+DebitsOf = Callable[[sa.Connection, str, Sequence[str]], Mapping[str, OwnOrder]]
+"""Direct debits of a book that we ordered, by their end-to-end ids."""
+DebitMoved = Callable[[UnitOfWork, str, StatementLine, str], None]
+"""A direct debit was paid, or given back, by this line; the last is the SHA-256 of the evidence."""
+REVERSED = "RVSL"
+"""The reason of money that the bank gave back by its own correction."""
+
+
+def _no_debit_is_known(_uow: UnitOfWork, order_id: str, _line: StatementLine, _evidence: str) -> None:
+    raise InvariantError(f"nobody orders direct debits, and {order_id} was found to be one")
+
+
 @dataclass(frozen=True, slots=True)
 class BankHooks:
     """What the rails ask of the products: where money belongs, what an order was for, and parties' accounts."""
@@ -32,6 +44,8 @@ class BankHooks:
     resolve_credit: ResolveCredit = own_credit
     confirm_order: Callable[..., None] = transfers.confirm_booked
     ibans_of: IbansOf = lambda _connection, _keeper, _parties: {}
+    debits_of: DebitsOf = lambda _connection, _book_id, _named: {}
+    debit_moved: DebitMoved = _no_debit_is_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +154,13 @@ def _book_other(uow: UnitOfWork, booking: Booking, evidence: str, hooks: BankHoo
         case Handling.UNKNOWN_DEBIT:
             uow.post(postings.debit_unknown(line.key, amount_cents=cents, on=on, evidence=evidence))
             _show(uow, line, Refusal("bank-debit-unknown", amount_cents=cents, booked_on=on.isoformat()))
-        case Handling.RETURNED_ORDER | Handling.COLLECTED | Handling.RETURNED_DEBIT:
-            raise NotImplementedError
+        case Handling.RETURNED_ORDER:
+            reason = line.return_reason or REVERSED
+            transfers.record_returned(
+                uow, decision.target, reason=reason, statement_reference=line.key, evidence=evidence, on=on
+            )
+        case Handling.COLLECTED | Handling.RETURNED_DEBIT:
+            hooks.debit_moved(uow, decision.target, line, evidence)
 
 
 def _show(uow: UnitOfWork, line: StatementLine, case: Refusal) -> None:

@@ -26,6 +26,8 @@ def look_up(uow: UnitOfWork, lines: Sequence[StatementLine], hooks: BankHooks) -
         payer_ibans=hooks.ibans_of(uow.connection, uow, payers),
         settlements=_settlements(uow, lines),
         orders=_orders(uow, lines, TransferState.ORDERED),
+        returnable=_orders(uow, lines, TransferState.ORDERED, TransferState.BOOKED),
+        debits=hooks.debits_of(uow.connection, uow.book_id, _named(lines)),
     )
 
 
@@ -51,17 +53,20 @@ def _expected(uow: UnitOfWork, lines: Sequence[StatementLine]) -> dict[str, Expe
 
 def _orders(uow: UnitOfWork, lines: Sequence[StatementLine], *states: TransferState) -> dict[str, OwnOrder]:
     """Transfers of ours by their end-to-end id, which is the order's own."""
-    named = sorted({line.end_to_end_id for line in lines if line.end_to_end_id})
     c = t.transfer_order.c
     query = sa.select(c.order_id, c.amount_cents).where(
         c.book_id == uow.book_id,
-        bulk.among(uow.connection, c.order_id, named),
+        bulk.among(uow.connection, c.order_id, _named(lines)),
         c.state.in_([state.value for state in states]),
     )
     return {
         row.order_id: OwnOrder(order_id=row.order_id, amount_cents=row.amount_cents)
         for row in uow.connection.execute(query)
     }
+
+
+def _named(lines: Sequence[StatementLine]) -> list[str]:
+    return sorted({line.end_to_end_id for line in lines if line.end_to_end_id})
 
 
 def _settlements(uow: UnitOfWork, lines: Sequence[StatementLine]) -> dict[str, int]:

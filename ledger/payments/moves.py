@@ -13,7 +13,12 @@ from ledger.statemachine import Machine
 from ledger.storage import bulk
 
 AnyMachine = (
-    Machine[PaymentState] | Machine[RefundState] | Machine[CallState] | Machine[TransferState] | Machine[BatchState] | Machine[ReceiptState]
+    Machine[PaymentState]
+    | Machine[RefundState]
+    | Machine[CallState]
+    | Machine[TransferState]
+    | Machine[BatchState]
+    | Machine[ReceiptState]
 )
 
 _COLUMNS: dict[str, tuple[sa.Table, sa.Column[str]]] = {

@@ -20,7 +20,7 @@ from ledger.errors import Refusal
 from ledger.payments import statement_tables as t
 from ledger.payments.bank import client_account
 from ledger.payments.bookings import BankHooks, Booking, book_lines
-from ledger.payments.iso20022.model import Statement
+from ledger.payments.iso20022.model import Statement, StatementLine
 from ledger.payments.iso20022.statements import read_statements
 from ledger.payments.known import look_up
 from ledger.payments.matching import Handling, match_lines
@@ -112,13 +112,19 @@ def import_statement(uow: UnitOfWork, statement: Statement, *, file: bytes, hook
     check_happened(last_booked, today=uow.today())
     _check_chain(uow, statement)
     _keep(uow, statement, digest, file)
-    # money in first: the account's floor holds within a day too, whatever order the bank lists it in
-    lines = sorted(statement.lines, key=lambda line: line.amount_cents < 0)
+    lines = sorted(statement.lines, key=_turn)
     decisions = match_lines(lines, look_up(uow, lines, hooks))
     bookings = [Booking(line, decision) for line, decision in zip(lines, decisions, strict=True)]
     _keep_lines(uow, statement, bookings)
     book_lines(uow, bookings, hooks)
     return bookings
+
+
+def _turn(line: StatementLine) -> int:
+    """Money in before money out, since the account's floor holds within a day too; what comes back after it left."""
+    if line.amount_cents < 0:
+        return 1
+    return 2 if line.return_reason is not None else 0
 
 
 def _digest(statement: Statement) -> str:
