@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "attest": ("api.cli.audit", "attest_command", "digest the rows that no entry tells of, under an entry of the log"),
     "audit": ("api.cli.audit", "audit", "derive everything again, from the rows or from a published log alone"),
     "balance": ("api.cli.balances", "balance_command", "print one account's balance on a day, as known at an entry"),
+    "bank": ("api.cli.bank", "bank", "take in the bank's statements, and print what is in suspense"),
     "bridges": ("api.cli.bridges", "bridges", "check and complete transfers between books of one database"),
     "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
     "bench": ("api.cli.bench", "bench", "measure posting on a database of your own"),

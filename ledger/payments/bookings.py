@@ -16,7 +16,7 @@ from ledger.payments.matching import Decision, Handling, OwnOrder
 from ledger.payments.model import ResolveCredit, own_credit
 from ledger.payments.receiving import Arrival, credits_of, payments_for_update, settle_payments
 from ledger.payments.rows import open_case
-from ledger.payments.suspense import new_receipts, receipt_id_of
+from ledger.payments.suspense import item_id_of, new_items
 from ledger.storage import bulk
 from ledger.storage.base import json_text
 from ledger.storage.keys import BOOK_OWNER
@@ -63,7 +63,7 @@ def book_lines(uow: UnitOfWork, bookings: Sequence[Booking], hooks: BankHooks) -
     evidence = _keep_evidence(uow, bookings, payments)
     _book_expected(uow, expected, payments, evidence, hooks)
     suspended = [each for each in bookings if each.decision.handling is Handling.SUSPENSE]
-    new_receipts(uow, [(each.line, each.decision) for each in suspended])
+    new_items(uow, [(each.line, each.decision) for each in suspended])
     for each in bookings:
         _book_other(uow, each, evidence[each.line.key], hooks)
 
@@ -94,12 +94,12 @@ def _keep_evidence(uow: UnitOfWork, bookings: Sequence[Booking], payments: Mappi
 
 
 def _owner(booking: Booking, payments: Mapping[str, sa.Row[Any]]) -> str:
-    """Whose key a line is encrypted under: its payer's; where nobody knows her, that of the receipt."""
+    """Whose key a line is encrypted under: its payer's; where nobody knows her, that of the item."""
     match booking.decision.handling:
         case Handling.EXPECTED:
             return str(payments[booking.decision.target].payer)
         case Handling.SUSPENSE:
-            return receipt_id_of(booking.line.key)
+            return item_id_of(booking.line.key)
         case _:
             return BOOK_OWNER
 
@@ -138,8 +138,8 @@ def _book_other(uow: UnitOfWork, booking: Booking, evidence: str, hooks: BankHoo
             return
         case Handling.SUSPENSE:
             uow.post(
-                postings.receipt_unidentified(
-                    line.key, receipt_id=receipt_id_of(line.key), amount_cents=cents, on=on, evidence=evidence
+                postings.transfer_unidentified(
+                    line.key, item_id=item_id_of(line.key), amount_cents=cents, on=on, evidence=evidence
                 )
             )
         case Handling.SETTLEMENT:

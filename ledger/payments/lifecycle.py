@@ -4,7 +4,7 @@ Money is the stronger fact: `paid` is reachable from every other state of a paym
 money after `expired` has the money.
 """
 
-from ledger.payments.model import BatchState, CallState, PaymentState, ReceiptState, RefundState, TransferState
+from ledger.payments.model import BatchState, CallState, PaymentState, RefundState, SuspenseState, TransferState
 from ledger.statemachine import Machine, Transition
 
 _P, _R, _C, _T, _B = PaymentState, RefundState, CallState, TransferState, BatchState
@@ -77,13 +77,13 @@ BATCH = Machine(
     ],
 )
 
-RECEIPT = Machine(
-    "receipt",
-    ReceiptState,
-    ReceiptState.OPEN,
+SUSPENSE_ITEM = Machine(
+    "suspense-item",
+    SuspenseState,
+    SuspenseState.OPEN,
     [
-        Transition(ReceiptState.OPEN, "assigned", ReceiptState.ASSIGNED),
-        Transition(ReceiptState.OPEN, "divided", ReceiptState.DIVIDED),
-        Transition(ReceiptState.OPEN, "returned", ReceiptState.RETURNED),
+        Transition(SuspenseState.OPEN, "assigned", SuspenseState.ASSIGNED),
+        Transition(SuspenseState.OPEN, "divided", SuspenseState.DIVIDED),
+        Transition(SuspenseState.OPEN, "returned", SuspenseState.RETURNED),
     ],
 )

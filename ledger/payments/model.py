@@ -117,8 +117,8 @@ class BatchKind(StrEnum):
     B2B_DEBITS = "b2b-debits"
 
 
-class ReceiptState(StrEnum):
-    """Where money in suspense stands; `DIVIDED` means that other receipts stand in its place."""
+class SuspenseState(StrEnum):
+    """Where money in suspense stands; `DIVIDED` means that other items stand in its place."""
 
     OPEN = "open"
     ASSIGNED = "assigned"

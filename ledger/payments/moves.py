@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from ledger.book import UnitOfWork
 from ledger.payments import statement_tables
 from ledger.payments import tables as t
-from ledger.payments.lifecycle import BATCH, PAYMENT, RECEIPT, REFUND, TRANSFER
-from ledger.payments.model import BatchState, CallState, PaymentState, ReceiptState, RefundState, TransferState
+from ledger.payments.lifecycle import BATCH, PAYMENT, REFUND, SUSPENSE_ITEM, TRANSFER
+from ledger.payments.model import BatchState, CallState, PaymentState, RefundState, SuspenseState, TransferState
 from ledger.statemachine import Machine
 from ledger.storage import bulk
 
@@ -18,13 +18,13 @@ AnyMachine = (
     | Machine[CallState]
     | Machine[TransferState]
     | Machine[BatchState]
-    | Machine[ReceiptState]
+    | Machine[SuspenseState]
 )
 
 _COLUMNS: dict[str, tuple[sa.Table, sa.Column[str]]] = {
     PAYMENT.name: (t.payment, t.payment.c.payment_id),
     REFUND.name: (t.refund, t.refund.c.refund_id),
-    RECEIPT.name: (statement_tables.bank_receipt, statement_tables.bank_receipt.c.receipt_id),
+    SUSPENSE_ITEM.name: (statement_tables.suspense_item, statement_tables.suspense_item.c.item_id),
     TRANSFER.name: (t.transfer_order, t.transfer_order.c.order_id),
     BATCH.name: (t.order_batch, t.order_batch.c.batch_id),
 }

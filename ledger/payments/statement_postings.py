@@ -4,18 +4,18 @@
 |---|---|---|---|
 | transfer-received | 550100 | 489100 or 489600 lender or loan | camt:<line> |
 | transfer-unexpected | 550100 | 489400 payer | camt:<line> |
-| receipt-unidentified | 550100 | 499100 receipt | camt:<line> |
+| transfer-unidentified | 550100 | 499100 item | camt:<line> |
 | client-account-topped-up | 550100 | 550200 | camt:<line> |
 | bank-charge | 657000 | 550100 | camt:<line> |
 | bank-debit-unknown | 499200 | 550100 | camt:<line> |
-| receipts-divided | 499100 … receipt | 499100 … receipt | receipts:<approval> |
-| receipt-assigned | 499100 receipt | 489100 or 489400 or 489600 lender or loan | receipt:<receipt>:<payment> |
-| receipt-to-return | 499100 receipt | 489400 payer | receipt:<receipt>:back |
+| suspense-divided | 499100 … item | 499100 … item | suspense:<approval> |
+| suspense-assigned | 499100 item | 489100 or 489400 or 489600 lender or loan | suspense:<item>:<payment> |
+| suspense-to-return | 499100 item | 489400 payer | suspense:<item>:back |
 
 <line> is the account, the statement, the bank's reference and the index of the detail. A provider's payout, a transfer
 of ours that was carried out or came back, and a debit have their own events in `ledger.payments.postings`. Every
-receipt in suspense has an account of its own, so that no more can be taken from it than came. The payer of a receipt
-that goes back is known only by the account the money came from: the receipt's own token stands for her.
+item in suspense has an account of its own, so that no more can be taken from it than came. The payer of an item
+that goes back is known only by the account the money came from: the item's own token stands for her.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from ledger.templates import DatedBy, Template, credit, debit
 
 BANK_ACTOR = "system:bank"
 SUSPENSE = "499100"
-"""Code of the account of receipts that nobody could place."""
+"""Code of the account of items that nobody could place."""
 
 TRANSFER_RECEIVED = Template(
     "transfer-received",
@@ -41,11 +41,11 @@ TRANSFER_UNEXPECTED = Template(
     dated_by=DatedBy.OUTSIDE,
     legs=(debit("550100"), credit("489400", of="payer", given=True)),
 )
-RECEIPT_UNIDENTIFIED = Template(
-    "receipt-unidentified",
+TRANSFER_UNIDENTIFIED = Template(
+    "transfer-unidentified",
     key="camt:<line>",
     dated_by=DatedBy.OUTSIDE,
-    legs=(debit("550100"), credit("499100", of="receipt")),
+    legs=(debit("550100"), credit("499100", of="item")),
 )
 TOPPED_UP = Template(
     "client-account-topped-up",
@@ -65,34 +65,34 @@ DEBIT_UNKNOWN = Template(
     dated_by=DatedBy.OUTSIDE,
     legs=(debit("499200"), credit("550100")),
 )
-RECEIPTS_DIVIDED = Template(
-    "receipts-divided",
-    key="receipts:<approval>",
+SUSPENSE_DIVIDED = Template(
+    "suspense-divided",
+    key="suspense:<approval>",
     dated_by=DatedBy.CAUSE,
-    legs=(debit("499100", of="receipt", many=True), credit("499100", of="receipt", many=True)),
+    legs=(debit("499100", of="item", many=True), credit("499100", of="item", many=True)),
 )
-RECEIPT_ASSIGNED = Template(
-    "receipt-assigned",
-    key="receipt:<receipt>:<payment>",
+SUSPENSE_ASSIGNED = Template(
+    "suspense-assigned",
+    key="suspense:<item>:<payment>",
     dated_by=DatedBy.CAUSE,
-    legs=(debit("499100", of="receipt"), credit("489100", "489400", "489600", of="lender or loan", given=True)),
+    legs=(debit("499100", of="item"), credit("489100", "489400", "489600", of="lender or loan", given=True)),
 )
-RECEIPT_TO_RETURN = Template(
-    "receipt-to-return",
-    key="receipt:<receipt>:back",
+SUSPENSE_TO_RETURN = Template(
+    "suspense-to-return",
+    key="suspense:<item>:back",
     dated_by=DatedBy.CAUSE,
-    legs=(debit("499100", of="receipt"), credit("489400", of="payer")),
+    legs=(debit("499100", of="item"), credit("489400", of="payer")),
 )
 TEMPLATES = (
     TRANSFER_RECEIVED,
     TRANSFER_UNEXPECTED,
-    RECEIPT_UNIDENTIFIED,
+    TRANSFER_UNIDENTIFIED,
     TOPPED_UP,
     BANK_CHARGE,
     DEBIT_UNKNOWN,
-    RECEIPTS_DIVIDED,
-    RECEIPT_ASSIGNED,
-    RECEIPT_TO_RETURN,
+    SUSPENSE_DIVIDED,
+    SUSPENSE_ASSIGNED,
+    SUSPENSE_TO_RETURN,
 )
 
 
@@ -109,9 +109,9 @@ def transfer_received(
     return _line(template, key, amount_cents, on, evidence, account=credit)
 
 
-def receipt_unidentified(key: str, *, receipt_id: str, amount_cents: int, on: date, evidence: str) -> JournalEntry:
+def transfer_unidentified(key: str, *, item_id: str, amount_cents: int, on: date, evidence: str) -> JournalEntry:
     """Money has arrived, and nobody knows yet what for."""
-    return _line(RECEIPT_UNIDENTIFIED, key, amount_cents, on, evidence, receipt=receipt_id)
+    return _line(TRANSFER_UNIDENTIFIED, key, amount_cents, on, evidence, item=item_id)
 
 
 def topped_up(key: str, *, amount_cents: int, on: date, evidence: str) -> JournalEntry:
@@ -129,19 +129,19 @@ def debit_unknown(key: str, *, amount_cents: int, on: date, evidence: str) -> Jo
     return _line(DEBIT_UNKNOWN, key, amount_cents, on, evidence)
 
 
-def receipts_divided(
+def suspense_divided(
     before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]], *, on: date, actor: str, approval_id: str
 ) -> JournalEntry:
-    """Receipts (token, cents) become others of the same total: one is split, or several are joined."""
-    gone, come = RECEIPTS_DIVIDED.legs
-    postings = [gone.posting(receipt(token), cents) for token, cents in before]
-    postings += [come.posting(receipt(token), cents) for token, cents in after]
-    key = RECEIPTS_DIVIDED.fact_key({"approval": approval_id})
-    return RECEIPTS_DIVIDED.entry_of(postings, key=key, on=on, actor=actor, approvals=(approval_id,))
+    """Items (token, cents) become others of the same total: one is split, or several are joined."""
+    gone, come = SUSPENSE_DIVIDED.legs
+    postings = [gone.posting(item_account(token), cents) for token, cents in before]
+    postings += [come.posting(item_account(token), cents) for token, cents in after]
+    key = SUSPENSE_DIVIDED.fact_key({"approval": approval_id})
+    return SUSPENSE_DIVIDED.entry_of(postings, key=key, on=on, actor=actor, approvals=(approval_id,))
 
 
-def receipt_assigned(
-    receipt_id: str,
+def suspense_assigned(
+    item_id: str,
     *,
     payment_id: str,
     amount_cents: int,
@@ -150,36 +150,36 @@ def receipt_assigned(
     actor: str,
     approval_id: str,
 ) -> JournalEntry:
-    """A receipt, or part of it, is what a payment was asked for."""
-    return RECEIPT_ASSIGNED.entry(
+    """An item, or part of it, is what a payment was asked for."""
+    return SUSPENSE_ASSIGNED.entry(
         on=on,
         actor=actor,
-        ids={"receipt": receipt_id, "payment": payment_id},
+        ids={"item": item_id, "payment": payment_id},
         amounts={"amount": amount_cents},
         account=credit,
         approvals=(approval_id,),
     )
 
 
-def receipt_to_return(receipt_id: str, *, amount_cents: int, on: date, actor: str, approval_id: str) -> JournalEntry:
-    """A receipt goes back to the account it came from."""
-    return RECEIPT_TO_RETURN.entry(
+def suspense_to_return(item_id: str, *, amount_cents: int, on: date, actor: str, approval_id: str) -> JournalEntry:
+    """An item goes back to the account it came from."""
+    return SUSPENSE_TO_RETURN.entry(
         on=on,
         actor=actor,
-        ids={"receipt": receipt_id, "payer": receipt_id},
+        ids={"item": item_id, "payer": item_id},
         amounts={"amount": amount_cents},
         approvals=(approval_id,),
     )
 
 
-def assigned_key(receipt_id: str, payment_id: str) -> str:
-    """The fact key of a receipt that is what a payment was asked for."""
-    return RECEIPT_ASSIGNED.fact_key({"receipt": receipt_id, "payment": payment_id})
+def assigned_key(item_id: str, payment_id: str) -> str:
+    """The fact key of an item that is what a payment was asked for."""
+    return SUSPENSE_ASSIGNED.fact_key({"item": item_id, "payment": payment_id})
 
 
-def receipt(receipt_id: str) -> AccountRef:
-    """The account of one receipt in suspense."""
-    return AccountRef(SUSPENSE, receipt_id)
+def item_account(item_id: str) -> AccountRef:
+    """The account of one item in suspense."""
+    return AccountRef(SUSPENSE, item_id)
 
 
 def _line(

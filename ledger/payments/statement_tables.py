@@ -1,7 +1,7 @@
 """Rows of the client account at the bank: the files that came, their statements and lines, and what nobody could place.
 
     bank_file ── bank_statement ── bank_line      records: as the bank stated them
-    bank_receipt                                  money in suspense, with its age
+    suspense_item                                  money in suspense, with its age
 
 What tells who paid stands in `payment_evidence`, encrypted for the person; a file is encrypted under the book's key.
 """
@@ -53,10 +53,10 @@ bank_line = record_table(
 )
 """`handling` and `target` say what the line was matched with; its evidence has the key `camt:<line_key>`."""
 
-bank_receipt = operational_table(
-    "bank_receipt",
+suspense_item = operational_table(
+    "suspense_item",
     sa.Column("book_id", Text, primary_key=True),
-    sa.Column("receipt_id", Text, primary_key=True),
+    sa.Column("item_id", Text, primary_key=True),
     sa.Column("amount_cents", Cents, nullable=False),
     sa.Column("received_on", Day, nullable=False),
     sa.Column("state", Text, nullable=False),
@@ -64,6 +64,6 @@ bank_receipt = operational_table(
     sa.Column("proposal", Json, nullable=False),
     sa.Column("sources", Json, nullable=False),
     sa.Column("approval_id", Text),
-    sa.Index("bank_receipt_state", "book_id", "state", "received_on"),
+    sa.Index("suspense_item_state", "book_id", "state", "received_on"),
 )
-"""`proposal` are the payments that it probably is for; `sources` the lines and receipts that it is made of."""
+"""`proposal` are the payments that it probably is for; `sources` the lines and items that it is made of."""

@@ -50,5 +50,5 @@ def test_open_payments_stay_payable_at_the_provider_and_statement_lines_are_fina
     with schema_transaction(old_engine) as connection:
         connection.exec_driver_sql(LINE)
     for change in ("UPDATE bank_line SET amount_cents = 2", "DELETE FROM bank_line"):
-        with pytest.raises(sa.exc.DBAPIError, match="seal|final"), schema_transaction(old_engine) as connection:
+        with pytest.raises(sa.exc.DBAPIError, match="final"), schema_transaction(old_engine) as connection:
             connection.exec_driver_sql(change)

@@ -1,4 +1,4 @@
-"""The client account's statements and lines, receipts in suspense; what the payer of a bank transfer states."""
+"""The client account's statements and lines, items in suspense; what the payer of a bank transfer states."""
 # ruff: noqa: E501 -- triggers are kept as the database shows them
 
 from collections.abc import Mapping
@@ -75,9 +75,9 @@ def create_tables() -> None:
     )
     op.create_index("bank_line_reference", "bank_line", ["book_id", "iban", "servicer_reference"], unique=False)
     op.create_table(
-        "bank_receipt",
+        "suspense_item",
         sa.Column("book_id", sa.Text(), nullable=False),
-        sa.Column("receipt_id", sa.Text(), nullable=False),
+        sa.Column("item_id", sa.Text(), nullable=False),
         sa.Column("amount_cents", sa.BigInteger(), nullable=False),
         sa.Column("received_on", _DAY, nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -85,10 +85,10 @@ def create_tables() -> None:
         sa.Column("proposal", sa.Text(), nullable=False),
         sa.Column("sources", sa.Text(), nullable=False),
         sa.Column("approval_id", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("book_id", "receipt_id"),
+        sa.PrimaryKeyConstraint("book_id", "item_id"),
         sqlite_strict=True,
     )
-    op.create_index("bank_receipt_state", "bank_receipt", ["book_id", "state", "received_on"], unique=False)
+    op.create_index("suspense_item_state", "suspense_item", ["book_id", "state", "received_on"], unique=False)
 
 
 SEAL: Mapping[str, tuple[str, ...]] = {
