@@ -134,7 +134,7 @@ def open_items(book: Keeper, connection: sa.Connection) -> list[SuspenseItem]:
 def request_assignment(uow: UnitOfWork, item_id: str, payment_ids: Sequence[str], *, reason: str) -> str:
     """Ask that an item be what these payments were asked for; gives the approval's id.
 
-    Refuses `suspense-item-not-open`, `payment-not-open`, and `suspense-amount-differs` where they add up to another sum.
+    Refuses `suspense-item-not-open`, `payment-not-open`, and `suspense-amount-differs` where they add up to another.
     """
     body = _assignment(uow, item_id, payment_ids)
     return approvals.request(uow, action=ASSIGN, body=body, reason=reason)
