@@ -16,6 +16,7 @@ from contracts.pledges import service as pledges
 from contracts.servicing.accounts import note_failed_transfer as block_account_at_fault
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
+from ledger.payments import suspense
 from ledger.payments.bank_refunds import confirm_bank_refund, note_bank_refund_back
 from ledger.payments.bookings import BankHooks
 from ledger.payments.model import PaidPayment, TransferKind
@@ -65,12 +66,20 @@ def note_failed_refund(uow: UnitOfWork, body: Body) -> None:
         pledges.note_failed_refund(uow, body)
 
 
+def confirm_transfer(uow: UnitOfWork, body: Body) -> None:
+    """Handle `transfer.booked`: what was in suspense and went back is nobody's refund."""
+    if not _gives_back_suspense(body):
+        confirm_bank_refund(uow, body)
+
+
 def note_failed_transfer(uow: UnitOfWork, body: Body) -> None:
     """Handle `transfer.failed`: whatever it was for, its account may be at fault."""
     block_account_at_fault(uow, body)
     if body["kind"] == TransferKind.DISBURSEMENT:
         note_failed_disbursement(uow, body)
-    if body["kind"] == TransferKind.REFUND:
+    if _gives_back_suspense(body):
+        suspense.note_return_failed(uow, body)
+    elif body["kind"] == TransferKind.REFUND:
         note_bank_refund_back(uow, body)
 
 
@@ -79,7 +88,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.PAYMENT_UNUSABLE: note_unusable_payment,
     events.REFUND_SENT: confirm_refund,
     events.REFUND_FAILED: note_failed_refund,
-    events.TRANSFER_BOOKED: confirm_bank_refund,
+    events.TRANSFER_BOOKED: confirm_transfer,
     events.TRANSFER_FAILED: note_failed_transfer,
     events.OFFER_RETURN: pledges.continue_return,
     events.LOAN_ISSUE: loans.continue_issue,
@@ -87,6 +96,10 @@ HANDLERS: Mapping[str, Handler] = {
     events.LOAN_WRITE_OFF: loans.continue_write_off,
 }
 """By topic, each in one unit of work."""
+
+
+def _gives_back_suspense(body: Body) -> bool:
+    return str(body["reference"]).startswith(suspense.REFERENCE)
 
 
 def _is_of_a_due(uow: UnitOfWork, body: Body) -> bool:

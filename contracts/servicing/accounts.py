@@ -14,6 +14,7 @@ from contracts.events import emit_mail
 from contracts.parties.model import PartyKind
 from contracts.parties.queries import party, payout_iban
 from ledger.book import UnitOfWork
+from ledger.payments import suspense
 from ledger.payments.iso20022.model import Account
 from ledger.payments.payees import Keeper, account_or_none, block_account
 from ledger.payments.queries import transfer_order
@@ -24,7 +25,12 @@ _AT_FAULT = frozenset({Action.ASK_ACCOUNT, Action.BLOCK})
 
 
 def account_of(connection: sa.Connection, keeper: Keeper, party_id: str, on: date) -> Account:
-    """Name and verified account number of a party on a date; refuses `iban-missing` and `iban-not-verified`."""
+    """Name and verified account number of a party on a date; refuses `iban-missing` and `iban-not-verified`.
+
+    Money in suspense goes back to the account that it came from, whoever's that is.
+    """
+    if suspense.is_item(party_id):
+        return suspense.payer_account(connection, keeper, party_id)
     return Account(party(connection, keeper, party_id).name, payout_iban(connection, keeper, party_id, on))
 
 
@@ -32,6 +38,8 @@ def note_failed_transfer(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle `transfer.failed`: block the account where it is at fault, and ask its holder for another."""
     payee, on = str(body["payee"]), date.fromisoformat(str(body["on"]))
     if action_for(OrderKind.TRANSFER, str(body["reason"]), on) not in _AT_FAULT:
+        return
+    if suspense.is_item(payee):
         return
     order = transfer_order(uow.connection, uow.book_id, str(body["order_id"]))
     account = account_or_none(uow.connection, uow, account_of, payee, uow.today())

@@ -40,6 +40,7 @@ from ledger.payments.model import (
 from ledger.payments.moves import insert_moves, move
 from ledger.payments.payees import Keeper
 from ledger.payments.receiving import Arrival, credits_of, payments_for_update, settle_payments
+from ledger.payments.rows import open_case
 from ledger.storage import bulk
 from ledger.storage.base import JSON
 
@@ -48,7 +49,7 @@ REFERENCE = "suspense:"
 """A transfer that gives an item back has this, then the item's token, as its reference."""
 ASSIGN, SPLIT, JOIN = "assign-suspense", "split-suspense", "join-suspense"
 MOST_PARTS = 50
-_TOKEN_CHARACTERS = 9
+_PREFIX, _TOKEN_CHARACTERS = "u", 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,19 @@ class SuspenseItem:
 def item_id_of(line_key: str) -> str:
     """The token of the item that a line of a statement is: the same whenever the line is imported."""
     digest = hashlib.sha256(line_key.encode()).digest()
-    return "u" + base64.b32encode(digest).decode().lower()[:_TOKEN_CHARACTERS]
+    return _PREFIX + base64.b32encode(digest).decode().lower()[:_TOKEN_CHARACTERS]
+
+
+def is_item(token: str) -> bool:
+    """Whether a payee's token is that of an item in suspense, whose payer nobody knows by another."""
+    return token.startswith(_PREFIX)
+
+
+def note_return_failed(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
+    """Handle `transfer.failed` of an item that went back: its money stands in 489400, for a person to see."""
+    item_id = str(body["payee"])
+    case = Refusal("suspense-return-failed", item_id=item_id, amount_cents=int(str(body["amount_cents"])))
+    open_case(uow, f"{REFERENCE}{item_id}", case, payment_id=None)
 
 
 def new_items(uow: UnitOfWork, found: Sequence[tuple[StatementLine, Decision]]) -> None:
@@ -257,7 +270,7 @@ def _divide(uow: UnitOfWork, approval: Approval, item_ids: Sequence[str], parts_
     total = sum(row.amount_cents for row in rows)
     reason = Reason.JOINED if parts_cents is None else Reason.DIVIDED
     parts = [total] if parts_cents is None else parts_cents
-    tokens = [uow.new_id("u") for _ in parts]
+    tokens = [uow.new_id(_PREFIX) for _ in parts]
     received_on = min(row.received_on for row in rows)
     sources = [key for row in rows for key in row.sources]
     entry = postings.suspense_divided(

@@ -184,6 +184,8 @@ def test_suspense_goes_back_to_the_account_it_came_from(town: Town) -> None:
         assert suspense.payer_account(connection, town.book, item.item_id) == Account("Zoé", PAYER)
     client.receive(Move(-500, end_to_end_id=order_id))
     assert (town.balance("550100"), town.balance("580400"), client.suspended()) == (700, 0, [unknown])
+    client.receive(Move(500, end_to_end_id=order_id, reason="AC04"))
+    assert (town.balance(f"489400:{item.item_id}"), client.cases()) == (-500, ["suspense-return-failed"])
     with pytest.raises(Refusal, match="suspense-item-not-open"), town.book.unit_of_work(actor=town.maker) as uow:
         suspense.request_return(uow, item.item_id, reason="again")
     assert transfers.APPROVAL_ACTION == "order-transfers"
