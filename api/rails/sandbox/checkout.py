@@ -4,12 +4,13 @@ It works without JavaScript. A choice is a form post that is answered with a red
 """
 
 import html
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
 from babel.numbers import format_currency
 
-from api.rails.sandbox.methods import METHODS
+from api.rails.sandbox.checks import Object
+from api.rails.sandbox.methods import METHODS, TRANSFER_IBAN
 
 LANGUAGES = {"fr": "Français", "nl": "Nederlands", "en": "English"}
 LOCALES = {"fr": "fr_BE", "nl": "nl_BE", "en": "en_BE"}
@@ -21,6 +22,8 @@ _TEXTS = {
         "to": "Bénéficiaire",
         "for": "Objet",
         "number": "Référence",
+        "account": "Compte",
+        "said": "Communication",
         "method": "Moyen de paiement",
         "pay": "Payer {amount}",
         "else": "Jouer une autre issue",
@@ -40,6 +43,8 @@ _TEXTS = {
         "to": "Begunstigde",
         "for": "Omschrijving",
         "number": "Referentie",
+        "account": "Rekening",
+        "said": "Mededeling",
         "method": "Betaalmiddel",
         "pay": "{amount} betalen",
         "else": "Een andere afloop spelen",
@@ -59,6 +64,8 @@ _TEXTS = {
         "to": "Payee",
         "for": "For",
         "number": "Reference",
+        "account": "Account",
+        "said": "Communication",
         "method": "Payment method",
         "pay": "Pay {amount}",
         "else": "Play another outcome",
@@ -96,6 +103,9 @@ label { display: flex; gap: .75rem; align-items: center; border: 1px solid var(-
 label:last-of-type { border-radius: 0 0 .5rem .5rem }
 input { accent-color: var(--accent); width: 1.125rem; height: 1.125rem }
 button { font: inherit; border-radius: .5rem; cursor: pointer; min-height: 2.75rem; padding: .5rem 1rem }
+h2 { font-size: 1rem; margin: 1.25rem 0 .5rem }
+.row { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; justify-content: space-between;
+  border-top: 1px solid var(--line); padding: .5rem 0 }
 .pay { width: 100%; background: var(--accent); color: var(--card); border: 0; font-weight: 650; font-size: 1.125rem }
 details { margin-top: 1.25rem } summary { cursor: pointer; color: var(--quiet) }
 .other { display: flex; flex-wrap: wrap; gap: .5rem; margin-top: .75rem }
@@ -114,7 +124,7 @@ def language_of(asked: str | None, locale: str) -> str:
     return locale[:2] if locale[:2] in LANGUAGES else "en"
 
 
-def open_page(payment: dict[str, Any], language: str, methods: list[str]) -> str:
+def open_page(payment: Object, language: str, methods: list[str]) -> str:
     """The page on which an open payment is decided, by one of the `methods`."""
     text = _TEXTS[language]
     choices = "".join(_choice(code, METHODS[code].label, is_first=not i) for i, code in enumerate(methods))
@@ -122,7 +132,7 @@ def open_page(payment: dict[str, Any], language: str, methods: list[str]) -> str
         f'<button name="outcome" value="{outcome}">{html.escape(text[outcome])}</button>'
         for outcome in ("failed", "canceled", "expired")
     )
-    pay = html.escape(text["pay"].format(amount=_amount(payment, language)))
+    pay = html.escape(text["pay"].format(amount=amount_text(payment["amount_cents"], language)))
     form = f"""
 <form method="post" action="/checkout/{payment["id"]}?lang={language}">
 <fieldset><legend>{html.escape(text["method"])}</legend>{choices}</fieldset>
@@ -132,7 +142,7 @@ def open_page(payment: dict[str, Any], language: str, methods: list[str]) -> str
     return _page(payment, language, form)
 
 
-def decided_page(payment: dict[str, Any], language: str) -> str:
+def decided_page(payment: Object, language: str) -> str:
     """The page of a payment that has its outcome."""
     text = _TEXTS[language]
     said = html.escape(text[f"is_{payment['status']}"])
@@ -140,32 +150,51 @@ def decided_page(payment: dict[str, Any], language: str) -> str:
     return _page(payment, language, f'<p>{said}</p><a class="back" href="{back}">{html.escape(text["back"])}</a>')
 
 
-def _page(payment: dict[str, Any], language: str, content: str) -> str:
+def _page(payment: Object, language: str, content: str) -> str:
+    """The card with a payment, and what can be done with it."""
     text = {name: html.escape(words) for name, words in _TEXTS[language].items()}
+    rows = [
+        (text["to"], "BXL Invest"),
+        (text["for"], html.escape(payment["description"])),
+        (text["number"], payment["id"]),
+    ]
+    if payment["transferReference"]:
+        rows += [(text["account"], TRANSFER_IBAN), (text["said"], payment["transferReference"])]
+    return frame(
+        language,
+        title=text["title"],
+        amount=amount_text(payment["amount_cents"], language),
+        rows=rows,
+        content=content,
+        note=text["note"],
+    )
+
+
+def frame(language: str, *, title: str, amount: str, rows: Iterable[tuple[str, str]], content: str, note: str) -> str:
+    """A page with one card; `title`, `rows`, `content` and `note` are HTML, `amount` is text."""
     languages = "".join(_language_link(code, name, is_current=code == language) for code, name in LANGUAGES.items())
+    listed = "\n".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
     return f"""<!doctype html>
 <html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>{text["title"]} · SANDBOX</title>
+<title>{title} · SANDBOX</title>
 <style>{STYLE}</style>
 </head>
 <body>
-<p class="banner" role="status" style="margin:0">{text["banner"]}</p>
+<p class="banner" role="status" style="margin:0">{html.escape(_TEXTS[language]["banner"])}</p>
 <main>
 <div class="card">
-<h1>{text["title"]}</h1>
-<p class="amount">{html.escape(_amount(payment, language))}</p>
+<h1>{title}</h1>
+<p class="amount">{html.escape(amount)}</p>
 <dl>
-<dt>{text["to"]}</dt><dd>BXL Invest</dd>
-<dt>{text["for"]}</dt><dd>{html.escape(payment["description"])}</dd>
-<dt>{text["number"]}</dt><dd>{payment["id"]}</dd>
+{listed}
 </dl>
 {content}
 </div>
-<footer><nav aria-label="Language">{languages}</nav>{text["note"]}</footer>
+<footer><nav aria-label="Language">{languages}</nav>{note}</footer>
 </main>
 </body>
 </html>
@@ -182,5 +211,6 @@ def _language_link(code: str, name: str, *, is_current: bool) -> str:
     return f'<a href="?lang={code}" hreflang="{code}" lang="{code}"{current}>{name}</a>'
 
 
-def _amount(payment: dict[str, Any], language: str) -> str:
-    return format_currency(Decimal(payment["amount_cents"]).scaleb(-2), "EUR", locale=LOCALES[language])
+def amount_text(cents: int, language: str) -> str:
+    """An amount as the language writes it in Belgium."""
+    return format_currency(Decimal(cents).scaleb(-2), "EUR", locale=LOCALES[language])

@@ -9,6 +9,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from api.rails.sandbox.checks import Object
 from api.rails.sandbox.store import Store
 
+TRANSFER_IBAN = "BE68539007547034"
+"""The provider's own account, to which a payer transfers: the textbook's number, which no bank gives out."""
 _PARTS_PER_CENT = 100
 
 

@@ -140,6 +140,11 @@ class Payments:
         self._world.call(payment)
         return payment
 
+    def release_method(self, payment_id: str) -> None:
+        """Let the payer choose among all methods; the payment stays open, and nobody's webhook is called."""
+        self._keep(self.payment(payment_id) | {"method": None, "offered": None})
+        self._world.happened("payment-method-given-up", id=payment_id)
+
     def transfer(self, payment_id: str, amount_cents: int) -> Object:
         """Money that arrives for a bank transfer: a wrong amount goes back to its sender and nothing else happens."""
         payment = self.payment(payment_id)

@@ -4,8 +4,7 @@ from typing import Any
 
 from api.rails.sandbox.chargebacks import REASONS
 from api.rails.sandbox.checks import Object
-from api.rails.sandbox.customers import PAYER_IBAN
-from api.rails.sandbox.methods import METHODS
+from api.rails.sandbox.methods import METHODS, TRANSFER_IBAN
 from api.rails.sandbox.payments import is_cancelable
 from api.rails.sandbox.provider import Provider
 from ledger.payments.bodies import euro_text
@@ -142,7 +141,7 @@ class Views:
 
     def _payment_links(self, payment: Object) -> Object:
         at = f"/v2/payments/{payment['id']}"
-        links = {"self": self._link(at), "dashboard": self._link(f"/checkout/{payment['id']}", TEXT)}
+        links = {"self": self._link(at), "dashboard": self._link(f"/change-state/{payment['id']}", TEXT)}
         if payment["status"] == "open":
             links["checkout"] = self._link(f"/checkout/{payment['id']}", TEXT)
         if payment["status"] in {"paid", "pending"}:
@@ -179,7 +178,7 @@ def _details(payment: Object) -> Object:
     if payment["method"] == "banktransfer":
         return {
             "bankName": "Sandbox Bank",
-            "bankAccount": PAYER_IBAN,
+            "bankAccount": TRANSFER_IBAN,
             "bankBic": _SANDBOX_BIC,
             "transferReference": payment["transferReference"],
         }

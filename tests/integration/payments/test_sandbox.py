@@ -85,6 +85,54 @@ def test_a_choice_on_the_checkout_page_decides_the_payment_and_leads_back(sandbo
     assert control.payments()[0]["status"] == outcome  # decided once
 
 
+def test_who_gives_up_the_method_that_the_shop_chose_is_led_to_all_of_them(sandbox, control):
+    _, payment = create(sandbox.base, method="kbc")
+    page = payment["_links"]["checkout"]["href"]
+    assert 'value="belfius"' not in ask(page)[2]
+    status, headers, _ = ask(page, method="POST", body=b"outcome=canceled")
+    assert (status, headers["Location"]) == (303, page.removeprefix(sandbox.base))
+    assert 'value="belfius"' in ask(page)[2]
+    assert control.payments()[0]["status"] == "open"
+    assert ask(page, method="POST", body=b"outcome=paid&method=belfius")[0] == 303
+    assert (control.payments()[0]["status"], control.payments()[0]["method"]) == ("paid", "belfius")
+
+
+def test_the_checkout_page_of_a_bank_transfer_says_where_to_pay(sandbox, control):
+    _, payment = create(sandbox.base, method="banktransfer")
+    page = ask(payment["_links"]["checkout"]["href"])[2]
+    assert payment["details"]["transferReference"] in page
+    assert payment["details"]["bankAccount"] in page
+
+
+@pytest.mark.parametrize("language", ["fr", "nl", "en"])
+def test_what_happens_after_a_payment_is_played_on_a_page(sandbox, control, language):
+    _, payment = create(sandbox.base)
+    control.pay(payment["id"])
+    page = f"{sandbox.base}/change-state/{payment['id']}?lang={language}"
+
+    def press(form):
+        status, headers, _ = ask(page, method="POST", body=form.encode())
+        assert (status, headers["Location"]) == (303, page.removeprefix(sandbox.base))
+
+    status, headers, text = ask(page)
+    assert (status, f'<html lang="{language}">' in text, "SANDBOX" in text) == (200, True, True)
+    assert "Prêt &lt;b&gt;proxi&lt;/b&gt;" in text
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    press(f"refund={payment['id']}")
+    [refund] = control.refunds()
+    assert (refund["status"], refund["amount_cents"], refund["metadata"]) == ("pending", 50_000, {})
+    press(f"refund-failed={refund['id']}")
+    assert control.refunds()[0]["status"] == "failed"
+    press(f"charge-back={payment['id']}")
+    [chargeback] = control.chargebacks()
+    assert f'name="reverse" value="{chargeback["id"]}"' in ask(page)[2]
+    press(f"reverse={chargeback['id']}")
+    assert control.chargebacks()[0]["reversedAt"] is not None
+    assert 'name="reverse"' not in ask(page)[2]
+    assert ask(page, method="POST", body=b"shred=it")[0] == 422
+    assert ask(page, method="POST", body=b"")[0] == 422
+
+
 def test_a_choice_that_does_not_exist_is_refused(sandbox, control):
     _, payment = create(sandbox.base)
     assert ask(payment["_links"]["checkout"]["href"], method="POST", body=b"outcome=rich")[0] == 422

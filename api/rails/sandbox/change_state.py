@@ -1,0 +1,192 @@
+"""The page on which is played what happens after a payment, in French, Dutch and English: refunds, chargebacks, debits.
+
+It is the provider's own page for test payments, and stands for its dashboard too: a refund made here is one that
+nobody ordered. It works without JavaScript.
+"""
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+
+from api.rails.sandbox.checkout import amount_text, frame
+from api.rails.sandbox.checks import Object, unprocessable
+from api.rails.sandbox.provider import Provider
+
+_TEXTS = {
+    "fr": {
+        "title": "Changer l'état du paiement",
+        "for": "Objet",
+        "number": "Référence",
+        "state": "État",
+        "paid": "Le débit est payé",
+        "failed": "Le débit échoue",
+        "refund": "Rembourser le reste",
+        "charge-back": "La banque reprend le paiement",
+        "refunds": "Remboursements",
+        "refunded": "Arrivé",
+        "refund-failed": "Échoue",
+        "chargebacks": "Rejets de la banque",
+        "reverse": "Rejet gagné",
+        "note": "Cette page imite le tableau de bord du prestataire. Aucun argent réel ne circule.",
+    },
+    "nl": {
+        "title": "De staat van de betaling wijzigen",
+        "for": "Omschrijving",
+        "number": "Referentie",
+        "state": "Staat",
+        "paid": "De inning is betaald",
+        "failed": "De inning mislukt",
+        "refund": "De rest terugbetalen",
+        "charge-back": "De bank haalt de betaling terug",
+        "refunds": "Terugbetalingen",
+        "refunded": "Aangekomen",
+        "refund-failed": "Mislukt",
+        "chargebacks": "Terugboekingen door de bank",
+        "reverse": "Terugboeking gewonnen",
+        "note": "Deze pagina bootst het dashboard van de betaaldienst na. Er beweegt geen echt geld.",
+    },
+    "en": {
+        "title": "Change the payment's state",
+        "for": "For",
+        "number": "Reference",
+        "state": "State",
+        "paid": "The debit is paid",
+        "failed": "The debit fails",
+        "refund": "Refund the rest",
+        "charge-back": "The bank takes the payment back",
+        "refunds": "Refunds",
+        "refunded": "Arrived",
+        "refund-failed": "Fails",
+        "chargebacks": "Chargebacks",
+        "reverse": "Chargeback won",
+        "note": "This page imitates the provider's dashboard. No real money moves.",
+    },
+}
+_STATES = {
+    "fr": {
+        "open": "ouvert",
+        "pending": "en attente",
+        "paid": "payé",
+        "failed": "échoué",
+        "canceled": "annulé",
+        "expired": "expiré",
+        "queued": "en file",
+        "processing": "en cours",
+        "refunded": "remboursé",
+        "standing": "repris",
+        "reversed": "gagné",
+    },
+    "nl": {
+        "open": "open",
+        "pending": "in afwachting",
+        "paid": "betaald",
+        "failed": "mislukt",
+        "canceled": "geannuleerd",
+        "expired": "verlopen",
+        "queued": "in de wachtrij",
+        "processing": "in uitvoering",
+        "refunded": "terugbetaald",
+        "standing": "teruggeboekt",
+        "reversed": "gewonnen",
+    },
+    "en": {
+        "open": "open",
+        "pending": "pending",
+        "paid": "paid",
+        "failed": "failed",
+        "canceled": "cancelled",
+        "expired": "expired",
+        "queued": "queued",
+        "processing": "processing",
+        "refunded": "refunded",
+        "standing": "taken back",
+        "reversed": "won",
+    },
+}
+
+
+def change_state_page(provider: Provider, payment: Object, language: str) -> str:
+    """The page of one payment."""
+    text = {name: html.escape(words) for name, words in _TEXTS[language].items()}
+    rows = (
+        (text["for"], html.escape(payment["description"])),
+        (text["number"], payment["id"]),
+        (text["state"], html.escape(_STATES[language][payment["status"]])),
+    )
+    return frame(
+        language,
+        title=text["title"],
+        amount=amount_text(payment["amount_cents"], language),
+        rows=rows,
+        content="\n".join(_forms(provider, payment, language, text)),
+        note=text["note"],
+    )
+
+
+def change_state(provider: Provider, payment: Object, form: Mapping[str, str]) -> None:
+    """Do what a button of the page says: its name is what happens, its value the object to which it happens."""
+    action, object_id = next(iter(form.items()), ("", ""))
+    match action:
+        case "paid" | "failed":
+            provider.payments.decide(payment["id"], action)
+        case "refund":
+            remaining = payment["amount_cents"] - provider.refunds.refunded_cents(payment["id"])
+            euros = f"{remaining // 100}.{remaining % 100:02d}"
+            provider.refunds.create(payment["id"], {"amount": {"currency": "EUR", "value": euros}})
+        case "charge-back":
+            provider.chargebacks.charge_back(payment["id"])
+        case "refunded" | "refund-failed":
+            provider.refunds.set_status(object_id, action.removeprefix("refund-"))
+        case "reverse":
+            provider.chargebacks.reverse(object_id)
+        case _:
+            raise unprocessable("No such change.", "action")
+
+
+def _forms(provider: Provider, payment: Object, language: str, text: Mapping[str, str]) -> Iterator[str]:
+    is_debit = payment["method"] == "directdebit"
+    actions = [name for name, possible in {
+        "paid": payment["status"] == "pending",
+        "failed": payment["status"] == "pending" or (payment["status"] == "paid" and is_debit),
+        "refund": payment["status"] == "paid"
+        and provider.refunds.refunded_cents(payment["id"]) < payment["amount_cents"],
+        "charge-back": payment["status"] == "paid"
+        and provider.chargebacks.charged_back_cents(payment["id"]) < payment["amount_cents"],
+    }.items() if possible]  # fmt: skip
+    yield _form(payment, language, [(name, payment["id"]) for name in actions], text)
+    refunds = provider.refunds.refunds(payment["id"])
+    chargebacks = provider.chargebacks.chargebacks(payment["id"])
+    if refunds:
+        yield f"<h2>{text['refunds']}</h2>"
+    for refund in refunds:
+        buttons = [(n, refund["id"]) for n in ("refunded", "refund-failed") if _may(refund["status"], n)]
+        yield _row(payment, language, refund, refund["status"], buttons, text)
+    if chargebacks:
+        yield f"<h2>{text['chargebacks']}</h2>"
+    for chargeback in chargebacks:
+        won = chargeback["reversedAt"] is not None
+        buttons = [] if won else [("reverse", chargeback["id"])]
+        yield _row(payment, language, chargeback, "reversed" if won else "standing", buttons, text)
+
+
+def _may(status: str, change: str) -> bool:
+    """Whether a refund can arrive, or fail, from where it is."""
+    return status in {"pending", "processing"} or (status, change) == ("refunded", "refund-failed")
+
+
+def _row(
+    payment: Object,
+    language: str,
+    item: Object,
+    state: str,
+    buttons: Sequence[tuple[str, str]],
+    text: Mapping[str, str],
+) -> str:
+    amount = html.escape(amount_text(item["amount_cents"], language))
+    said = html.escape(_STATES[language].get(state, state))
+    return f'<div class="row"><span>{amount} · {said}</span>{_form(payment, language, buttons, text)}</div>'
+
+
+def _form(payment: Object, language: str, buttons: Sequence[tuple[str, str]], text: Mapping[str, str]) -> str:
+    inner = "".join(f'<button name="{name}" value="{of}">{text[name]}</button>' for name, of in buttons)
+    action = f"/change-state/{payment['id']}?lang={language}"
+    return f'<form class="other" method="post" action="{action}">{inner}</form>' if inner else ""
