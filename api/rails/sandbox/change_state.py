@@ -5,112 +5,29 @@ nobody ordered. It works without JavaScript.
 """
 
 import html
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from api.rails.sandbox.checkout import amount_text, frame
 from api.rails.sandbox.checks import Object, unprocessable
 from api.rails.sandbox.provider import Provider
 
-_TEXTS = {
-    "fr": {
-        "title": "Changer l'état du paiement",
-        "for": "Objet",
-        "number": "Référence",
-        "state": "État",
-        "paid": "Le débit est payé",
-        "failed": "Le débit échoue",
-        "refund": "Rembourser le reste",
-        "charge-back": "La banque reprend le paiement",
-        "refunds": "Remboursements",
-        "refunded": "Arrivé",
-        "refund-failed": "Échoue",
-        "chargebacks": "Rejets de la banque",
-        "reverse": "Rejet gagné",
-        "note": "Cette page imite le tableau de bord du prestataire. Aucun argent réel ne circule.",
-    },
-    "nl": {
-        "title": "De staat van de betaling wijzigen",
-        "for": "Omschrijving",
-        "number": "Referentie",
-        "state": "Staat",
-        "paid": "De inning is betaald",
-        "failed": "De inning mislukt",
-        "refund": "De rest terugbetalen",
-        "charge-back": "De bank haalt de betaling terug",
-        "refunds": "Terugbetalingen",
-        "refunded": "Aangekomen",
-        "refund-failed": "Mislukt",
-        "chargebacks": "Terugboekingen door de bank",
-        "reverse": "Terugboeking gewonnen",
-        "note": "Deze pagina bootst het dashboard van de betaaldienst na. Er beweegt geen echt geld.",
-    },
-    "en": {
-        "title": "Change the payment's state",
-        "for": "For",
-        "number": "Reference",
-        "state": "State",
-        "paid": "The debit is paid",
-        "failed": "The debit fails",
-        "refund": "Refund the rest",
-        "charge-back": "The bank takes the payment back",
-        "refunds": "Refunds",
-        "refunded": "Arrived",
-        "refund-failed": "Fails",
-        "chargebacks": "Chargebacks",
-        "reverse": "Chargeback won",
-        "note": "This page imitates the provider's dashboard. No real money moves.",
-    },
-}
-_STATES = {
-    "fr": {
-        "open": "ouvert",
-        "pending": "en attente",
-        "paid": "payé",
-        "failed": "échoué",
-        "canceled": "annulé",
-        "expired": "expiré",
-        "queued": "en file",
-        "processing": "en cours",
-        "refunded": "remboursé",
-        "standing": "repris",
-        "reversed": "gagné",
-    },
-    "nl": {
-        "open": "open",
-        "pending": "in afwachting",
-        "paid": "betaald",
-        "failed": "mislukt",
-        "canceled": "geannuleerd",
-        "expired": "verlopen",
-        "queued": "in de wachtrij",
-        "processing": "in uitvoering",
-        "refunded": "terugbetaald",
-        "standing": "teruggeboekt",
-        "reversed": "gewonnen",
-    },
-    "en": {
-        "open": "open",
-        "pending": "pending",
-        "paid": "paid",
-        "failed": "failed",
-        "canceled": "cancelled",
-        "expired": "expired",
-        "queued": "queued",
-        "processing": "processing",
-        "refunded": "refunded",
-        "standing": "taken back",
-        "reversed": "won",
-    },
+_WORDS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_ESCAPED = {
+    code: {name: html.escape(text) for name, text in words.items() if isinstance(text, str)}
+    for code, words in _WORDS.items()
 }
 
 
 def change_state_page(provider: Provider, payment: Object, language: str) -> str:
     """The page of one payment."""
-    text = {name: html.escape(words) for name, words in _TEXTS[language].items()}
+    text = _ESCAPED[language]
     rows = (
         (text["for"], html.escape(payment["description"])),
         (text["number"], payment["id"]),
-        (text["state"], html.escape(_STATES[language][payment["status"]])),
+        (text["state"], html.escape(_WORDS[language]["states"][payment["status"]])),
     )
     return frame(
         language,
@@ -182,7 +99,7 @@ def _row(
     text: Mapping[str, str],
 ) -> str:
     amount = html.escape(amount_text(item["amount_cents"], language))
-    said = html.escape(_STATES[language].get(state, state))
+    said = html.escape(_WORDS[language]["states"].get(state, state))
     return f'<div class="row"><span>{amount} · {said}</span>{_form(payment, language, buttons, text)}</div>'
 
 
