@@ -29,7 +29,7 @@ from ledger import approvals, balances, erasure, limits, periods, years
 from ledger.approvals import Approval
 from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
-from ledger.payments import transfers
+from ledger.payments import repeats, transfers
 from ledger.payments.model import CLIENT_BANK, PROVIDER_BALANCE, TransferState
 from ledger.payments.queries import open_cases
 
@@ -101,6 +101,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         at_provider=at_provider,
         at_bank=at_bank,
         cases=cases,
+        unknown_codes=repeats.UNKNOWN_CASES,
         failed_refunds=failed_refunds,
         accounts=accounts,
         figures=figures(book),
@@ -121,12 +122,12 @@ def _actor_name(book: Book, actor: str) -> str:
 
 
 def references(approval: Approval) -> list[str]:
-    """What an approval is about: the offer's id, or the references of its transfers."""
+    """What an approval is about: the id of its offer or call, or the references of its transfers."""
     body = approval.body
     listed = body.get("transfers")
     if isinstance(listed, list):
         return [str(each["reference"]) for each in listed if isinstance(each, Mapping)]
-    return [str(body["offer_id"])] if "offer_id" in body else []
+    return [str(body[name]) for name in ("offer_id", "call_id") if name in body]
 
 
 def last_day(approval: Approval) -> date | None:
@@ -148,6 +149,8 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             loans.order_disbursement(uow, about[0].removeprefix(LOAN_REFERENCE), approval_id=approval_id, on=on)
         case transfers.APPROVAL_ACTION:
             payouts.order_payouts(uow, approval_id=approval_id, on=on)
+        case repeats.REPEAT:
+            repeats.repeat_call(uow, about[0], approval_id=approval_id)
         case years.YEAR_CLOSE:
             ends_on = last_day(approval)
             assert ends_on is not None
@@ -183,7 +186,9 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
 
 
 def _account(approval: Approval) -> str:
-    """The account whose limits the approval changes, with floor and ceiling; or who is to be erased."""
+    """The account whose limits the approval changes, with floor and ceiling; who is to be erased; what is repeated."""
+    if approval.action == repeats.REPEAT:
+        return f"{approval.body['reference']} ({approval.body['call_id']})"
     if approval.action == erasure.ERASE:
         return str(approval.body["owner"])
     if approval.action != limits.LIMITS_CHANGE:
@@ -194,7 +199,8 @@ def _account(approval: Approval) -> str:
 
 
 def _amount(approval: Approval) -> int | None:
-    listed, result = approval.body.get("transfers"), approval.body.get("result_cents")
+    body = approval.body
+    listed, result = body.get("transfers"), body.get("result_cents", body.get("amount_cents"))
     if not isinstance(listed, list):
         return result if isinstance(result, int) else None
     return sum(int(str(each["amount_cents"])) for each in listed if isinstance(each, Mapping))

@@ -29,8 +29,8 @@ from frontend.pages.desk import approve_and_do, desk_page
 from frontend.rendering import see_other
 from ledger.book import UnitOfWork
 from ledger.errors import Refusal
+from ledger.payments import repeats, transfers
 from ledger.payments import service as payments
-from ledger.payments import transfers
 
 STEPS = frozenset({"1", "7", "31"})
 Typed = Annotated[str, Field()]
@@ -173,6 +173,17 @@ def close_case(
     said = _text(form, "reason", language, error="operations.error-reason")
     close: Act = lambda uow: payments.close_case(uow, subject=subject, code=code, reason=said)  # noqa: E731 -- read as one line
     return _answer(request, wiring, operator, form, "cases", close)
+
+
+@router.post("/calls/{call_id}/repetition")
+def ask_repetition(
+    request: Request, wiring: WiringDep, operator: Operator, language: Language, call_id: str, reason: Typed = ""
+) -> Response:
+    """Ask a second person to agree that a refund or a debit which cannot be found is made anew."""
+    form = Form({"reason": reason}, target=f"repeat-{call_id}")
+    said = _text(form, "reason", language, error="operations.error-reason")
+    ask: Act = lambda uow: repeats.request_repeat(uow, call_id, reason=said)  # noqa: E731 -- read as one line
+    return _answer(request, wiring, operator, form, "approvals", ask)
 
 
 @router.post("/refunds/{pledge_id}")

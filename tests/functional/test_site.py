@@ -17,11 +17,13 @@ from api.settings import read_settings
 from contracts.parties import service as parties
 from contracts.parties.model import Role, StaffIdentity
 from frontend.site import build_site
+from ledger import approvals
 from ledger.accounts import AccountRef
 from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
 from ledger.log.keys import create_log
+from ledger.payments.repeats import REPEAT
 from ledger.payments.rows import open_case
 from ledger.years import request_year_close
 from tests.entries import entry, post
@@ -225,6 +227,39 @@ def test_a_refund_that_failed_is_sent_again_from_the_desk(enter: Enter, sqlite_t
     assert (town.state(made.pledge_id), town.balance(f"489400:{ada}")) == ("refunded", 0)
     assert desk.post(again).status_code == 409
     assert again not in desk.get("/fr/operations").text
+
+
+def test_a_refund_that_nobody_can_find_is_made_anew_by_two_people_at_the_desk(enter: Enter, sqlite_town: Town) -> None:
+    town = sqlite_town
+    ada = town.citizen("Ada")
+    made = town.pay_pledge(town.open_offer(town.enterprise()), ada, 50_000)
+    town.rail.faults.append("lost-before")
+    refund_id = town.withdraw(made.pledge_id)
+    town.clock.instant += timedelta(minutes=70)
+    town.settle()
+    desk, ask = enter(town.maker), f"/fr/operations/calls/{refund_id}/repetition"
+    assert ask in desk.get("/fr/operations").text
+    single_handed = desk.post(f"/fr/operations/refunds/{made.pledge_id}")
+    assert (single_handed.status_code, "deux personnes doivent décider" in single_handed.text) == (409, True)
+    assert desk.post(ask, data={"reason": ""}).status_code == 422
+    assert enter(ada).post(ask, data={"reason": "x"}).status_code == 403
+    assert desk.post(ask, data={"reason": "rien chez le prestataire"}).status_code == 303
+    page = desk.get("/fr/operations").text
+    assert ask not in page
+    assert "Refaire un remboursement ou un prélèvement" in page
+    [waiting] = [a for a in pending_of(town) if a.action == REPEAT]
+    deed = f"/fr/operations/approvals/{waiting.approval_id}"
+    assert enter(town.maker).post(deed).status_code == 403
+    assert town.rail.refunds_by_id == {}
+    assert enter(town.checker).post(deed).status_code == 303
+    town.settle()
+    assert (town.state(made.pledge_id), len(town.rail.refunds_by_id)) == ("refunded", 1)
+    assert refund_id not in desk.get("/fr/operations").text
+
+
+def pending_of(town: Town) -> list[approvals.Approval]:
+    with town.book.read() as connection:
+        return approvals.pending(connection, town.book.book_id)
 
 
 def test_a_payment_case_is_closed_with_a_word_on_how(enter: Enter, sqlite_town: Town) -> None:

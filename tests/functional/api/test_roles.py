@@ -16,6 +16,8 @@ WRITES = [
     ("/v1/transfer-orders/t1/confirmation", {"statement_reference": "s1", "evidence": SHA}, {"nadia"}),
     ("/v1/payouts/request", {"reason": "x"}, {"nadia"}),
     ("/v1/payouts", {"approval_id": "a1"}, {"nadia"}),
+    ("/v1/calls/r1/repetition/request", {"reason": "x"}, {"nadia"}),
+    ("/v1/calls/r1/repetition", {"approval_id": "a1"}, {"nadia"}),
     ("/v1/settlements", {"reference": "s1", "amount_cents": 1, "evidence": SHA}, {"nadia"}),
     ("/v1/business-date", {"to_on": "2026-03-03"}, {"nadia"}),
 ]
