@@ -73,6 +73,12 @@ def test_lists_are_newest_first_and_end_with_the_day_that_was_named(desk, books)
     assert [m.initial_cents for m in since if m.kind == "payment"] == [30_000]
 
 
+def test_a_list_longer_than_a_page_is_read_to_its_end(desk, books):
+    for n in range(260):
+        desk.control.add_movement("application-fee", n + 1)
+    assert [m.result_cents for m in books.newest_movements(since=DAY)] == list(range(260, 0, -1))
+
+
 def test_an_api_key_reads_no_provider_books(desk):
     with pytest.raises(RailBusyError, match="403"):
         MollieBooks(TEST_KEY, desk.control._url).balance_cents()

@@ -1,9 +1,13 @@
 """The traps of the provider's client library, each shut."""
 
+import json
 import logging
+import pickle
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -98,32 +102,145 @@ def test_sixteen_threads_share_a_rail_and_each_has_its_own_client(sandbox, contr
     assert len(control.payments()) == 64
 
 
-def test_a_redirect_is_not_followed():
-    seen = []
+@contextmanager
+def provider(*answers):
+    """A provider that gives these answers in turn, the last again and again; and what it was asked.
 
-    class Redirecting(BaseHTTPRequestHandler):
-        def do_POST(self):
-            seen.append(self.path)
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(302)
-            self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "0")
+    An answer is a status, headers, and a body: bytes, or parts that are written one after the other.
+    """
+    asked, left = [], list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self):
+            asked.append((self.command, self.path))
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, headers, body = left.pop(0) if len(left) > 1 else left[0]
+            self.send_response(status)
+            parts = [body] if isinstance(body, bytes) else body
+            if isinstance(body, bytes):
+                self.send_header("Content-Length", str(len(body)))
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
+            with suppress(ConnectionError):
+                for part in parts:
+                    self.wfile.write(part)
 
-        def do_GET(self):
-            seen.append(self.path)
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815 -- the library's names
 
         def log_message(self, *_):
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Redirecting) as server:
-        server.timeout = 10
-        thread = threading.Thread(target=server.handle_request, daemon=True)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
-        with pytest.raises(OutcomeUnknownError):
-            sandbox_rail(f"http://127.0.0.1:{server.server_port}").create_payment(BODY, "k1")
-        thread.join()
-    assert seen == ["/v2/payments"]
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def page(items, following=None):
+    links = {"next": {"href": following} if following else None}
+    return json.dumps({"_embedded": {"payments": items}, "count": len(items), "_links": links}).encode()
+
+
+def test_a_redirect_is_not_followed():
+    with provider((302, {"Location": "/elsewhere"}, b"")) as (url, asked), pytest.raises(OutcomeUnknownError):
+        sandbox_rail(url).create_payment(BODY, "k1")
+    assert asked == [("POST", "/v2/payments")]
+
+
+@pytest.mark.parametrize("body", [b"{}", b"<html>slow down</html>", b'{"status": 429, "title": "x"}'])
+def test_the_pause_that_the_provider_asks_for_is_kept_by_every_thread_with_jitter(body):
+    now = [1_000.0]
+    with provider((429, {"Retry-After": "20"}, body), (200, {}, page([]))) as (url, asked):
+        rail = sandbox_rail(url, seconds=lambda: now[0])
+        with pytest.raises(RailBusyError) as told:
+            rail.newest_payments(since=DAY)
+        assert 20 <= told.value.retry_after.total_seconds() <= 30
+        now[0] += 19
+        with ThreadPoolExecutor(4) as pool:
+            waiting = [pool.submit(rail.newest_payments, since=DAY) for _ in range(8)]
+            assert {type(each.exception()) for each in waiting} == {RailBusyError}
+        assert len(asked) == 1
+        now[0] += 12
+        assert rail.newest_payments(since=DAY) == []
+    assert len(asked) == 2
+
+
+def test_pauses_of_the_same_length_do_not_end_at_the_same_moment():
+    with provider((429, {"Retry-After": "1000"}, b"{}")) as (url, _):
+        waits = set()
+        for _ in range(8):
+            with pytest.raises(RailBusyError) as told:
+                sandbox_rail(url).payment("tr_abcdefgh12")
+            waits.add(told.value.retry_after)
+    assert len(waits) > 1
+    assert max(waits).total_seconds() <= 900  # no answer silences us for longer
+
+
+@pytest.mark.parametrize("stated", ["", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-5", "1.5", "٣"])
+def test_a_pause_that_is_no_number_of_seconds_is_a_short_one(stated):
+    with provider((429, {"Retry-After": stated.encode().decode("latin-1")}, b"{}")) as (url, _):
+        with pytest.raises(RailBusyError) as told:
+            sandbox_rail(url).payment("tr_abcdefgh12")
+    assert 1 <= told.value.retry_after.total_seconds() <= 1.5
+
+
+def test_an_answer_that_drips_ends_with_the_budget_of_its_operation(monkeypatch):
+    monkeypatch.setattr("api.rails.mollie.client.BUDGET_SECONDS", 0.3)
+
+    def drip():
+        while True:
+            yield b" "
+            threading.Event().wait(0.02)
+
+    with provider((200, {"Content-Length": "1000000"}, drip())) as (url, asked):
+        with pytest.raises(OutcomeUnknownError, match="too long"):
+            sandbox_rail(url).payment("tr_abcdefgh12")
+    assert len(asked) == 1
+
+
+def test_an_answer_without_an_end_is_read_no_further_than_a_limit(monkeypatch):
+    monkeypatch.setattr("api.rails.mollie.client._LARGEST_ANSWER", 100_000)
+    with provider((200, {"Content-Length": "1000000"}, (b" " * 10_000 for _ in range(100)))) as (url, _):
+        with pytest.raises(OutcomeUnknownError, match="no end"):
+            sandbox_rail(url).payment("tr_abcdefgh12")
+
+
+def test_a_dead_https_host_is_tried_once():
+    started = time.monotonic()
+    with pytest.raises(OutcomeUnknownError):
+        sandbox_rail("https://127.0.0.1:9").create_payment(BODY, "k1")
+    assert time.monotonic() - started < 3  # the library's own four tries take six seconds
+
+
+def test_a_page_that_links_to_another_spelling_of_the_host_is_not_followed():
+    with provider((200, {}, page([], "http://localhost:9/v2/payments?from=tr_abcdefgh12"))) as (url, asked):
+        with pytest.raises(OutcomeUnknownError, match="another address"):
+            sandbox_rail(url).newest_payments(since=DAY)
+    assert len(asked) == 1
+
+
+def test_a_list_that_leads_back_to_itself_ends(monkeypatch):
+    monkeypatch.setattr("api.rails.mollie.client._MOST_PAGES", 5)
+    answers = [200, {}, b""]
+    with provider(answers) as (url, asked):
+        answers[2] = page([STATED], f"{url}/v2/payments?from=tr_abcdefgh12")
+        with pytest.raises(OutcomeUnknownError, match="does not end"):
+            sandbox_rail(url).newest_payments(since=DAY)
+    assert len(asked) == 6
+
+
+def test_what_leaves_the_adapter_holds_no_credential(sandbox):
+    rail = sandbox_rail(sandbox.base)
+    payment = rail.create_payment(BODY, "k1")
+    listed = rail.newest_payments(since=DAY)
+    assert TEST_KEY.encode() not in pickle.dumps((payment, listed))
+    pairs = [(a, b) for a in listed for b in listed]  # a list of the library's would never end here
+    assert len(pairs) == 1
 
 
 @pytest.mark.parametrize(
