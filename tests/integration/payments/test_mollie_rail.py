@@ -183,9 +183,9 @@ def test_pauses_of_the_same_length_do_not_end_at_the_same_moment():
 
 @pytest.mark.parametrize("stated", ["", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-5", "1.5", "٣"])
 def test_a_pause_that_is_no_number_of_seconds_is_a_short_one(stated):
-    with provider((429, {"Retry-After": stated.encode().decode("latin-1")}, b"{}")) as (url, _):
-        with pytest.raises(RailBusyError) as told:
-            sandbox_rail(url).payment("tr_abcdefgh12")
+    pause = {"Retry-After": stated.encode().decode("latin-1")}
+    with provider((429, pause, b"{}")) as (url, _), pytest.raises(RailBusyError) as told:
+        sandbox_rail(url).payment("tr_abcdefgh12")
     assert 1 <= told.value.retry_after.total_seconds() <= 1.5
 
 
@@ -197,17 +197,17 @@ def test_an_answer_that_drips_ends_with_the_budget_of_its_operation(monkeypatch)
             yield b" "
             threading.Event().wait(0.02)
 
-    with provider((200, {"Content-Length": "1000000"}, drip())) as (url, asked):
-        with pytest.raises(OutcomeUnknownError, match="too long"):
-            sandbox_rail(url).payment("tr_abcdefgh12")
+    endless = 200, {"Content-Length": "1000000"}, drip()
+    with provider(endless) as (url, asked), pytest.raises(OutcomeUnknownError, match="too long"):
+        sandbox_rail(url).payment("tr_abcdefgh12")
     assert len(asked) == 1
 
 
 def test_an_answer_without_an_end_is_read_no_further_than_a_limit(monkeypatch):
     monkeypatch.setattr("api.rails.mollie.client._LARGEST_ANSWER", 100_000)
-    with provider((200, {"Content-Length": "1000000"}, (b" " * 10_000 for _ in range(100)))) as (url, _):
-        with pytest.raises(OutcomeUnknownError, match="no end"):
-            sandbox_rail(url).payment("tr_abcdefgh12")
+    large = 200, {"Content-Length": "1000000"}, (b" " * 10_000 for _ in range(100))
+    with provider(large) as (url, _), pytest.raises(OutcomeUnknownError, match="no end"):
+        sandbox_rail(url).payment("tr_abcdefgh12")
 
 
 def test_a_dead_https_host_is_tried_once():
@@ -218,9 +218,9 @@ def test_a_dead_https_host_is_tried_once():
 
 
 def test_a_page_that_links_to_another_spelling_of_the_host_is_not_followed():
-    with provider((200, {}, page([], "http://localhost:9/v2/payments?from=tr_abcdefgh12"))) as (url, asked):
-        with pytest.raises(OutcomeUnknownError, match="another address"):
-            sandbox_rail(url).newest_payments(since=DAY)
+    foreign = 200, {}, page([], "http://localhost:9/v2/payments?from=tr_abcdefgh12")
+    with provider(foreign) as (url, asked), pytest.raises(OutcomeUnknownError, match="another address"):
+        sandbox_rail(url).newest_payments(since=DAY)
     assert len(asked) == 1
 
 
