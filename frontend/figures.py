@@ -1,6 +1,7 @@
 """From read models to what charts draw: sums of what is there already, and nothing that a rule would have to decide."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from contracts.loans.lifecycle import CANCELLED
@@ -8,9 +9,44 @@ from contracts.loans.queries import InstalmentLine, LoanEvent, MonthFlow
 from contracts.offers.queries import OfferCard
 from contracts.terms.schedule import Instalment
 from frontend.charts import Bar, GaugeFigures
+from ledger.payments.iso20022.model import Account
+from ledger.payments.model import PaymentView
+from ledger.payments.references import printed_communication
+from ledger.payments.transfer_code import transfer_code_text
 
+IBAN_GROUP = 4
 MONTHS_BACK = MONTHS_AHEAD = 12
 NEXT_INSTALMENTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRequest:
+    """What a payer fills in to pay by transfer, as it is printed, and the text of the code that fills it in for her."""
+
+    payee: str
+    iban: str
+    amount_cents: int
+    communication: str
+    code: str
+
+
+def transfer_request(account: Account, asked: PaymentView) -> TransferRequest:
+    """A payment that waits for a transfer to our account; it has a structured communication."""
+    reference = asked.structured_reference or ""
+    groups = [account.iban[start : start + IBAN_GROUP] for start in range(0, len(account.iban), IBAN_GROUP)]
+    return TransferRequest(
+        payee=account.name,
+        iban=" ".join(groups),
+        amount_cents=asked.amount_cents,
+        communication=printed_communication(reference),
+        code=transfer_code_text(
+            name=account.name,
+            iban=account.iban,
+            bic=account.bic or "",
+            amount_cents=asked.amount_cents,
+            reference=reference,
+        ),
+    )
 
 
 def gauge_of(card: OfferCard) -> GaugeFigures:

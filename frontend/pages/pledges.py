@@ -21,11 +21,13 @@ from contracts.parties.model import LenderDeclaration
 from contracts.pledges.model import PledgeState
 from contracts.pledges.queries import PledgeLine, pledge, pledge_line
 from contracts.pledges.service import make_pledge, request_new_payment, withdraw_pledge
+from frontend.figures import transfer_request
 from frontend.forms import Form, cents_of, refused, share_of
 from frontend.i18n import tongue
 from frontend.rendering import refresh_to, render, see_other
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
+from ledger.payments.bank import client_account
 from ledger.payments.model import PaymentState
 from ledger.storage.base import JSON
 
@@ -132,6 +134,8 @@ def pledge_page(
         _require_own(pledge(connection, book.book_id, pledge_id).lender, citizen, pledge_id)
         line = pledge_line(connection, book.book_id, pledge_id, book.today_in(connection))
         today = book.today_in(connection)
+        asked = line.transfer if line.can_pay else None
+        transfer = None if asked is None else transfer_request(client_account(connection, book.book_id), asked)
     payment = line.payment if line.can_pay else None
     is_payable = payment is not None and payment.state in _UNDER_WAY
     checkout_url = payment.checkout_url if payment is not None and is_payable else None
@@ -144,6 +148,7 @@ def pledge_page(
         lead=_lead(line),
         clock=_clock(line, today),
         checkout_url=checkout_url,
+        transfer=transfer,
         must_ask_again=line.can_pay and not is_payable,
         came_back=back > 0,
         refresh=refresh_to(here, back, is_making=is_payable and checkout_url is None, waits=is_payable or is_returning),
