@@ -10,7 +10,7 @@ from typing import Any
 from api.rails.sandbox.checks import Object
 from api.rails.sandbox.clock import at_hour
 from api.rails.sandbox.methods import Tariff, cents_of_parts
-from api.rails.sandbox.world import World, newest_first
+from api.rails.sandbox.world import World
 from ledger.calendars import next_target_day
 
 BALANCE_ID = "bal_sandboxbalance"
@@ -58,7 +58,7 @@ class Balance:
 
     def movements(self) -> list[Object]:
         """Every movement, newest first."""
-        return newest_first(self._world.store, "movements")
+        return self._world.store.newest("movements")
 
     def total_cents(self) -> int:
         """What stands on the balance, available or not: the sum of every movement."""

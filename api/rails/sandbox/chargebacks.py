@@ -1,11 +1,12 @@
 """Chargebacks: the payer's bank takes a payment back, whole or in part, and may lose or win that later."""
 
+from collections import defaultdict
 from typing import Any
 
 from api.rails.sandbox.balance import Balance
 from api.rails.sandbox.checks import Object, not_found, unprocessable
 from api.rails.sandbox.payments import Payments
-from api.rails.sandbox.world import World, newest_first
+from api.rails.sandbox.world import World
 
 REASONS = {
     "AC04": "Account closed",
@@ -24,11 +25,15 @@ class Chargebacks:
         self._world = world
         self._balance = balance
         self._payments = payments
+        self._of: dict[str, list[str]] = defaultdict(list)
+        for chargeback in world.store.values("chargebacks"):
+            self._of[chargeback["paymentId"]].append(chargeback["id"])
 
     def chargebacks(self, payment_id: str | None = None) -> list[Object]:
         """Every chargeback, or those of one payment, newest first."""
-        where = None if payment_id is None else lambda c: c["paymentId"] == payment_id
-        return newest_first(self._world.store, "chargebacks", where)
+        if payment_id is None:
+            return self._world.store.newest("chargebacks")
+        return [self.chargeback(chargeback_id) for chargeback_id in reversed(self._of.get(payment_id, []))]
 
     def chargeback(self, chargeback_id: str) -> Object:
         """One chargeback, or 404."""
@@ -52,6 +57,7 @@ class Chargebacks:
             "reversedAt": None,
         }
         context = {"paymentId": payment_id, "chargebackId": chargeback["id"]}
+        self._of[payment_id].append(chargeback["id"])
         self._world.store.put(("chargebacks", chargeback["id"], chargeback))
         self._world.happened(
             "chargeback", id=chargeback["id"], payment=payment_id, cents=cents, reason=chargeback["reason"]
@@ -74,7 +80,4 @@ class Chargebacks:
 
     def charged_back_cents(self, payment_id: str) -> int:
         """What of a payment is taken back and not won."""
-        standing = self._world.store.values(
-            "chargebacks", lambda c: c["paymentId"] == payment_id and c["reversedAt"] is None
-        )
-        return sum(c["amount_cents"] for c in standing)
+        return sum(c["amount_cents"] for c in self.chargebacks(payment_id) if c["reversedAt"] is None)

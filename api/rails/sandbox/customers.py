@@ -6,7 +6,7 @@ from typing import Any
 
 from api.rails.sandbox.checks import Object, day_of, metadata_of, not_found, unprocessable
 from api.rails.sandbox.methods import METHODS
-from api.rails.sandbox.world import World, newest_first
+from api.rails.sandbox.world import World
 
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 PAYER_IBAN = "BE71096123456769"
@@ -29,7 +29,7 @@ class Customers:
 
     def customers(self) -> list[Object]:
         """Every customer, newest first."""
-        return newest_first(self._world.store, "customers")
+        return self._world.store.newest("customers")
 
     def customer(self, customer_id: str) -> Object:
         """One customer, or 404."""
@@ -69,7 +69,7 @@ class Customers:
     def mandates(self, customer_id: str) -> list[Object]:
         """The mandates of a customer, newest first."""
         self.customer(customer_id)
-        return newest_first(self._world.store, "mandates", lambda m: m["customerId"] == customer_id)
+        return self._world.store.newest("mandates", lambda m: m["customerId"] == customer_id)
 
     def mandate(self, customer_id: str, mandate_id: str) -> Object:
         """One mandate of a customer, or 404."""

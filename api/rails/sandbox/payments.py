@@ -27,7 +27,7 @@ from api.rails.sandbox.checks import (
 from api.rails.sandbox.clock import at_hour
 from api.rails.sandbox.customers import Customers
 from api.rails.sandbox.methods import CHECKOUT, METHODS, Tariff, fitting
-from api.rails.sandbox.world import World, newest_first
+from api.rails.sandbox.world import World
 from ledger.calendars import add_target_days, next_target_day
 
 OUTCOMES = ("paid", "failed", "canceled", "expired")
@@ -67,7 +67,7 @@ class Payments:
     def payments(self, customer_id: str | None = None) -> list[Object]:
         """Every payment, or those of one customer, newest first."""
         where = None if customer_id is None else lambda p: p["customerId"] == customer_id
-        return [_ADDED | found for found in newest_first(self._world.store, "payments", where)]
+        return [_ADDED | found for found in self._world.store.newest("payments", where)]
 
     def create(self, asked: Object) -> Object:
         """A new payment: open, or pending where a mandate lets it be collected without the payer."""

@@ -6,6 +6,7 @@
 Money leaves the balance with `pending`; a refund that fails or is canceled after that brings it back.
 """
 
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from api.rails.sandbox.checks import ApiError, Object, cents_of, metadata_of, no
 from api.rails.sandbox.clock import at_hour
 from api.rails.sandbox.methods import METHODS
 from api.rails.sandbox.payments import Payments
-from api.rails.sandbox.world import World, newest_first
+from api.rails.sandbox.world import World
 
 _UNTAKEN = frozenset({"queued", "failed", "canceled"})
 _GONE = frozenset({"failed", "canceled"})
@@ -32,11 +33,15 @@ class Refunds:
         self._world = world
         self._balance = balance
         self._payments = payments
+        self._of: dict[str, list[str]] = defaultdict(list)
+        for refund in world.store.values("refunds"):
+            self._of[refund["paymentId"]].append(refund["id"])
 
     def refunds(self, payment_id: str | None = None) -> list[Object]:
         """Every refund, or those of one payment, newest first."""
-        where = None if payment_id is None else lambda r: r["paymentId"] == payment_id
-        return newest_first(self._world.store, "refunds", where)
+        if payment_id is None:
+            return self._world.store.newest("refunds")
+        return [self.refund(refund_id) for refund_id in reversed(self._of.get(payment_id, []))]
 
     def refund(self, refund_id: str) -> Object:
         """One refund, or 404."""
@@ -57,6 +62,7 @@ class Refunds:
             "metadata": metadata_of(asked),
             "status": "queued",
         }
+        self._of[payment_id].append(refund["id"])
         self._keep(refund)
         self._world.happened("refund-queued", id=refund["id"], payment=payment_id, cents=cents)
         return self.set_status(refund["id"], "pending") if self._suffices(cents) else refund
@@ -103,9 +109,9 @@ class Refunds:
 
     def release_queued(self) -> None:
         """Let go, oldest first, what the balance now covers."""
-        for refund in self._world.store.values("refunds", lambda r: r["status"] == "queued"):
-            if self._suffices(refund["amount_cents"]):
-                self.set_status(refund["id"], "pending")
+        for cents, refund_id in self._world.store.values("queued"):
+            if self._suffices(cents):
+                self.set_status(refund_id, "pending")
 
     def refunded_cents(self, payment_id: str) -> int:
         """What was refunded of a payment and did not come back."""
@@ -142,4 +148,5 @@ class Refunds:
             world.plan(at_hour(world.today() + timedelta(days=1), 1), "arrive", refund["id"])
 
     def _keep(self, refund: Object) -> None:
-        self._world.store.put(("refunds", refund["id"], refund))
+        waiting = [refund["amount_cents"], refund["id"]] if refund["status"] == "queued" else None
+        self._world.store.put(("refunds", refund["id"], refund), ("queued", refund["id"], waiting))

@@ -10,7 +10,7 @@ from typing import Any
 from api.rails.sandbox.balance import SETTLING_HOUR, Balance
 from api.rails.sandbox.checks import Object, not_found
 from api.rails.sandbox.clock import at_hour
-from api.rails.sandbox.world import World, newest_first
+from api.rails.sandbox.world import World
 from ledger.calendars import next_target_day
 
 MERCHANT = "1234567"
@@ -27,7 +27,7 @@ class Settlements:
 
     def settlements(self) -> list[Object]:
         """Every settlement, newest first."""
-        return newest_first(self._world.store, "settlements")
+        return self._world.store.newest("settlements")
 
     def settlement(self, name: str) -> Object:
         """One by its id or its bank reference, the one that collects (`open`), or the one paid next (`next`)."""
@@ -44,9 +44,8 @@ class Settlements:
         """What it is made of, newest first, without the transfer itself."""
         if "movement_ids" in settlement:
             chosen = set(settlement["movement_ids"])
-            return newest_first(self._world.store, "movements", lambda m: m["id"] in chosen)
-        return newest_first(
-            self._world.store,
+            return self._world.store.newest("movements", lambda m: m["id"] in chosen)
+        return self._world.store.newest(
             "movements",
             lambda m: m["settlementId"] == settlement["id"] and m["type"] != "outgoing-transfer",
         )

@@ -67,6 +67,12 @@ class Store:
             values: list[Any] = json.loads(json.dumps(chosen)) if chosen else []
             return values
 
+    def newest(self, collection: str, where: Callable[[Any], bool] | None = None) -> list[Any]:
+        """The values of a collection, or those of it that are wanted, newest first; to be read only, no copies."""
+        with self.lock:
+            found = reversed(self._collections[collection].values())
+            return [value for value in found if where is None or where(value)]
+
     def close(self) -> None:
         """Let the file go."""
         if self._descriptor is not None:

@@ -1,8 +1,8 @@
 """What all parts of the sandbox stand on: state, time, ids, what is planned, what happened, who is called."""
 
 import hashlib
+import heapq
 import string
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from api.rails.sandbox.callbacks import Callbacks
@@ -27,6 +27,8 @@ class World:
         if store.get(*_UNSEEDED) is None:
             store.put((*_UNSEEDED, seed))
         self._seed = str(store.get(*_UNSEEDED))
+        self._due = [(plan["at"], plan["order"], key) for plan in store.values("plans") for key in [_key_of(plan)]]
+        heapq.heapify(self._due)
 
     def now(self) -> datetime:
         """The instant that new objects carry."""
@@ -48,20 +50,25 @@ class World:
 
     def plan(self, at: datetime, what: str, of: str, **facts: object) -> None:
         """Let `what` happen to the object `of` at an instant; a plan of that name for the same object is replaced."""
-        self.store.put(("plans", f"{what}:{of}", {"at": _utc(at), "what": what, "of": of} | facts))
+        order = int(self.store.get("settings", "planned") or 0) + 1
+        plan = {"at": _utc(at), "order": order, "what": what, "of": of} | facts
+        self.store.put(("settings", "planned", order), ("plans", _key_of(plan), plan))
+        heapq.heappush(self._due, (plan["at"], order, _key_of(plan)))
 
     def unplan(self, what: str, of: str) -> None:
         """Let it not happen."""
-        self.store.put(("plans", f"{what}:{of}", None))
+        self.store.put(("plans", _key_of({"what": what, "of": of}), None))
 
     def next_plan(self, until: datetime) -> Object | None:
         """The earliest plan due by then, taken out; plans of one instant in the order they were made."""
-        due = self.store.values("plans", lambda plan: plan["at"] <= _utc(until))
-        if not due:
-            return None
-        plan: Object = min(due, key=lambda plan: plan["at"])
-        self.unplan(plan["what"], plan["of"])
-        return plan
+        limit = _utc(until)
+        while self._due and self._due[0][0] <= limit:
+            _, order, key = heapq.heappop(self._due)
+            plan: Object | None = self.store.get("plans", key)
+            if plan is not None and plan["order"] == order:  # else it was replaced, or is not to happen
+                self.unplan(plan["what"], plan["of"])
+                return plan
+        return None
 
     def happened(self, event: str, **facts: object) -> None:
         """Note an event."""
@@ -76,12 +83,8 @@ class World:
         return "".join(_ALPHABET[number // 62**place % 62] for place in range(_ID_LENGTH))
 
 
-Filter = Callable[[Object], bool]
-
-
-def newest_first(store: Store, collection: str, where: Filter | None = None) -> list[Object]:
-    """What a collection holds, or what of it is wanted."""
-    return sorted(store.values(collection, where), key=lambda item: int(item["serial"]), reverse=True)
+def _key_of(plan: Object) -> str:
+    return f"{plan['what']}:{plan['of']}"
 
 
 def _utc(instant: datetime) -> str:
