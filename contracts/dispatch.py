@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 import sqlalchemy as sa
 
 from contracts import events
+from contracts.loans import chargebacks as loan_chargebacks
 from contracts.loans import service as loans
 from contracts.loans.transfers import note_failed_disbursement
 from contracts.parties.queries import told_ibans
+from contracts.pledges import chargebacks as pledge_chargebacks
 from contracts.pledges import service as pledges
 from contracts.servicing.accounts import note_failed_transfer as block_account_at_fault
 from ledger.accounts import AccountRef
@@ -19,7 +21,7 @@ from ledger.book import UnitOfWork
 from ledger.payments import suspense
 from ledger.payments.bank_refunds import confirm_bank_refund, note_bank_refund_back
 from ledger.payments.bookings import BankHooks
-from ledger.payments.model import PaidPayment, TransferKind
+from ledger.payments.model import ChargebackHooks, ChargedBack, PaidPayment, TransferKind
 from ledger.payments.queries import payment
 from ledger.storage.base import JSON
 
@@ -38,6 +40,36 @@ def resolve_credit(connection: sa.Connection, paid: PaidPayment) -> AccountRef:
 
 BANK_HOOKS = BankHooks(resolve_credit=resolve_credit, confirm_order=loans.confirm_transfer, ibans_of=told_ibans)
 """What the import of bank statements asks of the products."""
+
+
+def hold_charged(uow: UnitOfWork, reference: str) -> None:
+    """Lock what a payment that is charged back was for."""
+    if reference.startswith("pledge:"):
+        pledge_chargebacks.hold(uow, reference)
+    if reference.startswith("due:"):
+        loan_chargebacks.hold(uow, reference)
+
+
+def take_back(uow: UnitOfWork, charged: ChargedBack) -> AccountRef:
+    """Whose money a chargeback takes now."""
+    if charged.payment.reference.startswith("pledge:"):
+        return pledge_chargebacks.take_back(uow, charged)
+    if charged.payment.reference.startswith("due:"):
+        return loan_chargebacks.take_back(uow, charged)
+    return charged.credited
+
+
+def give_back(uow: UnitOfWork, charged: ChargedBack) -> AccountRef:
+    """Whose money it is that was won back."""
+    if charged.payment.reference.startswith("pledge:"):
+        return pledge_chargebacks.give_back(uow, charged)
+    if charged.payment.reference.startswith("due:"):
+        return loan_chargebacks.give_back(uow, charged)
+    return charged.credited
+
+
+CHARGEBACKS = ChargebackHooks(hold=hold_charged, taken=take_back, won_back=give_back)
+"""The hooks that `ledger.payments.inbox.process_inbox` is given."""
 
 
 def confirm_payment(uow: UnitOfWork, body: Body) -> None:

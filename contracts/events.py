@@ -32,6 +32,7 @@ MAIL_TEMPLATES = frozenset({
     "pledge-withdrawn",
     "pledge-lapsed",
     "payment-sent-back",
+    "payment-charged-back",
     "refund-sent",
     "refund-failed",
     "campaign-failed",

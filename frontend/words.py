@@ -25,6 +25,7 @@ _PLEDGE_KINDS: Mapping[PledgeState, str] = {
     PledgeState.FIRM: "good",
     PledgeState.CONVERTED: "good",
     PledgeState.REFUND_FAILED: "bad",
+    PledgeState.CHARGED_BACK: "bad",
 }
 _OFFER_KINDS: Mapping[OfferState, str] = {
     OfferState.DRAFT: "warn",

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 
 from api.deps import get_book
 from api.errors import add_problem_handlers
-from api.rails.mollie import MollieRail
+from api.rails.mollie import MollieBooks, MollieRail
 from api.rails.sandbox.control import SandboxControl
 from api.rails.sandbox.server import SandboxServer
 from api.webhooks.mollie import router, webhook_secrets
@@ -34,7 +34,7 @@ from ledger.payments import queries
 from ledger.payments.bodies import cents_of
 from ledger.payments.calls import send_due_calls
 from ledger.payments.inbox import process_inbox
-from ledger.payments.model import Mode, PaymentView, ResolveCredit, own_credit
+from ledger.payments.model import OWN_CHARGEBACKS, ChargebackHooks, Mode, PaymentView, ResolveCredit, own_credit
 from ledger.payments.rail import (
     CallRefusedError,
     NotAtProviderError,
@@ -43,8 +43,10 @@ from ledger.payments.rail import (
     ProviderChargeback,
     ProviderMandate,
     ProviderMethod,
+    ProviderMovement,
     ProviderPayment,
     ProviderRefund,
+    ProviderSettlement,
     RailBusyError,
     is_payment_id,
 )
@@ -70,6 +72,10 @@ class FakeRail:
     mandates_by_id: dict[str, ProviderMandate] = field(default_factory=dict)
     customers: list[str] = field(default_factory=list)
     offered: list[ProviderMethod] = field(default_factory=lambda: [ProviderMethod("bancontact", 2, 150_000)])
+    movements: list[ProviderMovement] = field(default_factory=list)
+    settlements: list[ProviderSettlement] = field(default_factory=list)
+    fee_cents: int = 0
+    is_short: bool = False
     keys: dict[str, tuple[bytes, str, datetime]] = field(default_factory=dict)
     clock: FixedClock | None = None
     faults: list[str] = field(default_factory=list)
@@ -109,10 +115,13 @@ class FakeRail:
             refunded = sum(r.amount_cents for r in self._refunds_of(payment_provider_id) if r.status not in gone)
             if payment.status != "paid" or cents > payment.amount_cents - refunded:
                 raise CallRefusedError("more than remains")
+            refund_id = f"re_fake{next(self._numbers):06d}"
+            if not self.is_short:
+                self.moved("refund", -cents, payment=payment_provider_id, refund=refund_id)
             return ProviderRefund(
-                provider_id=f"re_fake{next(self._numbers):06d}",
+                provider_id=refund_id,
                 payment_provider_id=payment_provider_id,
-                status="pending",
+                status="queued" if self.is_short else "pending",
                 amount_cents=cents,
                 currency="EUR",
                 created_at=self._noon(),
@@ -180,24 +189,87 @@ class FakeRail:
     def methods(self, amount_cents: int) -> list[ProviderMethod]:
         return [m for m in self.offered if m.minimum_cents <= amount_cents <= (m.maximum_cents or amount_cents)]
 
-    def charge_back(self, provider_id: str, cents: int | None = None) -> None:
-        number, payment = f"chb_fake{next(self._numbers):06d}", self._find(provider_id)
-        cents = payment.amount_cents if cents is None else cents
-        self.chargebacks_by_id[number] = ProviderChargeback(
-            number, provider_id, cents, payment.currency, self._noon(), reason_code="MD06"
-        )
+    def newest_settlements(self, *, since: date) -> list[ProviderSettlement]:
+        return [s for s in reversed(self.settlements) if s.created_at.date() >= since]
 
-    def win_back(self, chargeback_id: str) -> None:
-        won = replace(self.chargebacks_by_id[chargeback_id], reversed_at=self._noon())
-        self.chargebacks_by_id[chargeback_id] = won
+    def newest_movements(self, *, since: date) -> list[ProviderMovement]:
+        return [m for m in reversed(self.movements) if m.created_at.date() >= since]
+
+    def balance_cents(self) -> int:
+        return sum(m.result_cents for m in self.movements)
 
     def decide(self, provider_id: str, outcome: str) -> None:
+        if outcome == "paid":
+            self.moved("payment", self._find(provider_id).amount_cents, payment=provider_id)
         paid_at = self._noon() if outcome == "paid" else None
         changed = replace(self._find(provider_id), status=outcome, paid_at=paid_at, checkout_url=None)
         self.payments_by_id[provider_id] = changed
 
     def set_refund(self, refund_id: str, status: str) -> None:
-        self.refunds_by_id[refund_id] = replace(self.refunds_by_id[refund_id], status=status)
+        refund, gone = self.refunds_by_id[refund_id], {"failed", "canceled"}
+        named = {"payment": refund.payment_provider_id, "refund": refund_id}
+        if refund.status == "queued" and status not in gone | {"queued"}:
+            self.moved("refund", -refund.amount_cents, **named)
+        if refund.status not in gone | {"queued"} and status in gone:
+            self.moved("returned-refund", refund.amount_cents, fee_cents=0, **named)
+        self.refunds_by_id[refund_id] = replace(refund, status=status)
+
+    def refund_by_hand(self, provider_id: str, cents: int) -> str:
+        """Somebody refunds a payment in the provider's dashboard."""
+        body = {"amount": {"currency": "EUR", "value": f"{cents // 100}.{cents % 100:02d}"}, "metadata": {}}
+        return self.create_refund(provider_id, json.dumps(body).encode(), f"by-hand-{next(self._numbers)}").provider_id
+
+    def charge_back(self, provider_id: str, cents: int | None = None, *, reason: str | None = None) -> str:
+        """The payer's bank takes a payment back; gives the chargeback's id."""
+        payment, chargeback_id = self._find(provider_id), f"chb_fake{next(self._numbers):06d}"
+        taken = payment.amount_cents if cents is None else cents
+        self.chargebacks_by_id[chargeback_id] = ProviderChargeback(
+            chargeback_id, provider_id, taken, "EUR", self._noon(), reason_code=reason
+        )
+        standing = payment.charged_back_cents + taken
+        self.payments_by_id[provider_id] = replace(payment, charged_back_cents=standing)
+        self.moved("chargeback", -taken, payment=provider_id, chargeback=chargeback_id)
+        return chargeback_id
+
+    def win_back(self, chargeback_id: str) -> None:
+        """A chargeback is reversed."""
+        won = replace(self.chargebacks_by_id[chargeback_id], reversed_at=self._noon())
+        self.chargebacks_by_id[chargeback_id] = won
+        payment = self._find(won.payment_provider_id)
+        standing = payment.charged_back_cents - won.amount_cents
+        self.payments_by_id[payment.provider_id] = replace(payment, charged_back_cents=standing)
+        named = {"payment": payment.provider_id, "chargeback": chargeback_id}
+        self.moved("chargeback-reversal", won.amount_cents, fee_cents=0, **named)
+
+    def settle(self) -> ProviderSettlement:
+        """Pay the balance out; what is below zero is carried and moves nothing."""
+        number, cents = len(self.settlements) + 1, self.balance_cents()
+        settlement = ProviderSettlement(
+            f"stl_fake{number:04d}", f"1234567.2603.{number:02d}", "paidout", cents, self._noon(), self._noon()
+        )
+        self.settlements.append(settlement)
+        if cents > 0:
+            self.moved("outgoing-transfer", -cents, fee_cents=0, settlement=settlement.provider_id)
+        return settlement
+
+    def moved(
+        self,
+        kind: str,
+        cents: int,
+        *,
+        fee_cents: int | None = None,
+        payment: str | None = None,
+        refund: str | None = None,
+        chargeback: str | None = None,
+        settlement: str | None = None,
+    ) -> ProviderMovement:
+        """A movement of the balance, less the provider's fee."""
+        fee = self.fee_cents if fee_cents is None else fee_cents
+        named = (payment, refund, chargeback, settlement)
+        moved_id = f"baltr_fake{len(self.movements) + 1:06d}"
+        at = self._noon() + timedelta(milliseconds=len(self.movements))
+        self.movements.append(ProviderMovement(moved_id, kind, cents, fee, cents - fee, at, *named))
+        return self.movements[-1]
 
     def _once(self, name: str, body: bytes, key: str, create: Callable[[], T], kept: dict[str, T]) -> T:
         self.calls.append(name)
@@ -247,6 +319,7 @@ class Shop:
     clock: FixedClock
     control: SandboxControl | None = None
     resolve_credit: ResolveCredit = own_credit
+    chargebacks: ChargebackHooks = OWN_CHARGEBACKS
 
     def configure(self, webhook_url: str = "http://127.0.0.1:9/webhooks/mollie") -> "Shop":
         with self.book.unit_of_work(actor="test") as unit:
@@ -307,7 +380,7 @@ class Shop:
         return send_due_calls(self.book, self.rail)
 
     def process(self) -> int:
-        return process_inbox(self.book, self.rail, resolve_credit=self.resolve_credit)
+        return process_inbox(self.book, self.rail, resolve_credit=self.resolve_credit, chargebacks=self.chargebacks)
 
     def sweep(self) -> int:
         return sweep(self.book, self.rail)
@@ -363,6 +436,11 @@ def kill_a_worker(shop: Shop, sandbox: SandboxServer, *, at: str) -> None:
     command = [sys.executable, "-m", "tests.payments_turn", url, sandbox.base]
     ended = subprocess.run(command, env=environment, timeout=60, check=False, capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+
+
+def sandbox_books(url: str) -> MollieBooks:
+    """The real client on the books of a sandbox."""
+    return MollieBooks("access_" + "k" * 30, url)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.refusals import sentence
-from contracts.dispatch import HANDLERS, resolve_credit
+from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans
 from contracts.offers import queries as offer_queries
@@ -194,10 +194,16 @@ class Town:
             done = send_due_calls(self.book, self.rail, limit=1_000)
             self._release_refunds()
             done += sweep(self.book, self.rail)
-            done += process_inbox(self.book, self.rail, resolve_credit=resolve_credit, limit=1_000)
+            done += process_inbox(
+                self.book, self.rail, resolve_credit=resolve_credit, chargebacks=CHARGEBACKS, limit=1_000
+            )
             done += self.relay()
             if not done:
                 return
+
+    def process_only(self) -> int:
+        """Fetch what is marked and record it; nothing else."""
+        return process_inbox(self.book, self.rail, resolve_credit=resolve_credit, chargebacks=CHARGEBACKS)
 
     def relay(self) -> int:
         """Handle every topic that is due, each row in a unit of work of its own."""

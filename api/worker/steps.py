@@ -33,7 +33,7 @@ from api.worker.loop import Step, run_until_idle
 from api.worker.nightly import NightlyReferees
 from api.worker.relay import Handler, relay
 from contracts.agreements import write_due_agreements
-from contracts.dispatch import HANDLERS, resolve_credit
+from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
 from contracts.dispatch import Handler as ProductHandler
 from contracts.events import MAIL_TEMPLATES
 from ledger.announcing import publish_policies
@@ -86,7 +86,7 @@ def money_steps(wiring: Wiring) -> list[Step]:
     return [
         Step("relay", partial(relay, book, handlers(wiring))),
         Step("calls", lambda: send_due_calls(book, wiring.rail)),
-        Step("inbox", lambda: process_inbox(book, wiring.rail, resolve_credit=resolve_credit)),
+        Step("inbox", lambda: process_inbox(book, wiring.rail, resolve_credit=resolve_credit, chargebacks=CHARGEBACKS)),
         Step("jobs", lambda: run_dated_jobs(book)),
     ]
 

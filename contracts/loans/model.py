@@ -265,3 +265,13 @@ def _share(claim: LenderClaim, share: LenderShare) -> ClaimShare:
         principal_cents=share.principal_cents,
         outstanding_cents=share.outstanding_cents,
     )
+
+
+def due_of(reference: str) -> tuple[str, int]:
+    """The loan and the number that a payment's reference to a due names.
+
+    >>> due_of("due:l1:3")
+    ('l1', 3)
+    """
+    _, loan_id, n = reference.split(":")
+    return loan_id, int(n)

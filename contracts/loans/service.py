@@ -30,7 +30,7 @@ from contracts.loans.lifecycle import (
     SETTLED,
     WRITTEN_OFF,
 )
-from contracts.loans.model import InstalmentState, LenderClaim, Loan, LoanState, OfferClosed
+from contracts.loans.model import InstalmentState, LenderClaim, Loan, LoanState, OfferClosed, due_of
 from contracts.offers import service as offers
 from contracts.offers.model import OfferState
 from contracts.offers.queries import OfferRecord, gauge, offer_ids
@@ -48,7 +48,7 @@ from ledger.clock import check_happened
 from ledger.errors import Refusal
 from ledger.payments import transfers
 from ledger.payments.model import TransferDraft, TransferKind
-from ledger.payments.queries import paid, payments_for, refunds_of_payment, still_to_pay, transfer_order
+from ledger.payments.queries import is_undone, paid, payments_for, still_to_pay, transfer_order
 from ledger.payments.receiving import request_transfer
 from ledger.payments.service import request_payment, request_refund
 from ledger.storage.base import JSON
@@ -195,7 +195,7 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
 
 def credit_account_for(connection: sa.Connection, book_id: str, reference: str, *, payer: str) -> AccountRef:
     """Where money that arrives for `due:<loan>:<n>` belongs now: to the due while it is called, else to its payer."""
-    loan_id, n = _due_of(reference)
+    loan_id, n = due_of(reference)
     state = q.loan_book(connection, book_id, loan_id).instalment_state(n)
     return postings.collected(loan_id) if state is InstalmentState.CALLED else _to_refund(payer)
 
@@ -203,14 +203,15 @@ def credit_account_for(connection: sa.Connection, book_id: str, reference: str, 
 def settle_due(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle `payment.paid` of a due: settle it and distribute it over the lenders, or send the money back.
 
-    The same payment again changes nothing; a second payment of one due goes back to the borrower.
+    The same payment again changes nothing, nor does one that was charged back meanwhile; a second payment of one due
+    goes back to the borrower.
     """
-    loan_id, n = _due_of(str(body["reference"]))
+    loan_id, n = due_of(str(body["reference"]))
     payment_id, on = str(body["payment_id"]), date.fromisoformat(str(body["paid_on"]))
     book = lock_loan(uow, loan_id)
     settled = next((move for move in book.instalment_history[n - 1] if move.event == SETTLED), None)
     known = settled is not None and settled.facts["payment_id"] == payment_id
-    if known or refunds_of_payment(uow.connection, uow.book_id, payment_id):
+    if known or is_undone(uow.connection, uow.book_id, payment_id):
         return
     held = body["account"] == str(postings.collected(loan_id))
     if not held or book.instalment_state(n) is not InstalmentState.CALLED:
@@ -485,11 +486,6 @@ def lock_loan(uow: UnitOfWork, loan_id: str) -> q.LoanBook:
 def _in_unit(book: Book, act: Callable[[UnitOfWork], bool]) -> int:
     with book.unit_of_work(actor=JOB) as uow:
         return int(act(uow))
-
-
-def _due_of(reference: str) -> tuple[str, int]:
-    _, loan_id, n = reference.split(":")
-    return loan_id, int(n)
 
 
 def _instalment_id(loan_id: str, n: int) -> str:

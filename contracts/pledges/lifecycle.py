@@ -12,6 +12,9 @@ CAMPAIGN_FAILED = "campaign-failed"
 PAID_TOO_LATE = "paid-too-late"
 REFUND_SENT = "refund-sent"
 REFUND_FAILED = "refund-failed"
+CHARGED_BACK = "charged-back"
+WON_BACK_IN_REFLECTION = "won-back-in-reflection"
+WON_BACK_FIRM = "won-back-firm"
 
 _S = PledgeState
 
@@ -38,5 +41,10 @@ MACHINE = Machine(
         Transition(_S.WITHDRAWN, REFUND_FAILED, _S.REFUND_FAILED),
         Transition(_S.RETURNED, REFUND_FAILED, _S.REFUND_FAILED),
         Transition(_S.REFUND_FAILED, REFUND_SENT, _S.REFUNDED),
+        Transition(_S.PAID, CHARGED_BACK, _S.CHARGED_BACK),
+        Transition(_S.FIRM, CHARGED_BACK, _S.CHARGED_BACK),
+        Transition(_S.CHARGED_BACK, WON_BACK_IN_REFLECTION, _S.PAID),
+        Transition(_S.CHARGED_BACK, WON_BACK_FIRM, _S.FIRM),
+        Transition(_S.CHARGED_BACK, CAMPAIGN_FAILED, _S.RETURNED),
     ),
 )

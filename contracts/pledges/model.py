@@ -12,6 +12,7 @@ been paid (Regulation (EU) 2020/1503, article 22). The state says where the prom
 | withdrawn, returned | 489400, on its way back; none if it was never paid |
 | refunded | none: sent back |
 | refund_failed | 489400: the bank sent it back, the lender is asked for an account |
+| charged_back | none: the lender's bank took it back |
 | lapsed | none: not paid in time |
 """
 
@@ -34,6 +35,7 @@ class PledgeState(StrEnum):
     RETURNED = "returned"
     REFUNDED = "refunded"
     REFUND_FAILED = "refund_failed"
+    CHARGED_BACK = "charged_back"
 
 
 LIVE = frozenset({PledgeState.PLEDGED, PledgeState.PAID, PledgeState.FIRM})

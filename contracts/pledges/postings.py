@@ -43,6 +43,11 @@ def in_reflection(lender: str) -> AccountRef:
     return AccountRef("489100", lender)
 
 
+def committed(lender: str) -> AccountRef:
+    """Where a firm pledge's money is until it is issued."""
+    return AccountRef("489200", lender)
+
+
 def to_refund(party: str) -> AccountRef:
     """Where money that must go back to its payer waits until it is sent."""
     return AccountRef("489400", party)

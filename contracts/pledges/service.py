@@ -123,7 +123,7 @@ def request_new_payment(uow: UnitOfWork, pledge_id: str, *, on: date) -> str:
 
     Refuses `pledge-not-payable`.
     """
-    pledge, state = _lock(uow, pledge_id)
+    pledge, state = lock_pledge(uow, pledge_id)
     if state is not PledgeState.PLEDGED or on > pledge.payable_until:
         raise Refusal("pledge-not-payable", state=state.value, payable_until_on=pledge.payable_until.isoformat())
     payments = payments_for(uow.connection, uow.book_id, _reference(pledge_id))
@@ -138,7 +138,7 @@ def withdraw_pledge(uow: UnitOfWork, pledge_id: str, *, on: date) -> PledgeWithd
 
     Asked twice it happens once. Refuses `reflection-over`.
     """
-    pledge, state = _lock(uow, pledge_id)
+    pledge, state = lock_pledge(uow, pledge_id)
     if _was_withdrawn(uow, pledge_id):
         refunds = refunds_for(uow.connection, uow.book_id, _reference(pledge_id))
         return PledgeWithdrawn(pledge_id=pledge_id, refund_id=refunds[-1].refund_id if refunds else None)
@@ -149,7 +149,7 @@ def withdraw_pledge(uow: UnitOfWork, pledge_id: str, *, on: date) -> PledgeWithd
         uow.post(entry)
         moves.record_move(uow, MACHINE, pledge_id, WITHDRAWN, on=on, fact_key=entry.key)
         offers.count(uow, pledge.offer_id, pledge_id, received=-pledge.amount_cents, in_reflection=-pledge.amount_cents)
-        refund_id = _refund(uow, pledge, _paid_by(uow, pledge_id), reference=_reference(pledge_id))
+        refund_id = refund_pledge(uow, pledge, _paid_by(uow, pledge_id))
     else:
         moves.record_move(uow, MACHINE, pledge_id, WITHDRAWN, on=on)
         offers.count(uow, pledge.offer_id, pledge_id, committed=-pledge.amount_cents)
@@ -170,7 +170,7 @@ def credit_account_for(
 def confirm_payment(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle `payment.paid` of a pledge: it is paid, or its money goes back. The same payment again changes nothing."""
     payment_id, paid_on = str(body["payment_id"]), date.fromisoformat(str(body["paid_on"]))
-    pledge, state = _lock(uow, str(body["reference"]).removeprefix("pledge:"))
+    pledge, state = lock_pledge(uow, str(body["reference"]).removeprefix("pledge:"))
     paid = q.paid_move(uow.connection, uow.book_id, pledge.pledge_id)
     if (paid is not None and paid.facts["payment_id"] == payment_id) or _has_refund(uow, payment_id):
         return
@@ -195,7 +195,7 @@ def note_unusable_payment(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 
 def confirm_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle `refund.sent` of a pledge or of a payment it could not take."""
-    pledge, state = _lock(uow, _refunded_pledge(uow, body))
+    pledge, state = lock_pledge(uow, _refunded_pledge(uow, body))
     if _is_own_refund(body) and MACHINE.allows(state, REFUND_SENT):
         on = date.fromisoformat(str(body["on"]))
         moves.record_move(uow, MACHINE, pledge.pledge_id, REFUND_SENT, on=on, facts={"refund_id": body["refund_id"]})
@@ -204,7 +204,7 @@ def confirm_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 
 def note_failed_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle `refund.failed`: the money stays due to the lender, who is asked for an account."""
-    pledge, state = _lock(uow, _refunded_pledge(uow, body))
+    pledge, state = lock_pledge(uow, _refunded_pledge(uow, body))
     if _is_own_refund(body) and MACHINE.allows(state, REFUND_FAILED):
         on = date.fromisoformat(str(body["on"]))
         moves.record_move(uow, MACHINE, pledge.pledge_id, REFUND_FAILED, on=on, facts={"refund_id": body["refund_id"]})
@@ -213,11 +213,23 @@ def note_failed_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 
 def retry_refund(uow: UnitOfWork, pledge_id: str) -> str:
     """Ask again for a refund that failed; refuses `refund-not-failed`."""
-    pledge, state = _lock(uow, pledge_id)
+    pledge, state = lock_pledge(uow, pledge_id)
     if state is not PledgeState.REFUND_FAILED:
         raise Refusal("refund-not-failed", state=state.value)
     failed = refunds_for(uow.connection, uow.book_id, _reference(pledge_id))
-    return _refund(uow, pledge, failed[-1].payment_id, reference=_reference(pledge_id))
+    return refund_pledge(uow, pledge, failed[-1].payment_id)
+
+
+def lock_pledge(uow: UnitOfWork, pledge_id: str) -> tuple[Pledge, PledgeState]:
+    """A pledge and where it stands; its offer is locked."""
+    pledge = q.pledge(uow.connection, uow.book_id, pledge_id)
+    offers.lock_offer(uow, pledge.offer_id)
+    return pledge, q.state_of(uow.connection, uow.book_id, pledge_id)
+
+
+def refund_pledge(uow: UnitOfWork, pledge: Pledge, payment_id: str) -> str:
+    """Ask for the refund of what `payment_id` paid for a pledge; the money stands on 489400."""
+    return _refund(uow, pledge, payment_id, reference=_reference(pledge.pledge_id))
 
 
 def firm_up_pledges(book: Book, on: date) -> int:
@@ -229,7 +241,7 @@ def firm_up_pledges(book: Book, on: date) -> int:
 
 def firm_up_pledge(uow: UnitOfWork, pledge_id: str, *, on: date) -> bool:
     """Commit a paid pledge's money to the issue once its reflection is over; False where there is nothing to do."""
-    pledge, state = _lock(uow, pledge_id)
+    pledge, state = lock_pledge(uow, pledge_id)
     paid = q.paid_move(uow.connection, uow.book_id, pledge_id)
     if state is not PledgeState.PAID or paid is None or on <= pledge.reflection_ends_on:
         return False
@@ -251,7 +263,7 @@ def lapse_unpaid_pledges(book: Book, on: date) -> int:
 
 def lapse_pledge(uow: UnitOfWork, pledge_id: str, *, on: date) -> bool:
     """Let an unpaid pledge go; False where it is paid, or where its money has just arrived and is being handled."""
-    pledge, state = _lock(uow, pledge_id)
+    pledge, state = lock_pledge(uow, pledge_id)
     payments = payments_for(uow.connection, uow.book_id, _reference(pledge_id))
     is_paid = any(payment.state is PaymentState.PAID for payment in payments)
     if state is not PledgeState.PLEDGED or on <= pledge.payable_until or is_paid:
@@ -305,7 +317,7 @@ def _return_pledge(uow: UnitOfWork, pledge: Pledge, state: PledgeState, on: date
         )
         uow.post(entry)
         moves.record_move(uow, MACHINE, pledge.pledge_id, CAMPAIGN_FAILED, on=on, fact_key=entry.key)
-        _refund(uow, pledge, _paid_by(uow, pledge.pledge_id), reference=_reference(pledge.pledge_id))
+        refund_pledge(uow, pledge, _paid_by(uow, pledge.pledge_id))
     _mail(uow, "campaign-failed", pledge, title, key=pledge.pledge_id)
 
 
@@ -358,12 +370,6 @@ def _check_scheme(
             borrower_outstanding_cents=offers.borrower_outstanding_cents(uow, draft.borrower) + taken_cents,
         )
     )
-
-
-def _lock(uow: UnitOfWork, pledge_id: str) -> tuple[Pledge, PledgeState]:
-    pledge = q.pledge(uow.connection, uow.book_id, pledge_id)
-    offers.lock_offer(uow, pledge.offer_id)
-    return pledge, q.state_of(uow.connection, uow.book_id, pledge_id)
 
 
 def _request_payment(uow: UnitOfWork, pledge: Pledge, title: str) -> str:

@@ -24,13 +24,11 @@ from ledger.book import UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments import tables as t
 from ledger.payments.lifecycle import REFUND
-from ledger.payments.model import RefundState, TransferDraft, TransferKind, TransferState
+from ledger.payments.model import BANK_REFUND, RefundState, TransferDraft, TransferKind, TransferState
 from ledger.payments.moves import move
 from ledger.payments.refunds import emit_refund
 from ledger.storage.base import JSON
 
-REFERENCE = "refund:"
-"""What the reference of a refund's transfer begins with; its id follows."""
 _UNDER_WAY = (TransferState.ORDERED.value, TransferState.BOOKED.value)
 
 
@@ -46,7 +44,7 @@ class BankRefund:
 
     def draft(self, iban_last4: str) -> TransferDraft:
         """Its transfer."""
-        kind, reference = TransferKind.REFUND, f"{REFERENCE}{self.refund_id}"
+        kind, reference = TransferKind.REFUND, f"{BANK_REFUND}{self.refund_id}"
         return TransferDraft(reference, self.payee, self.amount_cents, self.debit, kind, iban_last4)
 
 
@@ -85,7 +83,7 @@ def waiting(connection: sa.Connection, book_id: str) -> list[BankRefund]:
     """Refunds that go by bank and have no transfer under way, the oldest first."""
     r, o, p = t.refund.c, t.transfer_order.c, t.payment.c
     ordered = sa.exists().where(
-        o.book_id == r.book_id, o.reference == sa.literal(REFERENCE) + r.refund_id, o.state.in_(_UNDER_WAY)
+        o.book_id == r.book_id, o.reference == sa.literal(BANK_REFUND) + r.refund_id, o.state.in_(_UNDER_WAY)
     )
     rows = connection.execute(
         sa.select(r.refund_id, p.payer, r.amount_cents, r.debit, r.reference)
@@ -122,7 +120,7 @@ def note_bank_refund_back(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 
 def _refund_of(uow: UnitOfWork, body: Mapping[str, JSON]) -> sa.Row[Any]:
     c = t.refund.c
-    refund_id = str(body["reference"]).removeprefix(REFERENCE)
+    refund_id = str(body["reference"]).removeprefix(BANK_REFUND)
     chosen = sa.select(t.refund).where(c.book_id == uow.book_id, c.refund_id == refund_id)
     return uow.connection.execute(chosen.with_for_update()).one()
 

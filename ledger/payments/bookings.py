@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from ledger.payments.matching import Decision, Handling, OwnOrder
 from ledger.payments.model import ResolveCredit, own_credit
 from ledger.payments.receiving import Arrival, credits_of, payments_for_update, settle_payments
 from ledger.payments.rows import open_case
+from ledger.payments.settlements import book_fee_cover, covers_due
 from ledger.payments.suspense import item_id_of, new_items
 from ledger.storage import bulk
 from ledger.storage.base import json_text
@@ -147,7 +149,7 @@ def _book_other(uow: UnitOfWork, booking: Booking, evidence: str, hooks: BankHoo
         case Handling.ORDER:
             hooks.confirm_order(uow, decision.target, statement_reference=line.key, evidence=evidence, on=on)
         case Handling.TOP_UP:
-            uow.post(postings.topped_up(line.key, amount_cents=cents, on=on, evidence=evidence))
+            _top_up(uow, line, cents, on, evidence)
         case Handling.CHARGE:
             uow.post(postings.bank_charge(line.key, amount_cents=cents, on=on, evidence=evidence))
             _show(uow, line, Refusal("client-account-charged", amount_cents=cents, booked_on=on.isoformat()))
@@ -161,6 +163,17 @@ def _book_other(uow: UnitOfWork, booking: Booking, evidence: str, hooks: BankHoo
             )
         case Handling.COLLECTED | Handling.RETURNED_DEBIT:
             hooks.debit_moved(uow, decision.target, line, evidence)
+
+
+def _top_up(uow: UnitOfWork, line: StatementLine, cents: int, on: date, evidence: str) -> None:
+    """The platform's own money: the cover of fees where it is just that, one settlement's or all that are due."""
+    due = covers_due(uow.connection, uow.book_id)
+    covered = due if sum(due.values()) == cents else dict([each for each in due.items() if each[1] == cents][:1])
+    if not covered:
+        uow.post(postings.topped_up(line.key, amount_cents=cents, on=on, evidence=evidence))
+        return
+    for reference, fee_cents in covered.items():
+        book_fee_cover(uow, reference=reference, amount_cents=fee_cents, evidence=evidence, on=on)
 
 
 def _show(uow: UnitOfWork, line: StatementLine, case: Refusal) -> None:

@@ -14,7 +14,7 @@ from ledger.book import Book, UnitOfWork
 from ledger.crash import reach
 from ledger.errors import Refusal
 from ledger.payments import tables as t
-from ledger.payments.model import CallKind, CallState, ResolveCredit, own_credit
+from ledger.payments.model import OWN_CHARGEBACKS, CallKind, CallState, ChargebackHooks, ResolveCredit, own_credit
 from ledger.payments.rail import (
     NotAtProviderError,
     PaymentRail,
@@ -67,7 +67,12 @@ def receive(uow: UnitOfWork, provider_id: str, *, listed: bool = False) -> None:
 
 
 def process_inbox(
-    book: Book, rail: PaymentRail, *, resolve_credit: ResolveCredit = own_credit, limit: int = 100
+    book: Book,
+    rail: PaymentRail,
+    *,
+    resolve_credit: ResolveCredit = own_credit,
+    chargebacks: ChargebackHooks = OWN_CHARGEBACKS,
+    limit: int = 100,
 ) -> int:
     """Fetch every marked id that is due and record its facts; gives the number of facts recorded.
 
@@ -86,7 +91,7 @@ def process_inbox(
     recorded = 0
     for row, ours in chosen:
         try:
-            recorded += _process(book, rail, row, resolve_credit) if ours else _drop(book, row)
+            recorded += _process(book, rail, row, resolve_credit, chargebacks) if ours else _drop(book, row)
         except RailBusyError:
             break  # nothing happened to this id, nor to those after it
         if book.clock.now() >= until:
@@ -94,7 +99,9 @@ def process_inbox(
     return recorded
 
 
-def _process(book: Book, rail: PaymentRail, row: sa.Row[Any], resolve_credit: ResolveCredit) -> int:
+def _process(
+    book: Book, rail: PaymentRail, row: sa.Row[Any], resolve_credit: ResolveCredit, chargebacks: ChargebackHooks
+) -> int:
     try:
         truth = rail.payment(row.provider_id)
     except RailBusyError as busy:
@@ -108,7 +115,7 @@ def _process(book: Book, rail: PaymentRail, row: sa.Row[Any], resolve_credit: Re
     reach("inbox.after-fetch")
     try:
         with book.unit_of_work(actor=ACTOR) as uow:
-            recorded = record_truth(uow, truth, resolve_credit)
+            recorded = record_truth(uow, truth, resolve_credit, chargebacks)
             _mark_read(uow, row)
     except Refusal as refusal:
         return _keep_as_case(book, row, truth, refusal)

@@ -10,7 +10,8 @@ from ledger.payments import tables as t
 from ledger.payments.bookings import BankHooks
 from ledger.payments.iso20022.model import StatementLine
 from ledger.payments.matching import ExpectedTransfer, Known, OwnOrder, settlement_references
-from ledger.payments.model import PROVIDER_BALANCE, PaymentState, TransferState
+from ledger.payments.model import PROVIDER_BALANCE, SMALL_DIFFERENCE_CENTS, PaymentState, TransferState
+from ledger.payments.settlements import sent_cents
 from ledger.storage import bulk
 
 PAYER_ONLY = "489100:"
@@ -70,6 +71,12 @@ def _named(lines: Sequence[StatementLine]) -> list[str]:
 
 
 def _settlements(uow: UnitOfWork, lines: Sequence[StatementLine]) -> dict[str, int]:
+    """Settlements that have left the provider, give or take a few cents; of one it told nothing of, what it may be."""
     standing = balances.balance(uow.connection, uow.book_id, PROVIDER_BALANCE)
     named = {reference: line.amount_cents for line in lines for reference in settlement_references(line)}
-    return {reference: cents for reference, cents in named.items() if 0 < cents <= standing}
+    sent = sent_cents(uow.connection, uow.book_id, named)
+    return {
+        reference: cents
+        for reference, cents in named.items()
+        if (abs(cents - sent[reference]) <= SMALL_DIFFERENCE_CENTS if reference in sent else 0 < cents <= standing)
+    }

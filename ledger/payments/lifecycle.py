@@ -1,10 +1,18 @@
-"""Life cycles of payments, refunds, provider calls, transfer orders and order files.
+"""Life cycles of payments, refunds, chargebacks, provider calls, transfer orders and order files.
 
 Money is the stronger fact: `paid` is reachable from every other state of a payment, because a provider that reports
 money after `expired` has the money.
 """
 
-from ledger.payments.model import BatchState, CallState, PaymentState, RefundState, SuspenseState, TransferState
+from ledger.payments.model import (
+    BatchState,
+    CallState,
+    ChargebackState,
+    PaymentState,
+    RefundState,
+    SuspenseState,
+    TransferState,
+)
 from ledger.statemachine import Machine, Transition
 
 _P, _R, _C, _T, _B = PaymentState, RefundState, CallState, TransferState, BatchState
@@ -86,4 +94,11 @@ SUSPENSE_ITEM = Machine(
         Transition(SuspenseState.OPEN, "divided", SuspenseState.DIVIDED),
         Transition(SuspenseState.OPEN, "returned", SuspenseState.RETURNED),
     ],
+)
+
+CHARGEBACK = Machine(
+    "chargeback",
+    ChargebackState,
+    ChargebackState.RECEIVED,
+    [Transition(ChargebackState.RECEIVED, "reversed", ChargebackState.REVERSED)],
 )

@@ -8,18 +8,30 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from ledger.accounts import AccountRef
+from ledger.book import UnitOfWork
 from ledger.errors import Fact, Refusal
+from ledger.storage.base import JSON
 
 PROVIDER_BALANCE = AccountRef("580100")
 """The balance at the payment provider."""
 CLIENT_BANK = AccountRef("550100")
 """The client account at the bank."""
+SETTLEMENTS_DUE = AccountRef("580200")
+"""Settlements that have left the provider's balance and are not booked at the bank yet."""
+FEE_COVER = AccountRef("580300")
+"""The platform's own money on its way to the client account, for fees that the provider kept."""
 TRANSFERS_OUT = AccountRef("580400")
 """Transfer orders sent to the bank and not booked yet."""
 UNKNOWN_MOVEMENTS = AccountRef("499200")
 """Movements at the provider that nobody ordered here."""
 REFUNDS_DUE = "489400"
 """Code of the account of money that goes back to its payer."""
+TO_RECOVER = "416200"
+"""Code of the account of what a payer has received twice."""
+BANK_REFUND = "refund:"
+"""What the reference of a transfer begins with that sends a refund; its id follows."""
+SMALL_DIFFERENCE_CENTS = 5
+"""Up to here a difference between two statements of one amount is booked as such; above, a person looks."""
 
 NOT_FOUND = "not found at the provider after the retry window"
 """Outcome of a call that may or may not have taken effect, and whose object nobody found."""
@@ -58,6 +70,30 @@ class RefundState(StrEnum):
     ARRIVED = "arrived"
     FAILED = "failed"
     REJECTED = "rejected"
+
+
+class ChargebackState(StrEnum):
+    """Where a chargeback stands; the money is gone while it is `RECEIVED`."""
+
+    RECEIVED = "received"
+    REVERSED = "reversed"
+
+
+class SettlementState(StrEnum):
+    """Where a settlement of the provider stands: told of, off its balance, at our bank; or not coming."""
+
+    ANNOUNCED = "announced"
+    CARRIED = "carried"
+    SENT = "sent"
+    BOOKED = "booked"
+    RETURNED = "returned"
+
+
+class MovementState(StrEnum):
+    """Where a movement of the provider's balance stands; `WAITING` for the fact that it is of."""
+
+    WAITING = "waiting"
+    POSTED = "posted"
 
 
 class CallState(StrEnum):
@@ -143,9 +179,84 @@ ResolveCredit = Callable[[sa.Connection, PaidPayment], AccountRef]
 """Which account a received payment is credited to; anything but its own credit account means `unexpected`."""
 
 
+def paid_body(payment: PaidPayment, account: AccountRef) -> dict[str, JSON]:
+    """The body of the topic `payment.paid` of a payment that was credited to `account`."""
+    return {
+        "payment_id": payment.payment_id,
+        "reference": payment.reference,
+        "payer": payment.payer,
+        "amount_cents": payment.amount_cents,
+        "paid_on": payment.paid_on.isoformat(),
+        "account": str(account),
+    }
+
+
 def own_credit(_connection: sa.Connection, payment: PaidPayment) -> AccountRef:
     """The hook that always answers with the account the payment was asked for."""
     return payment.credit
+
+
+@dataclass(frozen=True, slots=True)
+class Outflow:
+    """Money of a payment that leaves the provider's balance or comes back to it.
+
+    `excess_cents` of it nobody here holds any more: it is the payer's to give back. The rest is that of `account`.
+    """
+
+    amount_cents: int
+    excess_cents: int
+    payer: str
+    account: AccountRef
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedBack:
+    """Money of a paid payment that the payer's bank takes back, or gives back again, as handed to the product.
+
+    `credited` is the account that the payment was credited to, and `amount_cents` what of it stands here.
+    """
+
+    payment: PaidPayment
+    amount_cents: int
+    on: date
+    credited: AccountRef
+
+
+@dataclass(frozen=True, slots=True)
+class ChargebackHooks:
+    """What the rails ask of the product whose payment is charged back; each runs in the unit of work that posts.
+
+    `hold` locks what the product's reference stands for, before the payment is locked. `taken` says whose money is
+    gone, and `won_back` whose it is again; both do what follows from it, and may be asked the same twice.
+    """
+
+    hold: Callable[[UnitOfWork, str], None]
+    taken: Callable[[UnitOfWork, ChargedBack], AccountRef]
+    won_back: Callable[[UnitOfWork, ChargedBack], AccountRef]
+
+
+OWN_CHARGEBACKS = ChargebackHooks(
+    hold=lambda _uow, _reference: None,
+    taken=lambda _uow, charged: charged.credited,
+    won_back=lambda _uow, charged: charged.credited,
+)
+"""The hooks that answer with the account that the payment was credited to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargebackView:
+    """A chargeback as pages see it."""
+
+    provider_id: str
+    payment_id: str
+    reference: str
+    amount_cents: int
+    debit: str
+    excess_cents: int
+    state: ChargebackState
+    received_on: date
+    reversed_on: date | None
+    reason_code: str | None
 
 
 @dataclass(frozen=True, slots=True)

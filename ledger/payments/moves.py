@@ -7,8 +7,16 @@ import sqlalchemy as sa
 from ledger.book import UnitOfWork
 from ledger.payments import statement_tables
 from ledger.payments import tables as t
-from ledger.payments.lifecycle import BATCH, PAYMENT, REFUND, SUSPENSE_ITEM, TRANSFER
-from ledger.payments.model import BatchState, CallState, PaymentState, RefundState, SuspenseState, TransferState
+from ledger.payments.lifecycle import BATCH, CHARGEBACK, PAYMENT, REFUND, SUSPENSE_ITEM, TRANSFER
+from ledger.payments.model import (
+    BatchState,
+    CallState,
+    ChargebackState,
+    PaymentState,
+    RefundState,
+    SuspenseState,
+    TransferState,
+)
 from ledger.statemachine import Machine
 from ledger.storage import bulk
 
@@ -19,12 +27,14 @@ AnyMachine = (
     | Machine[TransferState]
     | Machine[BatchState]
     | Machine[SuspenseState]
+    | Machine[ChargebackState]
 )
 
 _COLUMNS: dict[str, tuple[sa.Table, sa.Column[str]]] = {
     PAYMENT.name: (t.payment, t.payment.c.payment_id),
     REFUND.name: (t.refund, t.refund.c.refund_id),
     SUSPENSE_ITEM.name: (statement_tables.suspense_item, statement_tables.suspense_item.c.item_id),
+    CHARGEBACK.name: (t.chargeback, t.chargeback.c.provider_id),
     TRANSFER.name: (t.transfer_order, t.transfer_order.c.order_id),
     BATCH.name: (t.order_batch, t.order_batch.c.batch_id),
 }

@@ -6,8 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.payments import tables as t
+from ledger.payments.chargebacks import standing_cents
 from ledger.payments.model import (
     Case,
+    ChargebackState,
+    ChargebackView,
     PaymentState,
     PaymentView,
     RefundState,
@@ -74,6 +77,40 @@ def payment_of_refund(connection: sa.Connection, book_id: str, refund_provider_i
         .where(r.book_id == book_id, r.provider_id == refund_provider_id)
     ).scalar_one_or_none()
     return found
+
+
+def is_undone(connection: sa.Connection, book_id: str, payment_id: str) -> bool:
+    """Whether a payment is on its way back to its payer: by a refund, or because the payer's bank took it."""
+    return standing_cents(connection, book_id, payment_id) > 0 or bool(
+        refunds_of_payment(connection, book_id, payment_id)
+    )
+
+
+def chargebacks(
+    connection: sa.Connection, book_id: str, *, state: ChargebackState | None = None
+) -> list[ChargebackView]:
+    """Chargebacks, newest first; of one `state` if given."""
+    c, p = t.chargeback.c, t.payment.c
+    joined = t.chargeback.join(t.payment, (c.book_id == p.book_id) & (c.payment_id == p.payment_id))
+    chosen = sa.select(t.chargeback, p.reference).select_from(joined).where(c.book_id == book_id)
+    if state is not None:
+        chosen = chosen.where(c.state == state.value)
+    rows = connection.execute(chosen.order_by(c.received_on.desc(), c.provider_id))
+    return [
+        ChargebackView(
+            provider_id=r.provider_id,
+            payment_id=r.payment_id,
+            reference=r.reference,
+            amount_cents=r.amount_cents,
+            debit=r.debit,
+            excess_cents=r.excess_cents,
+            state=ChargebackState(r.state),
+            received_on=r.received_on,
+            reversed_on=r.reversed_on,
+            reason_code=r.reason_code,
+        )
+        for r in rows
+    ]
 
 
 def open_cases(connection: sa.Connection, book_id: str) -> list[Case]:

@@ -4,10 +4,11 @@
     row                 queued     sent                   refunded            failed
     posted              nothing    ref:ID:out             ref:ID:out once     ref:ID:back, if out was posted
 
-A queued refund is not a movement of money. A refund that nobody ordered here (made by hand in the provider's dashboard)
-is booked against 499200 and shown as a case.
+A queued refund is not a movement of money: it waits for the provider's balance, and is shown as a case meanwhile. A
+refund that nobody ordered here (made by hand in the provider's dashboard) is booked against 499200 and shown as a case.
 """
 
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,14 +17,16 @@ from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
 from ledger.clock import brussels_date
 from ledger.errors import Refusal
-from ledger.payments import postings
+from ledger.payments import outflow, postings
 from ledger.payments import tables as t
 from ledger.payments.lifecycle import REFUND
 from ledger.payments.model import UNKNOWN_MOVEMENTS, RefundState
 from ledger.payments.moves import move, record_birth
 from ledger.payments.rail import ProviderRefund
-from ledger.payments.rows import keep_evidence, open_case
+from ledger.payments.rows import close_cases, keep_evidence, open_case
 
+QUEUED = "refund-queued"
+"""The case of a refund that the provider accepted and has no money for."""
 _LEFT = frozenset({RefundState.SENT, RefundState.REFUNDED})
 STATES = {
     "queued": RefundState.QUEUED,
@@ -51,7 +54,7 @@ def record_refund(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderRefund) 
         return 0
     recorded = 0
     for event in _events(RefundState(row.state), truth.status):
-        row = _record(uow, row, event, truth)
+        row = _record(uow, payment, row, event, truth)
         recorded += 1
     return recorded
 
@@ -85,41 +88,46 @@ def _events(state: RefundState, status: str) -> list[str]:
     return events if REFUND.allows(state, events[0]) else []
 
 
-def _record(uow: UnitOfWork, row: sa.Row[Any], event: str, truth: ProviderRefund) -> sa.Row[Any]:
+def _record(uow: UnitOfWork, payment: sa.Row[Any], row: sa.Row[Any], event: str, truth: ProviderRefund) -> sa.Row[Any]:
     """One move of the refund with its posting and its message; gives the row as it is then."""
     columns: dict[str, object] = {"provider_id": truth.provider_id}
     fact_key = None
-    debit = AccountRef.parse(row.debit)
+    if event == "queued":
+        waits = Refusal(QUEUED, amount_cents=row.amount_cents, reference=row.reference)
+        open_case(uow, truth.provider_id, waits, payment_id=row.payment_id)
+    else:
+        close_cases(uow, truth.provider_id, QUEUED, reason=event)
     if event == "sent":
-        on = brussels_date(truth.created_at)
-        fact_key = postings.refund_out_key(truth.provider_id)
-        evidence = keep_evidence(uow, fact_key, _statement(truth), owner=debit.owner)
-        uow.post(
-            postings.refund_sent(
-                truth.provider_id, amount_cents=row.amount_cents, debit=debit, on=on, evidence=evidence
-            )
-        )
-        emit_refund(uow, "refund.sent", fact_key, row, on.isoformat())
-        columns["sent_on"] = on
+        fact_key, columns["sent_on"] = _record_departure(uow, payment, row, truth)
     if event == "failed":
-        fact_key = _record_failure(uow, row, truth, debit)
+        fact_key = _record_failure(uow, payment, row, truth)
     move(uow, REFUND, row.refund_id, state=row.state, event=event, fact_key=fact_key, **columns)
     return _row(uow, row.refund_id)
 
 
-def _record_failure(uow: UnitOfWork, row: sa.Row[Any], truth: ProviderRefund, debit: AccountRef) -> str | None:
-    fact_key = None
+def _record_departure(
+    uow: UnitOfWork, payment: sa.Row[Any], row: sa.Row[Any], truth: ProviderRefund
+) -> tuple[str, date]:
+    on, debit = brussels_date(truth.created_at), AccountRef.parse(row.debit)
+    fact_key = postings.refund_out_key(truth.provider_id)
+    evidence = keep_evidence(uow, fact_key, _statement(truth), owner=debit.owner)
+    left = outflow.leave(uow, payment, row.amount_cents, debit)
+    if left.excess_cents:
+        twice = Refusal("refund-of-charged-back", excess_cents=left.excess_cents, reference=row.reference)
+        open_case(uow, truth.provider_id, twice, payment_id=row.payment_id)
+    uow.post(postings.refund_sent(truth.provider_id, left, on=on, evidence=evidence))
+    emit_refund(uow, "refund.sent", fact_key, row, on.isoformat())
+    return fact_key, on
+
+
+def _record_failure(uow: UnitOfWork, payment: sa.Row[Any], row: sa.Row[Any], truth: ProviderRefund) -> str | None:
+    fact_key, debit = None, AccountRef.parse(row.debit)
     if row.state in _LEFT:
         fact_key = postings.refund_back_key(truth.provider_id)
-        uow.post(
-            postings.refund_failed(
-                truth.provider_id,
-                amount_cents=row.amount_cents,
-                debit=debit,
-                on=max(uow.today(), brussels_date(truth.created_at)),
-                evidence=keep_evidence(uow, fact_key, _statement(truth), owner=debit.owner),
-            )
-        )
+        back = outflow.come_back(uow, payment, row.amount_cents, debit)
+        on = max(uow.today(), brussels_date(truth.created_at))
+        evidence = keep_evidence(uow, fact_key, _statement(truth), owner=debit.owner)
+        uow.post(postings.refund_failed(truth.provider_id, back, on=on, evidence=evidence))
     emit_refund(uow, "refund.failed", f"{row.refund_id}:failed", row, uow.today().isoformat())
     failed = Refusal("refund-failed", amount_cents=row.amount_cents, reference=row.reference)
     open_case(uow, truth.provider_id, failed, payment_id=row.payment_id)

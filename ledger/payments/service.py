@@ -20,6 +20,7 @@ from ledger.errors import Refusal
 from ledger.payments import tables as t
 from ledger.payments.bank_refunds import goes_by_bank
 from ledger.payments.bodies import payment_body, recurring_body, refund_body, with_op
+from ledger.payments.chargebacks import standing_cents
 from ledger.payments.lifecycle import PAYMENT, REFUND
 from ledger.payments.model import NOT_FOUND, CallKind, CallState, Mode, PaymentState, RefundState
 from ledger.payments.moves import move, record_birth
@@ -158,7 +159,8 @@ def request_refund(
             if (row.amount_cents, row.debit) != (amount_cents, str(debit)):
                 raise Refusal("refund-already-ordered", reference=reference, ordered_cents=row.amount_cents)
             return str(row.refund_id)
-    remaining_cents = payment.amount_cents - sum(row.amount_cents for row in standing)
+    taken_cents = standing_cents(uow.connection, uow.book_id, payment_id)
+    remaining_cents = payment.amount_cents - taken_cents - sum(row.amount_cents for row in standing)
     if amount_cents > remaining_cents:
         raise Refusal("refund-exceeds-payment", amount_cents=amount_cents, remaining_cents=remaining_cents)
     if not decided and _is_unknown(uow, payment_id, reference):

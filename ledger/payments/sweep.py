@@ -12,10 +12,18 @@ import sqlalchemy as sa
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments import tables as t
+from ledger.payments.chargebacks import CASE
 from ledger.payments.inbox import ACTOR, receive
 from ledger.payments.lifecycle import PAYMENT
 from ledger.payments.model import PaymentState, RefundState
-from ledger.payments.rail import PaymentRail, ProviderPayment, ProviderRefund, RailError, is_payment_id
+from ledger.payments.rail import (
+    PaymentRail,
+    ProviderChargeback,
+    ProviderPayment,
+    ProviderRefund,
+    RailError,
+    is_payment_id,
+)
 from ledger.payments.refunds import PAST_THE_PROVIDER, STATES
 from ledger.payments.rows import open_case
 from ledger.payments.truth import ENDINGS
@@ -32,11 +40,13 @@ def sweep(book: Book, rail: PaymentRail, *, window: timedelta = WINDOW) -> int:
     since = book.today() - window
     payments = rail.newest_payments(since=since)
     refunds = rail.newest_refunds(since=since)
+    charged_back = rail.newest_chargebacks(since=since)
     payments += _older_open(book, rail, since, {p.provider_id for p in payments})
     refunds += [refund for payment in payments for refund in payment.refunds]
     with book.unit_of_work(actor=ACTOR) as uow:
         marked = {p.provider_id for p in payments if _has_news(uow, p)}
         marked |= {r.payment_provider_id for r in refunds if _refund_has_news(uow, r)}
+        marked |= {c.payment_provider_id for c in charged_back if _chargeback_has_news(uow, c)}
         for provider_id in sorted(marked):
             receive(uow, provider_id, listed=True)
     return len(marked)
@@ -78,7 +88,7 @@ def _has_news(uow: UnitOfWork, truth: ProviderPayment) -> bool:
         return False
     if _is_a_case(uow, truth.provider_id):
         return False
-    if row.provider_id is None or truth.charged_back_cents:
+    if row.provider_id is None or not _chargebacks_known(uow, row, truth):
         return True
     if row.provider_id != truth.provider_id:
         return truth.status == PaymentState.PAID
@@ -86,6 +96,25 @@ def _has_news(uow: UnitOfWork, truth: ProviderPayment) -> bool:
         return False
     state = PaymentState(row.state)
     return state != truth.status and PAYMENT.allows(state, truth.status)
+
+
+def _chargebacks_known(uow: UnitOfWork, row: sa.Row[Any], truth: ProviderPayment) -> bool:
+    """Whether the books hold the chargebacks that the provider's list tells of, won back or not."""
+    c = t.chargeback.c
+    where = (c.book_id == uow.book_id, c.payment_id == row.payment_id)
+    known = uow.connection.execute(sa.select(c.amount_cents, c.reversed_on).where(*where)).all()
+    received = sum(int(each.amount_cents) for each in known)
+    reversed_ = sum(int(each.amount_cents) for each in known if each.reversed_on is not None)
+    return truth.charged_back_cents in {received, received - reversed_}
+
+
+def _chargeback_has_news(uow: UnitOfWork, stated: ProviderChargeback) -> bool:
+    if _row(uow, t.payment, t.payment.c.provider_id == stated.payment_provider_id) is None:
+        return False
+    row = _row(uow, t.chargeback, t.chargeback.c.provider_id == stated.provider_id)
+    if row is not None and (stated.reversed_at is None or row.reversed_on is not None):
+        return False
+    return not _is_a_case(uow, stated.provider_id)
 
 
 def _refund_has_news(uow: UnitOfWork, truth: ProviderRefund) -> bool:
@@ -107,11 +136,10 @@ def _show_stranger(uow: UnitOfWork, truth: ProviderPayment) -> None:
 
 
 def _is_a_case(uow: UnitOfWork, subject: str) -> bool:
+    """Whether a person has been told; a chargeback that only a case told of is fetched again and posted."""
     c = t.payment_case.c
-    return (
-        uow.connection.execute(sa.select(c.code).where(c.book_id == uow.book_id, c.subject == subject)).first()
-        is not None
-    )
+    where = (c.book_id == uow.book_id, c.subject == subject, c.code != CASE)
+    return uow.connection.execute(sa.select(c.code).where(*where)).first() is not None
 
 
 def _row(uow: UnitOfWork, table: sa.Table, condition: sa.ColumnElement[bool]) -> sa.Row[Any] | None:

@@ -1,7 +1,7 @@
 """Rows of payments. Moves and evidence are records (insert-only); the rest is operational and may change.
 
-`payment`, `refund` and `transfer_order` keep the state for queries; `payment_move` is its history and the guard against
-two writers: (object, sequence) is unique.
+`payment`, `refund`, `chargeback` and `transfer_order` keep the state for queries; `payment_move` is its history and the
+guard against two writers: (object, sequence) is unique.
 """
 
 import sqlalchemy as sa
@@ -57,6 +57,72 @@ refund = operational_table(
     sa.Index("refund_reference", "book_id", "reference"),
     sa.Index("refund_state", "book_id", "state"),
 )
+
+chargeback = operational_table(
+    "chargeback",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("provider_id", Text, primary_key=True),
+    sa.Column("payment_id", Text, nullable=False),
+    sa.Column("amount_cents", Cents, nullable=False),
+    sa.Column("debit", Text, nullable=False),
+    sa.Column("excess_cents", Cents, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("reason_code", Text),
+    sa.Column("received_on", Day, nullable=False),
+    sa.Column("reversed_on", Day),
+    sa.Index("chargeback_payment", "book_id", "payment_id"),
+    sa.Index("chargeback_state", "book_id", "state"),
+)
+"""`debit` is whose money was taken, apart from `excess_cents`, which the payer had received already."""
+
+payment_outflow = operational_table(
+    "payment_outflow",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("payment_id", Text, primary_key=True),
+    sa.Column("left_cents", Cents, nullable=False),
+    sa.Column("excess_cents", Cents, nullable=False),
+)
+"""What refunds and chargebacks have taken of a payment so far, and how much of it is more than was paid."""
+
+provider_movement = operational_table(
+    "provider_movement",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("provider_id", Text, primary_key=True),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("initial_cents", Cents, nullable=False),
+    sa.Column("fee_cents", Cents, nullable=False),
+    sa.Column("result_cents", Cents, nullable=False),
+    sa.Column("moved_at", Instant, nullable=False),
+    sa.Column("subject", Text),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("covered_by", Text),
+    sa.Index("provider_movement_state", "book_id", "state"),
+    sa.Index("provider_movement_moved", "book_id", "moved_at"),
+)
+"""A movement of the provider's balance: `result_cents` is `initial_cents` less `fee_cents`, where the kind is known.
+
+`subject` is the payment, refund, chargeback or settlement that it is of; `covered_by` the settlement with which the
+platform made good its fee.
+"""
+
+provider_settlement = operational_table(
+    "provider_settlement",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("reference", Text, primary_key=True),
+    sa.Column("provider_id", Text),
+    sa.Column("amount_cents", Cents, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("fee_cents", Cents, nullable=False),
+    sa.Column("created_on", Day, nullable=False),
+    sa.Column("out_on", Day),
+    sa.Column("booked_on", Day),
+    sa.Column("cover_booked_on", Day),
+    sa.Index("provider_settlement_state", "book_id", "state"),
+)
+"""A payout of the provider's balance; `fee_cents` is what the platform covers with it.
+
+`provider_id` is null where staff recorded it from the bank statement alone.
+"""
 
 provider_call = operational_table(
     "provider_call",

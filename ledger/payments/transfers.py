@@ -27,13 +27,13 @@ from ledger.payments import tables as t
 from ledger.payments.lifecycle import TRANSFER
 from ledger.payments.model import (
     CLIENT_BANK,
-    PROVIDER_BALANCE,
     TransferDraft,
     TransferKind,
     TransferState,
 )
 from ledger.payments.moves import move, record_birth
 from ledger.payments.rows import upsert
+from ledger.payments.settlements import book_settlement
 from ledger.storage.base import JSON
 
 TRANSFER_BOOKED, TRANSFER_FAILED = "transfer.booked", "transfer.failed"
@@ -201,21 +201,14 @@ def refuse_uncovered(uow: UnitOfWork, amount_cents: int) -> None:
 def record_settlement(uow: UnitOfWork, *, reference: str, amount_cents: int, evidence: str, on: date) -> None:
     """The bank statement shows money paid out by the provider under its own `reference`.
 
-    Refuses `settlement-exceeds-provider-balance` and `date-not-reached`; recorded twice, a settlement is posted once.
+    Refuses `settlement-exceeds-provider-balance`, `settlement-amount-differs` from what left the provider by more than
+    a few cents, and `date-not-reached`; recorded twice, a settlement is posted once.
     """
     if amount_cents <= 0:
         raise Refusal("payment-amount-not-positive", amount_cents=amount_cents)
     check_happened(on, today=uow.today())
     pass_gate(uow)
-    if balances.entry_by_key(uow.connection, uow.book_id, postings.settlement_key(reference)) is None:
-        standing_cents = balances.balance(uow.connection, uow.book_id, PROVIDER_BALANCE)
-        if amount_cents > standing_cents:
-            raise Refusal(
-                "settlement-exceeds-provider-balance", amount_cents=amount_cents, standing_cents=standing_cents
-            )
-    uow.post(
-        postings.provider_settlement(reference, amount_cents=amount_cents, on=on, actor=uow.actor, evidence=evidence)
-    )
+    book_settlement(uow, reference=reference, amount_cents=amount_cents, evidence=evidence, on=on)
 
 
 def _refuse_unfit(uow: UnitOfWork, draft: TransferDraft) -> None:

@@ -14,8 +14,17 @@ from ledger.clock import brussels_date
 from ledger.errors import Refusal
 from ledger.payments import postings
 from ledger.payments import tables as t
+from ledger.payments.chargebacks import record_chargebacks
 from ledger.payments.lifecycle import PAYMENT
-from ledger.payments.model import REFUNDS_DUE, PaidPayment, PaymentState, ResolveCredit
+from ledger.payments.model import (
+    OWN_CHARGEBACKS,
+    REFUNDS_DUE,
+    ChargebackHooks,
+    PaidPayment,
+    PaymentState,
+    ResolveCredit,
+    paid_body,
+)
 from ledger.payments.moves import move
 from ledger.payments.rail import ProviderPayment
 from ledger.payments.refunds import record_refund
@@ -25,9 +34,14 @@ ENDINGS = frozenset({"failed", "canceled", "expired"})
 STILL_OPEN = frozenset({"open", "pending", "authorized"})
 
 
-def record_truth(uow: UnitOfWork, truth: ProviderPayment, resolve_credit: ResolveCredit) -> int:
+def record_truth(
+    uow: UnitOfWork,
+    truth: ProviderPayment,
+    resolve_credit: ResolveCredit,
+    chargebacks: ChargebackHooks = OWN_CHARGEBACKS,
+) -> int:
     """Record whatever is new in `truth`; gives the number of facts recorded."""
-    payment = _payment_of(uow, truth)
+    payment = _payment_of(uow, truth, chargebacks)
     if payment is None:
         if truth.status == "paid":
             open_case(uow, truth.provider_id, _not_ours(truth), payment_id=None)
@@ -36,16 +50,18 @@ def record_truth(uow: UnitOfWork, truth: ProviderPayment, resolve_credit: Resolv
     if difference is not None:
         open_case(uow, truth.provider_id, difference, payment_id=payment.payment_id)
         return 0
-    recorded = _record_state(uow, payment, truth, resolve_credit)
+    recorded, credited = _record_state(uow, payment, truth, resolve_credit)
     recorded += sum(record_refund(uow, payment, refund) for refund in truth.refunds)
-    if truth.charged_back_cents:
-        charged_back = Refusal("payment-charged-back", charged_back_cents=truth.charged_back_cents)
-        open_case(uow, truth.provider_id, charged_back, payment_id=payment.payment_id)
+    if truth.status == PaymentState.PAID:
+        recorded += record_chargebacks(uow, payment, truth, chargebacks, credited=credited)
     return recorded
 
 
-def _payment_of(uow: UnitOfWork, truth: ProviderPayment) -> sa.Row[Any] | None:
-    """Our payment, locked together with every other of its reference, so that only one can be the first paid."""
+def _payment_of(uow: UnitOfWork, truth: ProviderPayment, chargebacks: ChargebackHooks) -> sa.Row[Any] | None:
+    """Our payment, locked together with every other of its reference, so that only one can be the first paid.
+
+    A product locks what it sold before it locks a payment, so where a chargeback is stated its lock is taken first.
+    """
     c = t.payment.c
     ours = sa.or_(c.provider_id == truth.provider_id, c.payment_id == truth.metadata.get("op", ""))
     found = uow.connection.execute(
@@ -55,6 +71,8 @@ def _payment_of(uow: UnitOfWork, truth: ProviderPayment) -> sa.Row[Any] | None:
     ).first()
     if found is None:
         return None
+    if truth.chargebacks:
+        chargebacks.hold(uow, found.reference)
     rows = uow.connection.execute(
         sa.select(t.payment)
         .where(c.book_id == uow.book_id, c.reference == found.reference)
@@ -83,7 +101,10 @@ def _difference(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderPayment) -
     return None
 
 
-def _record_state(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderPayment, resolve_credit: ResolveCredit) -> int:
+def _record_state(
+    uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderPayment, resolve_credit: ResolveCredit
+) -> tuple[int, AccountRef | None]:
+    """The number of facts, and the account that the payment was credited to if it is one of them."""
     columns = {"provider_id": truth.provider_id, "checkout_url": truth.checkout_url or payment.checkout_url}
     if truth.status == "paid":
         return _record_paid(uow, payment, truth, resolve_credit)
@@ -94,13 +115,13 @@ def _record_state(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderPayment,
     else:
         unknown = Refusal("provider-status-unknown", stated=truth.status[:40])
         open_case(uow, truth.provider_id, unknown, payment_id=payment.payment_id)
-        return 0
+        return 0, None
     if not PAYMENT.allows(PaymentState(payment.state), event):
-        return 0
+        return 0, None
     move(uow, PAYMENT, payment.payment_id, state=payment.state, event=event, **columns)
     if event in ENDINGS:
         emit_unusable(uow, payment, PAYMENT.after(PaymentState(payment.state), event))
-    return 1
+    return 1, None
 
 
 def emit_unusable(uow: UnitOfWork, payment: sa.Row[Any], state: PaymentState) -> None:
@@ -114,19 +135,18 @@ def emit_unusable(uow: UnitOfWork, payment: sa.Row[Any], state: PaymentState) ->
     uow.emit("payment.unusable", f"{payment.payment_id}:{state.value}", body)
 
 
-def _record_paid(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderPayment, resolve_credit: ResolveCredit) -> int:
+def _record_paid(
+    uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderPayment, resolve_credit: ResolveCredit
+) -> tuple[int, AccountRef | None]:
     if payment.state == PaymentState.PAID:
-        return 0
+        return 0, None
     assert truth.paid_at is not None, "an adapter gives no paid payment without its instant"
     paid_on = brussels_date(truth.paid_at)
     own = AccountRef.parse(payment.credit)
-    credit = _credit(
-        uow,
-        PaidPayment(
-            uow.book_id, payment.payment_id, payment.reference, payment.payer, payment.amount_cents, paid_on, own
-        ),
-        resolve_credit,
+    paid = PaidPayment(
+        uow.book_id, payment.payment_id, payment.reference, payment.payer, payment.amount_cents, paid_on, own
     )
+    credit = _credit(uow, paid, resolve_credit)
     entry = postings.payment_received(
         truth.provider_id,
         amount_cents=payment.amount_cents,
@@ -147,16 +167,8 @@ def _record_paid(uow: UnitOfWork, payment: sa.Row[Any], truth: ProviderPayment, 
         paid_on=paid_on,
         method=truth.method,
     )
-    body = {
-        "payment_id": payment.payment_id,
-        "reference": payment.reference,
-        "payer": payment.payer,
-        "amount_cents": payment.amount_cents,
-        "paid_on": paid_on.isoformat(),
-        "account": str(credit),
-    }
-    uow.emit("payment.paid", entry.key, body)
-    return 1
+    uow.emit("payment.paid", entry.key, paid_body(paid, credit))
+    return 1, credit
 
 
 def _credit(uow: UnitOfWork, payment: PaidPayment, resolve_credit: ResolveCredit) -> AccountRef:

@@ -191,3 +191,39 @@ def test_the_file_of_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
     engine.dispose()
     assert len(modes) == 3
     assert set(modes.values()) == {0o600}
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def engine_of_0006(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty database of revision 0006."""
+    is_file = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'six.sqlite3'}" if is_file else request.getfixturevalue("make_empty_postgresql")()
+    engine = open_engine(url)
+    with write_transaction(engine) as connection:
+        settings = config.Config()
+        settings.set_main_option("script_location", "api:migrations")
+        settings.set_main_option("path_separator", "os")
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0006")
+    yield engine
+    engine.dispose()
+
+
+def test_what_refunds_have_taken_of_each_payment_is_counted_by_the_upgrade(engine_of_0006: sa.Engine) -> None:
+    refunds = [
+        ("r1", "y1", 300, "sent"),
+        ("r2", "y1", 200, "refunded"),
+        ("r3", "y1", 50, "failed"),
+        ("r4", "y2", 7, "queued"),
+    ]
+    with write_transaction(engine_of_0006) as connection:
+        for refund_id, payment_id, cents, state in refunds:
+            connection.exec_driver_sql(
+                "INSERT INTO refund (book_id, refund_id, payment_id, reference, amount_cents, debit, state,"
+                f" requested_at, requested_on) VALUES ('main', '{refund_id}', '{payment_id}', 'back', {cents},"
+                f" '489400:c1', '{state}', 0, '2026-03-02')"
+            )
+    migrations.upgrade(engine_of_0006)
+    with engine_of_0006.connect() as connection:
+        found = connection.exec_driver_sql("SELECT payment_id, left_cents, excess_cents FROM payment_outflow").all()
+    assert [tuple(row) for row in found] == [("y1", 500, 0)]

@@ -19,7 +19,7 @@ from contracts.terms.schedule import Every, Instalment, RepaymentKind
 from ledger.accounts import AccountRef
 from ledger.journal import JournalEntry
 from ledger.payments import postings as payments
-from ledger.payments.model import UNKNOWN_MOVEMENTS, TransferKind
+from ledger.payments.model import SETTLEMENTS_DUE, UNKNOWN_MOVEMENTS, Outflow, TransferKind
 
 DAY = date(2026, 3, 2)
 EVIDENCE = "a" * 64
@@ -51,7 +51,8 @@ PLEDGE = Pledge(
     risk_acknowledged_on=DAY,
 )
 TO_LENDER, TO_BORROWER = AccountRef("489400", "c1"), AccountRef("489500", "e1")
-BACK = {"amount_cents": 60_000, "on": DAY, "evidence": EVIDENCE}
+STATED = {"on": DAY, "evidence": EVIDENCE}
+BACK = {"amount_cents": 60_000, **STATED}
 
 
 def due(interest: int, principal: int) -> Instalment:
@@ -66,6 +67,11 @@ def share(interest: int, principal: int) -> ClaimShare:
 
 def received(account: str, *, expected: bool) -> JournalEntry:
     return payments.payment_received("tr_1", credit=AccountRef.parse(account), expected=expected, **BACK)
+
+
+def flow(account: AccountRef, *, excess: int = 0) -> Outflow:
+    """A refund or chargeback of a payment of 600.00; `excess` hundredths of it are the payer's to give back."""
+    return Outflow(60_000, excess * 60_000 // 900, "c1", account)
 
 
 def transfer(kind: TransferKind, debit: AccountRef) -> JournalEntry:
@@ -86,10 +92,17 @@ ENTRIES = {
     "payment of a pledge": received("489100:c1", expected=True),
     "payment of a due": received("489600:l1", expected=True),
     "payment unexpected": received("489400:c1", expected=False),
-    "refund sent": payments.refund_sent("re_1", debit=TO_LENDER, **BACK),
-    "refund not ordered here": payments.refund_sent("re_1", debit=UNKNOWN_MOVEMENTS, **BACK),
-    "refund failed": payments.refund_failed("re_1", debit=TO_LENDER, **BACK),
-    "refund not ordered here failed": payments.refund_failed("re_1", debit=UNKNOWN_MOVEMENTS, **BACK),
+    "refund sent": payments.refund_sent("re_1", flow(TO_LENDER), **STATED),
+    "refund sent, charged back before": payments.refund_sent("re_1", flow(TO_LENDER, excess=900), **STATED),
+    "refund not ordered here": payments.refund_sent("re_1", flow(UNKNOWN_MOVEMENTS), **STATED),
+    "refund failed": payments.refund_failed("re_1", flow(TO_LENDER), **STATED),
+    "refund failed, charged back before": payments.refund_failed("re_1", flow(TO_LENDER, excess=300), **STATED),
+    "refund not ordered here failed": payments.refund_failed("re_1", flow(UNKNOWN_MOVEMENTS), **STATED),
+    "charged back in reflection": payments.charged_back("chb_1", flow(AccountRef("489100", "c1")), **STATED),
+    "charged back after issue": payments.charged_back("chb_1", flow(TO_LENDER, excess=900), **STATED),
+    "charged back and refunded": payments.charged_back("chb_1", flow(TO_LENDER, excess=300), **STATED),
+    "charged back, instalment distributed": payments.charged_back("chb_1", flow(AccountRef("416300", "e1")), **STATED),
+    "chargeback reversed": payments.chargeback_reversed("chb_1", flow(AccountRef("489200", "c1")), **STATED),
     "disbursement ordered": transfer(TransferKind.DISBURSEMENT, TO_BORROWER),
     "payout ordered": transfer(TransferKind.PAYOUT, AccountRef("489300", "c1")),
     "bank refund ordered": transfer(TransferKind.REFUND, TO_LENDER),
@@ -98,7 +111,17 @@ ENTRIES = {
     "transfer returned": payments.transfer_returned("t1", credit=TO_LENDER, actor="s2", **BACK),
     "disbursement booked": payments.transfer_booked("t1", kind=TransferKind.DISBURSEMENT, actor="s2", **BACK),
     "payout booked": payments.transfer_booked("t1", kind=TransferKind.PAYOUT, actor="s2", **BACK),
-    "provider settlement": payments.provider_settlement("S-2026.03", actor="s2", **BACK),
+    "settlement booked": payments.settlement_booked("S-2026.03", actor="s2", **BACK),
+    "settlement sent": payments.settlement_sent("S-2026.03", actor="s2", **BACK),
+    "settlement returned": payments.settlement_returned("baltr_1", **BACK),
+    "provider fee": payments.provider_fee("baltr_1", 39, **STATED),
+    "provider fee given back": payments.provider_fee("baltr_1", -39, **STATED),
+    "fee covered": payments.fee_covered("S-2026.03", amount_cents=58_568, on=DAY),
+    "fee cover booked": payments.fee_cover_booked("S-2026.03", actor="s2", **BACK),
+    "unknown movement received": payments.unknown_movement("baltr_1", 100, **STATED),
+    "unknown movement taken": payments.unknown_movement("baltr_1", -100, **STATED),
+    "difference gained": payments.small_difference("x", SETTLEMENTS_DUE, gained_cents=2, actor="s2", **STATED),
+    "difference lost": payments.small_difference("x", SETTLEMENTS_DUE, gained_cents=-2, actor="s2", **STATED),
     "campaign failed, firm": failed(firm=True),
     "campaign failed, in reflection": failed(firm=False),
     "pledge withdrawn": pledges.pledge_withdrawn(PLEDGE, on=DAY, actor="c1"),
@@ -135,7 +158,24 @@ HASHES = {
     "transfer returned": "6b7d6bb5e350cb32ae25a14dddddfaf0c4b04559dd19dbb4b01f7a5dec3a798e",
     "disbursement booked": "a567323e29f285284a153f70fe584a6db5cc33ce1646aaa0b67d342466ddc51a",
     "payout booked": "d02c1bdaf5e565981c1f09d4f4f065ff709f628b8d4f90a11386deeffd61bc6c",
-    "provider settlement": "d2ce5a102d7922a2af2ec23c0732a1ff6487cc2b2c1c7f434cf26ca87af79b97",
+    "refund sent, charged back before": "8c40a982ae416093391df99af76af813171898b917cf7d8206aeb73371756b89",
+    "refund failed, charged back before": "8bd48a930010735901840e66e6ddb75207e6b2f20bfa4f54659cc6d68d3fa8ba",
+    "charged back in reflection": "68f5586107820a0373d5515c4dc6f121c3679fa9d88f3f2917570726faa541e4",
+    "charged back after issue": "d721eb6ccfdd55afe9f3a1e6242fa59997dbf0593c49802661a763b2be1d8878",
+    "charged back and refunded": "1aa17d8e64e0c429be2e62f9e96bb3de2abadad4ad4c32ad351f9786eec5829f",
+    "charged back, instalment distributed": "8185a52cfd734e37a7ba060c6e83f013a48e985e1ae79e2e8e9f26746a4aa3f2",
+    "chargeback reversed": "6a26a807410ef037b8074dc6d5fd1949b5afd9b60a679b8f631414266158abff",
+    "settlement booked": "2556f092ce39be934b19361a83d4af8a0749b76612e3405992e6c4c1d334b318",
+    "settlement sent": "f0f2ca26b62ffee002ede9b3967fe5f5990c3f57c568fd4d7c5124563e5639c3",
+    "settlement returned": "cf8f69b7283360279a3bc08dbd19fe02a17c2c309e16ea5231806f537795a3fd",
+    "provider fee": "dd9a9fe959110ac838c04b872ed4336894a97d2d5978e98e3373f353d43295a5",
+    "provider fee given back": "fbed1b7da996e160baf48e2156143b0582ddc3df127482153e7a823e68d87680",
+    "fee covered": "fdef734ae0c70470a6465fa491995de3466d59f426e7aaae47b2c6d06f87e914",
+    "fee cover booked": "f7a7870e8e7fc985c8013604324f54d96bca8638eaddb72bea12090cc0a226df",
+    "unknown movement received": "8a117a63bf25aabdd21ed082a1a4ed3bba0e59f333195dc8c3d4dd2e5ceb27eb",
+    "unknown movement taken": "b4713998ff93f0d458ae075e0cf634f63936b072f0cd1404cb31b5190f78761f",
+    "difference gained": "b5d5328c1515c42b4258f25f7d4e847213cb114bfa16ad5d15b55f55a3832607",
+    "difference lost": "8627ea9cae85c8ddd222367146b3e375fa99fdb367695b596d4f277e3b3267e5",
     "campaign failed, firm": "cbd9fe73fff450db3204d2eaa82dcea8e8b64da636cd94ac65a6bd6b2e360a9b",
     "campaign failed, in reflection": "76f8e2c0207c3e12f1dc10ef3eec732207dc8157b7749287a134fe90d1def640",
     "pledge withdrawn": "af8048cd9d436c8140291a6d85ae44fd71800e728d0d63ff907dc29c1a9d0e1d",

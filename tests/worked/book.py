@@ -22,7 +22,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from contracts.dispatch import resolve_credit
+from contracts.dispatch import CHARGEBACKS, resolve_credit
 from contracts.loans import service as loans
 from contracts.pledges import service as pledges
 from contracts.servicing import payouts
@@ -243,7 +243,7 @@ def _withdraws_meanwhile(runner: Runner, _on: date, name: str) -> None:
     town = runner.town
     town.rail.decide(_provider_id(runner, runner.payments[name][0]), "paid")
     sweep(town.book, town.rail)
-    process_inbox(town.book, town.rail, resolve_credit=resolve_credit)
+    process_inbox(town.book, town.rail, resolve_credit=resolve_credit, chargebacks=CHARGEBACKS)
     town.withdraw(runner.pledges[name])
 
 

@@ -57,7 +57,7 @@ def test_a_loan_is_paid_out_under_four_eyes(desk: Desk, funded: str) -> None:
     assert (bank["debit"], bank["credit"]) == (0, 0)
     lines = desk.get("/v1/books/main/statement?account=550100", who="sofia").json()
     assert [(line["purpose"], line["balance"]) for line in lines] == [
-        ("provider-settlement", 2_400_000),
+        ("settlement-booked", 2_400_000),
         ("transfer-booked", 0),
     ]
 

@@ -103,7 +103,7 @@ def test_a_charge_back_is_shown_as_a_case(sqlite_shop):
     sqlite_shop.control.charge_back(payment.provider_id)
     assert sqlite_shop.sweep() == 1
     assert sqlite_shop.process() == 0
-    assert sqlite_shop.cases() == ["payment-charged-back"]
+    assert sqlite_shop.cases() == ["chargeback-not-listed"]
     assert sqlite_shop.sweep() == 0
 
 
