@@ -141,7 +141,7 @@ def book_fee_cover(uow: UnitOfWork, *, reference: str, amount_cents: int, eviden
 
 
 def sent_cents(connection: sa.Connection, book_id: str, references: Iterable[str]) -> dict[str, int]:
-    """What the settlements with these references left the provider's balance with, where they did and are not booked."""
+    """What left the provider's balance with these references, of what did and is not booked."""
     c = t.provider_settlement.c
     where = (c.book_id == book_id, c.state == SettlementState.SENT.value)
     query = sa.select(c.reference, c.amount_cents).where(*where, bulk.among(connection, c.reference, references))
