@@ -1,17 +1,21 @@
-"""The sandbox's webhook sender: `id=tr_…` as a form, again and again until it is answered with success.
+"""The sandbox's webhook sender: the same body, again and again until it is answered with success.
 
 Tries follow the provider's table of minutes, in the sandbox's own time. It can be told to drop calls, to delay them, to
 hold and later release them in a shuffled order, and to send each several times.
 Only addresses on this machine are called.
 """
 
+import hashlib
 import heapq
+import hmac
 import itertools
+import json
 import random
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.client import HTTPException
@@ -19,6 +23,7 @@ from urllib.parse import urlencode
 
 from typing_extensions import override
 
+from api.rails.sandbox.checks import Object
 from api.rails.sandbox.clock import VirtualClock
 from api.rails.sandbox.timeline import Timeline
 
@@ -36,12 +41,35 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is sent about an object, and where."""
+
+    about: str
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def form_about(payment_id: str, url: str) -> Letter:
+    """The classic webhook: nothing but the payment's id."""
+    kind = "application/x-www-form-urlencoded"
+    return Letter(payment_id, url, urlencode({"id": payment_id}).encode(), {"Content-Type": kind})
+
+
+def signed_event(event: Object, url: str, secret: str) -> Letter:
+    """The webhook of the next generation: an event whose raw body is signed."""
+    body = json.dumps(event).encode()
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"Content-Type": "application/json", "X-Mollie-Signature": f"sha256={signature}"}
+    return Letter(str(event["entityId"]), url, body, headers)
+
+
 @dataclass(order=True)
 class _Call:
     due: datetime
     order: int
-    payment_id: str = field(compare=False)
-    url: str = field(compare=False)
+    letter: Letter = field(compare=False)
     tries: int = field(compare=False, default=0)
 
 
@@ -72,7 +100,7 @@ class Callbacks:
         self._clock = clock
         self._timeline = timeline
         self._queue: list[_Call] = []
-        self._waiting: list[tuple[str, str]] = []
+        self._waiting: list[Letter] = []
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._stopped = False
@@ -83,20 +111,18 @@ class Callbacks:
         for thread in self._threads:
             thread.start()
 
-    def send(self, payment_id: str, url: str | None) -> None:
-        """Queue a call about a payment, unless calls are being dropped."""
-        if url is None:
-            return
+    def send(self, letter: Letter) -> None:
+        """Queue a call, unless calls are being dropped."""
         now = self._clock.now()
         with self._changed:
             if self.dropped or self._falls(self._disorder.drop_percent):
-                self._timeline.add(now, "webhook-dropped", id=payment_id)
+                self._timeline.add(now, "webhook-dropped", id=letter.about)
                 return
             copies = self.copies + self._falls(self._disorder.repeat_percent)
             if self.held:
-                self._waiting += [(payment_id, url)] * copies
+                self._waiting += [letter] * copies
             else:
-                self._push([(payment_id, url)] * copies, now)
+                self._push([letter] * copies, now)
 
     def disturb(self, disorder: "Disorder") -> None:
         """Let chance drop, repeat and delay calls from now on."""
@@ -142,11 +168,11 @@ class Callbacks:
     def _falls(self, percent: int) -> bool:
         return percent > 0 and self._chance.randrange(100) < percent
 
-    def _push(self, calls: list[tuple[str, str]], now: datetime) -> None:
+    def _push(self, letters: list[Letter], now: datetime) -> None:
         self._moves += 1
-        for payment_id, url in calls:
+        for letter in letters:
             delay = timedelta(seconds=self._chance.randint(0, self._disorder.delay_seconds))
-            heapq.heappush(self._queue, _Call(now + delay, next(self._order), payment_id, url))
+            heapq.heappush(self._queue, _Call(now + delay, next(self._order), letter))
         self._changed.notify_all()
 
     def _run(self) -> None:
@@ -159,7 +185,7 @@ class Callbacks:
         is_given_up = not is_delivered and call.tries == len(TRY_MINUTES)
         outcome = "delivered" if is_delivered else "given-up" if is_given_up else "failed"
         now = self._clock.now()
-        self._timeline.add(now, f"webhook-{outcome}", id=call.payment_id, tries=call.tries)
+        self._timeline.add(now, f"webhook-{outcome}", id=call.letter.about, tries=call.tries)
         with self._changed:
             self._busy -= 1
             if outcome == "failed":
@@ -180,9 +206,9 @@ class Callbacks:
         return None
 
     def _deliver(self, call: _Call) -> bool:
-        body = urlencode({"id": call.payment_id}).encode()
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "sandbox-webhook"}
-        request = urllib.request.Request(call.url, body, headers, method="POST")  # noqa: S310 -- checked: this machine only
+        letter = call.letter
+        headers = {"User-Agent": "sandbox-webhook", **letter.headers}
+        request = urllib.request.Request(letter.url, letter.body, headers, method="POST")  # noqa: S310 -- checked: this machine only
         try:
             with self._opener.open(request, timeout=_ANSWER_SECONDS) as answer:
                 return bool(200 <= answer.status < 300)  # noqa: PLR2004 -- any success

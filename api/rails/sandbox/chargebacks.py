@@ -64,6 +64,7 @@ class Chargebacks:
         )
         self._balance.move("chargeback", -cents, context, fee="chargeback")
         self._world.call(payment)
+        self._world.announce("chargeback.received", chargeback)
         return chargeback
 
     def reverse(self, chargeback_id: str) -> Object:
@@ -76,6 +77,7 @@ class Chargebacks:
         self._world.happened("chargeback-reversed", id=chargeback_id, payment=chargeback["paymentId"])
         context = {"paymentId": chargeback["paymentId"], "chargebackId": chargeback_id}
         self._balance.move("chargeback-reversal", chargeback["amount_cents"], context)
+        self._world.announce("chargeback.reversed", chargeback)
         return chargeback
 
     def charged_back_cents(self, payment_id: str) -> int:

@@ -127,6 +127,10 @@ class SandboxControl:
         """Call the webhook of a payment once more."""
         self._post("knock", {"id": provider_id})
 
+    def subscribe(self, url: str | None, secret: str = "") -> None:
+        """Announce every event about payments, refunds and chargebacks to `url`, signed with `secret`; or to nobody."""
+        self._post("events", {"url": url, "secret": secret})
+
     def drop_webhooks(self, *, dropped: bool = True) -> None:
         """Call no webhook, or call them again from now on."""
         self._post("webhooks", {"dropped": dropped})

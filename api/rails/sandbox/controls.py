@@ -68,7 +68,7 @@ class Controls:
         doings = self._time() | self._payers() | self._money() | self._disturbances() | self._bank.controls()
         if name not in doings:
             raise _NO_SUCH_CALL
-        if name not in {"webhooks", "faults"}:
+        if name not in {"webhooks", "events", "faults"}:
             self._provider.world.happened("told", call=name, **{k: v for k, v in told.items() if k != "at"})
         done = doings[name](told)
         return done if isinstance(done, dict) else None
@@ -111,7 +111,12 @@ class Controls:
         }
 
     def _disturbances(self) -> dict[str, Callable[[Object], object]]:
-        return {"webhooks": self._set_webhooks, "knock": self._knock, "faults": self._set_faults}
+        return {
+            "webhooks": self._set_webhooks,
+            "events": lambda told: self._provider.world.subscribe(told["url"], str(told["secret"])),
+            "knock": self._knock,
+            "faults": self._set_faults,
+        }
 
     def _charge_back(self, told: Object) -> Object | None:
         cents, reason = told.get("amount_cents"), told.get("reason")

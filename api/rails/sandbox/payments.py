@@ -138,6 +138,7 @@ class Payments:
         self._keep(payment)
         self._world.happened(f"payment-{outcome}", id=payment_id, cents=payment["amount_cents"], reason=reason)
         self._world.call(payment)
+        self._world.announce(f"payment.{outcome}", payment)
         return payment
 
     def release_method(self, payment_id: str) -> None:
@@ -245,6 +246,7 @@ class Payments:
         )
         self._world.happened("payment-failed", id=payment["id"], reason=reason)
         self._world.call(payment)
+        self._world.announce("payment.failed", payment)
         return payment
 
     def _keep(self, payment: Object) -> None:

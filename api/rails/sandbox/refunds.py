@@ -95,6 +95,7 @@ class Refunds:
         self._plan(refund)
         if status in _CALLED:
             self._world.call(self._payments.payment(refund["paymentId"]))
+        self._world.announce(f"refund.{status}", refund)
         return refund
 
     def set_balance_short(self, *, short: bool) -> None:

@@ -5,8 +5,8 @@ import heapq
 import string
 from datetime import UTC, date, datetime
 
-from api.rails.sandbox.callbacks import Callbacks
-from api.rails.sandbox.checks import Object
+from api.rails.sandbox.callbacks import Callbacks, form_about, signed_event
+from api.rails.sandbox.checks import Object, webhook_of
 from api.rails.sandbox.clock import VirtualClock
 from api.rails.sandbox.store import Store
 from api.rails.sandbox.timeline import Timeline
@@ -14,6 +14,7 @@ from api.rails.sandbox.timeline import Timeline
 _ALPHABET = string.ascii_letters + string.digits
 _ID_LENGTH = 12
 _UNSEEDED = "settings", "seed"
+_SUBSCRIBED = "settings", "events"
 
 
 class World:
@@ -75,8 +76,24 @@ class World:
         self._timeline.add(self.now(), event, **facts)
 
     def call(self, payment: Object) -> None:
-        """Call the webhook of a payment."""
-        self._callbacks.send(payment["id"], payment["webhookUrl"])
+        """Call the webhook of a payment, if it has one."""
+        if payment["webhookUrl"] is not None:
+            self._callbacks.send(form_about(payment["id"], payment["webhookUrl"]))
+
+    def announce(self, event: str, entity: Object) -> None:
+        """Send a signed event about an object, if anybody subscribed."""
+        subscribed = self.store.get(*_SUBSCRIBED)
+        if subscribed is not None:
+            fresh = self.new("event")
+            told: Object = {"resource": "event", "id": fresh["id"], "type": event, "entityId": entity["id"]}
+            told["createdAt"] = fresh["createdAt"]
+            told["_embedded"] = {"entity": {n: entity[n] for n in ("id", "paymentId", "status") if n in entity}}
+            self._callbacks.send(signed_event(told, subscribed["url"], subscribed["secret"]))
+
+    def subscribe(self, url: str | None, secret: str) -> None:
+        """Announce events to that address of this machine, signed with `secret`, from now on; or to nobody."""
+        webhook_of({"webhookUrl": url})
+        self.store.put((*_SUBSCRIBED, url and {"url": url, "secret": secret}))
 
     def _token(self, prefix: str, serial: int) -> str:
         number = int.from_bytes(hashlib.sha256(f"{self._seed}:{prefix}:{serial}".encode()).digest())

@@ -63,6 +63,22 @@ def test_an_event_signed_with_the_new_or_the_old_secret_wakes_the_worker(sqlite_
     assert sqlite_shop.entries() == {"payment-received": 1}
 
 
+def test_the_providers_own_events_wake_the_worker_also_where_the_classic_webhook_is_silent(sqlite_shop, hook):
+    control = sqlite_shop.control
+    control.subscribe(f"{hook}/events", NEW)
+    payment = sqlite_shop.open()
+    control.pay(payment.provider_id)
+    chargeback = control.charge_back(payment.provider_id)
+    control.reverse_chargeback(chargeback)
+    wait_until(lambda: [e["event"] for e in control.timeline()].count("webhook-delivered") == 3)
+    assert inbox(sqlite_shop) == {payment.provider_id: True}
+    control.subscribe(None)
+    control.charge_back(payment.provider_id)
+    assert control.is_idle()
+    with pytest.raises(urllib.error.HTTPError, match="422"):
+        control.subscribe("http://elsewhere.example/events", NEW)
+
+
 def test_an_event_without_its_header_is_refused(sqlite_shop, hook):
     assert call(hook, event("tr_abcdefgh12"), None) == (401, "webhook-unsigned")
     assert inbox(sqlite_shop) == {}
