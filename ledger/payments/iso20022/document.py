@@ -19,8 +19,8 @@ from lxml import etree
 from ledger.errors import Refusal
 from ledger.money import EUR, MAX_MINOR
 
-LARGEST_BYTES = 256 * 1024 * 1024
-"""Far above a day's statement and a file of 100,000 orders; a file is held in memory once."""
+LARGEST_BYTES = 128 * 1024 * 1024
+"""Above a file of 100,000 orders (80 MB with addresses), and far above a day's statement."""
 
 Element: TypeAlias = Any
 """An element of lxml, which has no types."""

@@ -40,7 +40,7 @@ def identifier(name: str, value: str, *, order: str) -> str:
 
 
 def amount(cents: int, *, order: str) -> str:
-    """`InstdAmt`; refuses `order-amount-out-of-range`: 0.01 to 999,999,999.99 euro (EPC125-05, AT-04)."""
+    """`InstdAmt`; refuses `order-amount-out-of-range`: 0.01 to 999,999,999.99 euro (EPC125-05)."""
     if not 0 < cents <= _LARGEST_CENTS:
         raise Refusal("order-amount-out-of-range", order=order, amount_cents=cents)
     return f'<InstdAmt Ccy="{EUR.code}">{euro_text(cents)}</InstdAmt>'
@@ -80,7 +80,7 @@ def creditor_scheme(account: Account, *, order: str) -> str:
 
 
 def remittance(structured_reference: str | None, text: str, *, order: str) -> str:
-    """What the payment is for: a structured reference or free text, never both (EPC132-08, AT-05)."""
+    """What the payment is for: a structured reference or free text, never both (EPC132-08)."""
     if structured_reference is None:
         return tag("RmtInf", words("Ustrd", text, longest=_LONGEST_TEXT, order=order))
     if text:
