@@ -34,6 +34,7 @@ from ledger.payments import queries
 from ledger.payments.bodies import cents_of
 from ledger.payments.calls import send_due_calls
 from ledger.payments.inbox import process_inbox
+from ledger.payments.methods import PaymentKind
 from ledger.payments.model import OWN_CHARGEBACKS, ChargebackHooks, Mode, PaymentView, ResolveCredit, own_credit
 from ledger.payments.rail import (
     CallRefusedError,
@@ -336,6 +337,7 @@ class Shop:
                 amount_cents=cents,
                 description="A pledge",
                 credit=AccountRef(code, payer),
+                kind=PaymentKind.PLEDGE,
                 return_path="/fr/pledges/p1",
                 language="fr",
             )

@@ -47,6 +47,7 @@ from ledger.book import Book, UnitOfWork
 from ledger.clock import check_happened
 from ledger.errors import Refusal
 from ledger.payments import transfers
+from ledger.payments.methods import PaymentKind
 from ledger.payments.model import TransferDraft, TransferKind
 from ledger.payments.queries import is_undone, paid, payments_for, still_to_pay, transfer_order
 from ledger.payments.receiving import request_transfer
@@ -183,6 +184,7 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
         amount_cents=due.total_cents,
         description=f"{book.loan.title} ({loan_id}, {n})",
         credit=postings.collected(loan_id),
+        kind=PaymentKind.DUE,
         return_path=f"/{language}/enterprise?back=1",
         language=language,
     )

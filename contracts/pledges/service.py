@@ -49,6 +49,7 @@ from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
+from ledger.payments.methods import PaymentKind
 from ledger.payments.model import PaymentState
 from ledger.payments.queries import paid, payment, payments_for, refunds_for, refunds_of_payment, still_to_pay
 from ledger.payments.receiving import request_transfer
@@ -380,6 +381,7 @@ def _request_payment(uow: UnitOfWork, pledge: Pledge, title: str) -> str:
         amount_cents=pledge.amount_cents,
         description=f"{title} ({pledge.pledge_id})",
         credit=postings.in_reflection(pledge.lender),
+        kind=PaymentKind.PLEDGE,
         return_path=f"/{pledge.language}/pledges/{pledge.pledge_id}?back=1",
         language=pledge.language,
     )

@@ -11,6 +11,7 @@ from frontend.figures import transfer_request
 from frontend.rendering import refresh_to, render, see_other
 from ledger.errors import Refusal
 from ledger.payments.bank import client_account
+from ledger.payments.methods import PaymentKind, offered
 from ledger.payments.model import PaymentState
 
 _PAYABLE = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
@@ -23,17 +24,25 @@ def enterprise(
 ) -> Response:
     """What the enterprise owes now, has borrowed, and offers."""
     with book.read() as connection:
-        page = borrower_page(connection, book, entrepreneur.party_id, book.today_in(connection))
+        today = book.today_in(connection)
+        page = borrower_page(connection, book, entrepreneur.party_id, today)
         asked = {(due.loan_id, due.n): due.transfer for due in page.dues if due.transfer is not None}
         account = client_account(connection, book.book_id) if asked else None
+    transfers = {due: transfer_request(account, view) for due, view in asked.items() if account is not None}
     payable = [due for due in page.dues if _is_payable(due)]
     is_making = any(due.payment is not None and due.payment.checkout_url is None for due in payable)
     return render(
         request,
         "enterprise.html",
         page=page,
-        transfers={due: transfer_request(account, view) for due, view in asked.items() if account is not None},
+        transfers=transfers,
         payable={(due.loan_id, due.n) for due in payable},
+        methods={
+            (due.loan_id, due.n): offered(
+                PaymentKind.DUE, due.total_cents, today, by_transfer=(due.loan_id, due.n) in transfers
+            )
+            for due in payable
+        },
         refresh=refresh_to(f"/{language}/enterprise", back, is_making=is_making, waits=bool(payable)),
     )
 

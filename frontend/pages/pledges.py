@@ -28,6 +28,7 @@ from frontend.rendering import refresh_to, render, see_other
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments.bank import client_account
+from ledger.payments.methods import PaymentKind, offered
 from ledger.payments.model import PaymentState
 from ledger.storage.base import JSON
 
@@ -149,6 +150,7 @@ def pledge_page(
         clock=_clock(line, today),
         checkout_url=checkout_url,
         transfer=transfer,
+        methods=offered(PaymentKind.PLEDGE, line.amount_cents, today, by_transfer=transfer is not None),
         must_ask_again=line.can_pay and not is_payable,
         came_back=back > 0,
         refresh=refresh_to(here, back, is_making=is_payable and checkout_url is None, waits=is_payable or is_returning),

@@ -22,6 +22,7 @@ from ledger.payments.bank_refunds import goes_by_bank
 from ledger.payments.bodies import payment_body, recurring_body, refund_body, with_op
 from ledger.payments.chargebacks import standing_cents
 from ledger.payments.lifecycle import PAYMENT, REFUND
+from ledger.payments.methods import PaymentKind, at_provider, offered
 from ledger.payments.model import NOT_FOUND, CallKind, CallState, Mode, PaymentState, RefundState
 from ledger.payments.moves import move, record_birth
 from ledger.payments.postings import PAYMENT_RECEIVED, REFUND_SENT
@@ -50,7 +51,7 @@ def configure_payments(uow: UnitOfWork, *, public_url: str, webhook_url: str, mo
     uow.connection.execute(t.payment_terms.update().where(where).values(**values))
 
 
-def request_payment(
+def request_payment(  # noqa: PLR0913 -- a payment has that many parts, each named where it is asked for
     uow: UnitOfWork,
     *,
     reference: str,
@@ -58,10 +59,13 @@ def request_payment(
     amount_cents: int,
     description: str,
     credit: AccountRef,
+    kind: PaymentKind,
     return_path: str,
     language: str,
 ) -> str:
     """Ask for a payment of `amount_cents` by the party `payer`; `credit` is the account it will be credited to.
+
+    The provider's page shows the methods that are offered for the `kind` and the amount.
 
     `reference` is the product's own (`pledge:…`, `due:…`); several payments may share one, and only the first that is
     paid counts as expected. `return_path` is where the payer returns to, an absolute path on this site.
@@ -80,6 +84,7 @@ def request_payment(
         webhook_url=terms.webhook_url,
         language=language,
         metadata=_metadata(uow, payment_id, reference, payer, terms.mode),
+        methods=at_provider(offered(kind, amount_cents, uow.today())),
     )
     _plan_call(uow, payment_id, CallKind.CREATE_PAYMENT, body)
     return payment_id
@@ -99,9 +104,11 @@ def request_debit(
     """Have the provider debit the party `payer` under a `mandate` of its `customer`; nobody is led to a page.
 
     Otherwise as `request_payment`. A debit whose outcome stays unknown is never made anew without two people, see
-    `repeats`.
+    `repeats`. Refuses `debit-not-offered` for an amount above the limit of direct debits.
     """
     terms = _terms(uow)
+    if not offered(PaymentKind.DEBIT, amount_cents, uow.today()):
+        raise Refusal("debit-not-offered", amount_cents=amount_cents)
     payment_id = _record_payment(uow, reference=reference, payer=payer, amount_cents=amount_cents, credit=credit)
     body = recurring_body(
         amount_cents=amount_cents,

@@ -47,7 +47,7 @@ def test_7_a_create_whose_process_was_killed_is_adopted_by_its_metadata_seventy_
     assert len(posts(shop)) == 1
 
 
-def debit(shop):
+def debit(shop, cents=42_500):
     """A recurring debit, asked for and not yet sent."""
     customer = shop.rail.create_customer(customer_body(name="Levain SRL", metadata={"party": "e1"}), "customer-e1")
     signed = mandate_body(name="Levain SRL", iban="BE71096123456769", signed_on=DAY, reference="BXL-1")
@@ -57,12 +57,18 @@ def debit(shop):
             unit,
             reference="due:l1:1",
             payer="e1",
-            amount_cents=42_500,
+            amount_cents=cents,
             description="Instalment 1",
             credit=AccountRef("489600", "e1"),
             customer=customer,
             mandate=mandate.provider_id,
         )
+
+
+def test_a_debit_above_the_limit_of_the_provider_is_not_asked_for(sqlite_shop):
+    with pytest.raises(Refusal, match="debit-not-offered"):
+        debit(sqlite_shop, cents=100_001)
+    assert sqlite_shop.send() == 0
 
 
 def agree(shop, call_id):

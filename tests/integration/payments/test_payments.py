@@ -11,6 +11,7 @@ from ledger.errors import Refusal
 from ledger.payments import queries
 from ledger.payments import tables as t
 from ledger.payments.inbox import receive
+from ledger.payments.methods import PaymentKind
 from ledger.payments.model import Mode, PaymentState
 from ledger.payments.service import configure_payments, request_payment
 from tests.payments_kit import DAY, alter_payment, serve_webhooks, wait_until
@@ -40,6 +41,7 @@ def test_the_bytes_that_are_sent_are_the_bytes_that_were_frozen(sqlite_shop):
     assert sent["body"].encode() == frozen
     assert sent["key"] == f"main-{payment_id}"
     assert b'"redirectUrl": "https://bxl.example/fr/pledges/p1"' in frozen
+    assert b'"method": ["bancontact", "kbc", "belfius", "ideal", "wero", "creditcard"]' in frozen
 
 
 def test_the_evidence_of_a_posted_payment_is_kept_under_the_hash_in_its_entry(sqlite_shop):
@@ -181,6 +183,7 @@ def test_a_malformed_request_is_refused_and_writes_nothing(sqlite_shop, changed,
         "amount_cents": 100,
         "description": "x",
         "credit": AccountRef("489100", "c1"),
+        "kind": PaymentKind.PLEDGE,
         "return_path": "/fr",
         "language": "fr",
     }
@@ -199,6 +202,7 @@ def test_a_book_without_an_address_to_return_to_takes_no_payments(sqlite_book):
             amount_cents=1,
             description="x",
             credit=AccountRef("489100", "c1"),
+            kind=PaymentKind.PLEDGE,
             return_path="/",
             language="fr",
         )
