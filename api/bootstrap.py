@@ -135,7 +135,7 @@ def wire_book(settings: Settings, book: Book) -> Wiring:
         book=book,
         rail=rail,
         mail=SmtpMail(settings.smtp_url, settings.mail_from) if settings.smtp_url else KeptMail(),
-        sandbox=SandboxControl(settings.sandbox_url) if settings.sandbox_url else None,
+        sandbox=SandboxControl(settings.sandbox_url, settings.sandbox_token) if settings.sandbox_url else None,
         provider_books=MollieBooks(settings.mollie_token, settings.mollie_endpoint) if settings.mollie_token else None,
         bank=_bank(settings),
     )

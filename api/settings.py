@@ -11,7 +11,7 @@
 | BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
 | BXL_MOLLIE_ACCESS_TOKEN | an organisation's token, which alone may read settlements and the balance | none |
 | BXL_MOLLIE_WEBHOOK_SECRETS | what webhooks are signed with: one secret, or the new and the old for a while | none |
-| BXL_SANDBOX | address of the running payment sandbox | none |
+| BXL_SANDBOX, BXL_SANDBOX_TOKEN | address of the running payment sandbox, what its control calls must show | none |
 | BXL_BANK | the bank: its address, or `folder:` and the path that a transport program empties and fills | the sandbox |
 | BXL_BANK_TOKEN | what the bank at an address asks for | the sandbox's |
 | BXL_CLIENT_IBAN, BXL_CLIENT_BIC | the client account at the bank | the sandbox's |
@@ -37,6 +37,7 @@ from stdnum.eu import at_02
 
 from api.keys.uri import parse_uri
 from api.rails.sandbox import bank as twin
+from api.rails.sandbox.control import NO_TOKEN
 from ledger.payments.iso20022.model import Account
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -81,6 +82,7 @@ class Settings:
     sandbox_url: str | None
     smtp_url: str | None = field(repr=False)
     mail_from: str
+    sandbox_token: str = field(default=NO_TOKEN, repr=False)
     key_passphrase: bytes | None = field(default=None, repr=False)
     tsa_url: str | None = None
     tsa_certificate: Path | None = None
@@ -188,6 +190,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         mollie_key=key,
         mollie_endpoint=endpoint.rstrip("/"),
         sandbox_url=sandbox_url.rstrip("/") if sandbox_url else None,
+        sandbox_token=reader.text("BXL_SANDBOX_TOKEN", NO_TOKEN),
         smtp_url=reader.checked("BXL_SMTP_URL", "", _SMTP, "is no mail address: smtp://user:secret@host:587") or None,
         mail_from=reader.text("BXL_MAIL_FROM", "BXL Invest <no-reply@bxl-invest.example>"),
         key_passphrase=read_passphrase(environment),

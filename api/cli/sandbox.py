@@ -19,12 +19,13 @@ def sandbox() -> None:
 @click.option("--port", type=click.IntRange(0, 65_535), default=8001, show_default=True, help="0 takes a free port.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="File that keeps its payments.")
 @click.option("--seed", help="Makes its ids the same in every run.")
-def serve(port: int, state: Path | None, seed: str | None) -> int:
+@click.option("--token", envvar="BXL_SANDBOX_TOKEN", help="What control calls must show; nothing unless given.")
+def serve(port: int, state: Path | None, seed: str | None, token: str | None) -> int:
     """Serve on 127.0.0.1 until told to stop; prints its address."""
     from api.rails.sandbox.server import SandboxServer  # noqa: PLC0415 -- only this command needs it
 
     try:
-        server = SandboxServer(port, state=state, seed=seed)
+        server = SandboxServer(port, state=state, seed=seed, control_token=token)
     except OSError as error:
         click.echo(f"The sandbox can't listen on port {port}: {error.strerror}. Choose another with --port.", err=True)
         return EXIT_UNAVAILABLE
@@ -40,14 +41,15 @@ def serve(port: int, state: Path | None, seed: str | None) -> int:
 
 @sandbox.command("timeline")
 @click.option("--url", envvar="BXL_SANDBOX", default="http://127.0.0.1:8001", show_default=True, help="Its address.")
+@click.option("--token", envvar="BXL_SANDBOX_TOKEN", default="none", help="Its token, if it has one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def timeline(url: str, *, as_json: bool) -> int:
+def timeline(url: str, token: str, *, as_json: bool) -> int:
     """Print what happened in a running sandbox since its start, one line an event."""
     from api.rails.sandbox.control import SandboxControl  # noqa: PLC0415 -- only this command needs it
     from api.rails.sandbox.timeline import line_of  # noqa: PLC0415 -- the same
 
     try:
-        events = SandboxControl(url).timeline()
+        events = SandboxControl(url, token).timeline()
     except OSError as error:
         click.echo(f"No sandbox answers at {url}: {error}. Start one with `bxl sandbox serve`.", err=True)
         return EXIT_UNAVAILABLE

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import timedelta
 from threading import Lock
 from typing import Any
 
@@ -15,7 +15,7 @@ from api.rails.sandbox.money_views import MoneyViews
 from api.rails.sandbox.provider import Provider
 from api.rails.sandbox.views import Views
 
-_KEY_SECONDS = 3600
+_KEY_KEPT = timedelta(hours=1)
 _MOST_LISTED = 250
 _ID = r"([a-z]{2,5}_[A-Za-z0-9]+)"
 _SETTLEMENT = r"(open|next|stl_[A-Za-z0-9]+|[0-9]{4,}\.[0-9]{4}\.[0-9]{2})"
@@ -52,13 +52,14 @@ class Api:
             return self._routed(asked) if key is None else self._once(asked, key)
 
     def _once(self, asked: Asked, key: str) -> Answer:
-        store, now = self._provider.world.store, self._provider.world.now()
+        world, store = self._provider.world, self._provider.world.store
         fingerprint = hashlib.sha256(asked.path.encode() + b"\0" + asked.body).hexdigest()
         known = store.get("keys", key)
-        if known is None or (now - datetime.fromisoformat(known["at"])).total_seconds() >= _KEY_SECONDS:
+        if known is None or "body" not in known:  # a state from before answers were kept
             answer = self._routed(asked)
-            kept = {"fingerprint": fingerprint, "at": now.isoformat(), "status": answer.status}
-            store.put(("keys", key, kept | {"body": answer.body.decode()}))
+            kept = {"fingerprint": fingerprint, "status": answer.status, "body": answer.body.decode()}
+            store.put(("keys", key, kept))
+            world.plan(world.now() + _KEY_KEPT, "forget", key)
             return answer
         if known["fingerprint"] != fingerprint:
             raise ApiError(400, "Bad Request", "The idempotency key was used for another request.")

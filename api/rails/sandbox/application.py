@@ -26,7 +26,14 @@ class Application:
     """The sandbox behind its address `base`."""
 
     def __init__(
-        self, provider: Provider, callbacks: Callbacks, timeline: Timeline, *, base: str, wait: Callable[[float], Any]
+        self,
+        provider: Provider,
+        callbacks: Callbacks,
+        timeline: Timeline,
+        *,
+        base: str,
+        wait: Callable[[float], Any],
+        control_token: str | None,
     ) -> None:
         self._provider = provider
         self._callbacks = callbacks
@@ -37,6 +44,7 @@ class Application:
         self._controls = Controls(provider, callbacks, self._faults, timeline, self._bank)
         self._pages = Pages(provider)
         self._wait = wait
+        self._control_token = control_token
         self._remembered: list[Object] = []
 
     def answer(self, asked: Asked) -> Answer:
@@ -47,7 +55,7 @@ class Application:
             if asked.path.startswith(("/v2/", BANK_API)):
                 return self._api_with_faults(asked)
             if asked.path.startswith("/control/"):
-                check_control(asked)
+                check_control(asked, self._control_token)
                 answer = self._locked(lambda: self._controls.answer(asked, list(self._remembered)))
                 self._callbacks.time_moved()
                 return answer

@@ -5,15 +5,20 @@ import urllib.request
 from datetime import date, datetime, timedelta
 from typing import Any
 
+NO_TOKEN = "none"  # noqa: S105 -- what is shown where no secret is asked for
 _SECONDS = 30.0
 _Day = date  # the name of a method below hides the type
 
 
 class SandboxControl:
-    """Tells the sandbox at `url` what to do; raises `urllib.error.URLError` where it does not answer."""
+    """Tells the sandbox at `url` what to do; raises `urllib.error.URLError` where it does not answer.
 
-    def __init__(self, url: str) -> None:
+    `token` is what a sandbox that was given one asks for.
+    """
+
+    def __init__(self, url: str, token: str = NO_TOKEN) -> None:
         self._url = url.rstrip("/")
+        self._token = token
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def set_date(self, on: date) -> None:
@@ -222,7 +227,7 @@ class SandboxControl:
         return self._ask(name, json.dumps(told).encode())
 
     def _ask(self, name: str, body: bytes | None) -> dict[str, Any]:
-        headers = {"X-Sandbox-Control": "1", "Content-Type": "application/json"}
+        headers = {"X-Sandbox-Control": self._token, "Content-Type": "application/json"}
         request = urllib.request.Request(f"{self._url}/control/{name}", body, headers)  # noqa: S310 -- loopback, from settings
         with self._opener.open(request, timeout=_SECONDS) as answer:
             value: dict[str, Any] = json.load(answer)

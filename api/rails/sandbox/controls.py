@@ -1,5 +1,6 @@
 """What a control call makes the sandbox do, and what it can be asked: the server's side of `control.py`."""
 
+import hmac
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
@@ -165,11 +166,15 @@ class Controls:
             self._faults.add(FaultRule(**told))
 
 
-def check_control(asked: Asked) -> None:
-    """Control calls come from this machine, and never from a page in a browser, which can't set the header."""
+def check_control(asked: Asked, token: str | None) -> None:
+    """Control calls come from this machine, never from a page in a browser, which can't set the header, and show the
+    token, if the sandbox was given one.
+    """
     host = urlsplit(f"//{asked.headers.get('host', '')}").hostname
     if host not in LOCAL_HOSTS or CONTROL_HEADER not in asked.headers:
         raise ApiError(403, "Forbidden", "Control calls need the control header and come from this machine.")
+    if token is not None and not hmac.compare_digest(asked.headers[CONTROL_HEADER].encode(), token.encode()):
+        raise ApiError(403, "Forbidden", "The control header does not show this sandbox's token.")
 
 
 def _instant(text: str) -> datetime:

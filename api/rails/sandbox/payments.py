@@ -1,7 +1,7 @@
 """Payments: what may be asked for, and what becomes of it.
 
     open ──> paid | failed | canceled | expired        the payer on the checkout page, or a control call
-    pending ──3 TARGET days──> paid | failed           a direct debit under a mandate
+    pending ──3 TARGET days──> paid | failed           a direct debit under a mandate; a card is charged at once
     paid ──> failed                                    a direct debit that was shown paid too early
 
 A paid payment stays `paid`, whatever is refunded or charged back later.
@@ -78,8 +78,8 @@ class Payments:
         self._keep(payment)
         self._world.happened("payment-created", id=payment["id"], cents=payment["amount_cents"], **_who(payment))
         if payment["status"] == "pending":
-            collected_on = date.fromisoformat(payment["dueDate"])
-            self._world.plan(at_hour(collected_on, _DEBIT_HOUR), "collect", payment["id"])
+            collected_at = at_hour(date.fromisoformat(payment["dueDate"]), _DEBIT_HOUR)
+            self._world.plan(max(collected_at, self._world.now()), "collect", payment["id"])
         elif self._world.store.get("settings", "expiring"):
             minutes = max(METHODS[code].expiry_minutes for code in payment["offered"] or CHECKOUT)
             self._world.plan(self._world.now() + timedelta(minutes=minutes), "expire", payment["id"])
@@ -213,7 +213,8 @@ class Payments:
             raise unprocessable("The mandate is not of this payment method.", "method")
         if cents > self._tariff.maximum_cents(mandate["method"]):
             raise unprocessable("The amount is higher than the maximum of the payment method.", "amount")
-        collected_on = due or add_target_days(self._world.today(), _DEBIT_DAYS)
+        today, is_debit = self._world.today(), mandate["method"] == "directdebit"
+        collected_on = due or (add_target_days(today, _DEBIT_DAYS) if is_debit else today)
         return {
             "status": "pending",
             "method": mandate["method"],

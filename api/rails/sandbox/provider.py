@@ -1,5 +1,6 @@
 """The sandbox's provider: its parts, put together, and what happens in it when time passes."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 from api.rails.sandbox.balance import Balance
@@ -70,36 +71,28 @@ class Provider:
 
     def _pass_until(self, instant: datetime) -> None:
         """What is planned happens at its own instant, in order, and may plan more."""
+        happen = self._planned()
         while (plan := self.world.next_plan(instant)) is not None:
             with self.world.clock.standing_at(datetime.fromisoformat(plan["at"])):
                 try:
-                    self._happen(plan)
+                    happen[plan["what"]](plan["of"], plan)
                 except ApiError as error:  # what was planned became impossible meanwhile
                     self.world.happened("plan-dropped", what=plan["what"], of=plan["of"], detail=str(error))
 
-    def _happen(self, plan: Object) -> None:
-        of = plan["of"]
-        match plan["what"]:
-            case "settle":
-                self.settlements.settle(date.fromisoformat(of))
-            case "pay-out":
-                self.settlements.pay_out(of)
-            case "compensate":
-                self.balance.compensate(of)
-            case "execute":
-                self.refunds.set_status(of, "processing")
-            case "arrive":
-                self.refunds.set_status(of, "refunded")
-            case "collect":
-                self.payments.decide(of, "paid")
-            case "expire":
-                self.payments.decide(of, "expired")
-            case "charge-back":
-                self.chargebacks.charge_back(of, plan["amount_cents"], plan["reason"])
-            case "reverse":
-                self.chargebacks.reverse(of)
-            case unknown:
-                raise ValueError(f"nothing is planned under this name: {unknown}")
+    def _planned(self) -> dict[str, Callable[[str, Object], object]]:
+        """What each plan does to its object."""
+        return {
+            "settle": lambda of, _: self.settlements.settle(date.fromisoformat(of)),
+            "pay-out": lambda of, _: self.settlements.pay_out(of),
+            "compensate": lambda of, _: self.balance.compensate(of),
+            "execute": lambda of, _: self.refunds.set_status(of, "processing"),
+            "arrive": lambda of, _: self.refunds.set_status(of, "refunded"),
+            "collect": lambda of, _: self.payments.decide(of, "paid"),
+            "expire": lambda of, _: self.payments.decide(of, "expired"),
+            "charge-back": lambda of, plan: self.chargebacks.charge_back(of, plan["amount_cents"], plan["reason"]),
+            "reverse": lambda of, _: self.chargebacks.reverse(of),
+            "forget": lambda of, _: self.world.store.put(("keys", of, None)),
+        }
 
     def _pay_standing(self) -> None:
         for payment in self.world.store.values("payments", lambda p: p["status"] == "open"):

@@ -25,6 +25,7 @@ class SandboxServer(ThreadingHTTPServer):
     """A sandbox that listens on 127.0.0.1; port 0 takes a free one. Use `serve_forever`, then `close`.
 
     `seed` makes its ids the same in every run; without one they are another sandbox's. A `state` keeps its first seed.
+    Control calls must show the `control_token`, if there is one.
     """
 
     daemon_threads = True
@@ -37,6 +38,7 @@ class SandboxServer(ThreadingHTTPServer):
         state: Path | None = None,
         clock: Clock | None = None,
         seed: str | None = None,
+        control_token: str | None = None,
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.base = f"http://127.0.0.1:{self.server_port}"
@@ -45,7 +47,14 @@ class SandboxServer(ThreadingHTTPServer):
         virtual, timeline = VirtualClock(self._store, clock or SystemClock()), Timeline()
         self.callbacks = Callbacks(virtual, timeline)
         self.provider = Provider(World(self._store, virtual, self.callbacks, timeline, seed or secrets.token_hex(8)))
-        self.application = Application(self.provider, self.callbacks, timeline, base=self.base, wait=self.stopping.wait)
+        self.application = Application(
+            self.provider,
+            self.callbacks,
+            timeline,
+            base=self.base,
+            wait=self.stopping.wait,
+            control_token=control_token,
+        )
 
     def start(self) -> None:
         """Serve in a thread of this process."""

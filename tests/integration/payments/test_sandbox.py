@@ -174,6 +174,20 @@ def test_control_calls_need_their_header_and_a_local_name(sandbox, control):
     assert control.date() == DAY
 
 
+def test_a_sandbox_with_a_token_takes_control_calls_that_show_it_only():
+    server = SandboxServer(control_token="of-this-run")
+    server.start()
+    try:
+        for token in ("none", "of-this-rum"):
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                SandboxControl(server.base, token).set_date(DAY)
+        control = SandboxControl(server.base, "of-this-run")
+        control.set_date(DAY)
+        assert control.date() == DAY
+    finally:
+        server.close()
+
+
 def test_every_link_begins_with_the_address_that_was_called(sandbox, control):
     for _ in range(3):
         create(sandbox.base)
