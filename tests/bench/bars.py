@@ -95,5 +95,8 @@ BARS = (
     Bar("bankfiles.read", "bank statement of {statement_lines} lines read", 10, "s", at_most=True),
     Bar("bankfiles.write", "order file of {transfers} payments written", 20, "s", at_most=True),
     Bar("bankfiles.memory", "memory of {transfers} payments beyond that of a tenth", 20, "MB", at_most=True),
+    Bar("webhooks.rate", "webhooks taken for {webhook_seconds} s, a worker at work", 199, "a second"),
+    Bar("webhooks.p99", "webhooks at 200 a second, 99 of 100", 100, "ms", at_most=True),
+    Bar("webhooks.lost", "webhooks and payments lost", 0, "", at_most=True),
     Bar("audit", "audit of rows, hashes and sums, of one core", 100_000, "entries/s"),
 )
