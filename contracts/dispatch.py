@@ -4,7 +4,7 @@
 `excess:<payment>` and belongs to whatever that payment was for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -25,20 +25,28 @@ from ledger.payments.model import ChargebackHooks, ChargedBack, PaidPayment, Tra
 from ledger.payments.queries import payment
 from ledger.storage.base import JSON
 
+PLEDGE = "pledge:"
 Body = Mapping[str, JSON]
 Handler = Callable[[UnitOfWork, Body], None]
 
 
 def resolve_credit(connection: sa.Connection, paid: PaidPayment) -> AccountRef:
     """Where money that arrives belongs now; the hook that `ledger.payments.inbox.process_inbox` is given."""
-    if paid.reference.startswith("pledge:"):
+    if paid.reference.startswith(PLEDGE):
         return pledges.credit_account_for(connection, paid.book_id, paid.reference, paid.amount_cents, paid.paid_on)
     if paid.reference.startswith("due:"):
         return loans.credit_account_for(connection, paid.book_id, paid.reference, payer=paid.payer)
     return paid.credit
 
 
-BANK_HOOKS = BankHooks(resolve_credit=resolve_credit, confirm_order=loans.confirm_transfer, ibans_of=told_ibans)
+def resolve_credits(connection: sa.Connection, paid: Sequence[PaidPayment]) -> list[AccountRef]:
+    """The same for many at once; the pledges among them are looked up together."""
+    of_pledges = [each for each in paid if each.reference.startswith(PLEDGE)]
+    found = iter(pledges.credit_accounts_for(connection, of_pledges))
+    return [next(found) if each.reference.startswith(PLEDGE) else resolve_credit(connection, each) for each in paid]
+
+
+BANK_HOOKS = BankHooks(resolve_credits=resolve_credits, confirm_order=loans.confirm_transfer, ibans_of=told_ibans)
 """What the import of bank statements asks of the products."""
 
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from ledger.book import UnitOfWork
 from ledger.errors import Refusal
 from ledger.statemachine import Machine
+from ledger.storage import bulk
 from ledger.storage.base import JSON, Count, Day, Instant, Json, Text, record_table
 
 S = TypeVar("S", bound=StrEnum)
@@ -115,7 +116,8 @@ def state(connection: sa.Connection, book_id: str, machine: Machine[S], object_i
 def moves_of(connection: sa.Connection, book_id: str, object_ids: Iterable[str]) -> dict[str, list[Move]]:
     """Every move of each of the objects, oldest first; objects without moves have an empty list."""
     found: dict[str, list[Move]] = {object_id: [] for object_id in object_ids}
-    query = _moves(book_id).where(move.c.object_id.in_(found)).order_by(move.c.object_id, move.c.sequence)
+    chosen = bulk.among(connection, move.c.object_id, found)
+    query = _moves(book_id).where(chosen).order_by(move.c.object_id, move.c.sequence)
     for row in connection.execute(query):
         found[row.object_id].append(_move(row))
     return found

@@ -14,7 +14,7 @@ A refusal anywhere, posting included, rolls back all of it.
 
 import base64
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -131,6 +131,13 @@ class UnitOfWork:
         self._expect_open()
         outbox.emit(self.connection, self.book_id, topic, key, body, at=self.now(), position=self._emitted)
         self._emitted += 1
+
+    def emit_many(self, topic: str, rows: Sequence[tuple[str, Mapping[str, JSON]]]) -> None:
+        """Emit many rows (key, body) of one topic, in order."""
+        self._expect_open()
+        at, position = self.now(), self._emitted
+        outbox.emit_many(self.connection, self.book_id, topic, rows, at=at, position=position)
+        self._emitted += len(rows)
 
     def finish(self) -> None:
         """Enter what was buffered; called once, by the book, as the last step before the commit."""

@@ -8,7 +8,7 @@ client.receive(Move(10_000, ogm=ogm))         the bank's statement comes in, and
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.dispatch import BANK_HOOKS, resolve_credit
+from contracts.dispatch import BANK_HOOKS, resolve_credits
 from contracts.pledges.model import PledgeState
 from ledger import approvals
 from ledger.payments import suspense
@@ -71,7 +71,7 @@ class Client:
             approval_id = suspense.request_assignment(uow, item.item_id, wanted, reason="as proposed")
         with self.town.book.unit_of_work(actor=self.town.checker) as uow:
             approvals.approve(uow, approval_id)
-            suspense.do_approved(uow, approval_id, resolve_credit=resolve_credit)
+            suspense.do_approved(uow, approval_id, resolve_credits=resolve_credits)
         self.town.settle()
 
 

@@ -15,6 +15,7 @@ from contracts.pledges.model import LIVE, Pledge, PledgeState, can_withdraw
 from ledger.errors import Refusal
 from ledger.payments.model import PaymentView, RefundView
 from ledger.payments.queries import payments_for, refunds_for, still_to_pay
+from ledger.storage import bulk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,13 @@ def pledge(connection: sa.Connection, book_id: str, pledge_id: str) -> Pledge:
     if row is None:
         raise Refusal("pledge-not-known", pledge_id=pledge_id)
     return _pledge(row)
+
+
+def pledges_by_id(connection: sa.Connection, book_id: str, pledge_ids: Sequence[str]) -> dict[str, Pledge]:
+    """Many pledges as they were made, by their ids."""
+    c = t.pledge.c
+    query = sa.select(t.pledge).where(c.book_id == book_id, bulk.among(connection, c.pledge_id, pledge_ids))
+    return {row.pledge_id: _pledge(row) for row in connection.execute(query)}
 
 
 def state_of(connection: sa.Connection, book_id: str, pledge_id: str) -> PledgeState:

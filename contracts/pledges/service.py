@@ -4,7 +4,7 @@ Every one of them holds the offer's row first and the lender's row second. Handl
 same fact again changes nothing. Money that a pledge can't take any more is sent back by itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import sqlalchemy as sa
@@ -50,7 +50,7 @@ from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments.methods import PaymentKind
-from ledger.payments.model import PaymentState
+from ledger.payments.model import PaidPayment, PaymentState
 from ledger.payments.queries import paid, payment, payments_for, refunds_for, refunds_of_payment, still_to_pay
 from ledger.payments.receiving import request_transfer
 from ledger.payments.service import request_payment, request_refund
@@ -166,6 +166,21 @@ def credit_account_for(
     state = q.state_of(connection, book_id, pledge.pledge_id)
     usable = payment_is_usable(pledge, state, amount_cents=amount_cents, paid_on=paid_on)
     return postings.in_reflection(pledge.lender) if usable else postings.to_refund(pledge.lender)
+
+
+def credit_accounts_for(connection: sa.Connection, paid: Sequence[PaidPayment]) -> list[AccountRef]:
+    """The same for many payments of a book at once."""
+    if not paid:
+        return []
+    pledge_ids = [each.reference.removeprefix("pledge:") for each in paid]
+    made = q.pledges_by_id(connection, paid[0].book_id, pledge_ids)
+    states = moves.states(connection, paid[0].book_id, MACHINE, pledge_ids)
+    accounts = []
+    for each, pledge_id in zip(paid, pledge_ids, strict=True):
+        pledge, state = made[pledge_id], states[pledge_id]
+        usable = payment_is_usable(pledge, state, amount_cents=each.amount_cents, paid_on=each.paid_on)
+        accounts.append(postings.in_reflection(pledge.lender) if usable else postings.to_refund(pledge.lender))
+    return accounts
 
 
 def confirm_payment(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,13 +14,13 @@ from ledger.payments import statement_postings as postings
 from ledger.payments import tables, transfers
 from ledger.payments.iso20022.model import StatementLine
 from ledger.payments.matching import Decision, Handling, OwnOrder
-from ledger.payments.model import ResolveCredit, own_credit
+from ledger.payments.model import ResolveCredits, own_credits
 from ledger.payments.receiving import Arrival, credits_of, payments_for_update, settle_payments
 from ledger.payments.rows import open_case
 from ledger.payments.settlements import book_fee_cover, covers_due
 from ledger.payments.suspense import item_id_of, new_items
 from ledger.storage import bulk
-from ledger.storage.base import json_text
+from ledger.storage.base import JSON, json_text
 from ledger.storage.keys import BOOK_OWNER
 
 IbansOf = Callable[[sa.Connection, UnitOfWork, Sequence[str]], Mapping[str, str]]
@@ -43,7 +43,7 @@ def _no_debit_is_known(_uow: UnitOfWork, order_id: str, _line: StatementLine, _e
 class BankHooks:
     """What the rails ask of the products: where money belongs, what an order was for, and parties' accounts."""
 
-    resolve_credit: ResolveCredit = own_credit
+    resolve_credits: ResolveCredits = own_credits
     confirm_order: Callable[..., None] = transfers.confirm_booked
     ibans_of: IbansOf = lambda _connection, _keeper, _parties: {}
     debits_of: DebitsOf = lambda _connection, _book_id, _named: {}
@@ -74,13 +74,7 @@ def _keep_evidence(uow: UnitOfWork, bookings: Sequence[Booking], payments: Mappi
     """What each line says, encrypted for whom it is about; gives the hashes by line."""
     hashes, plain = {}, []
     for each in bookings:
-        body = json_text(
-            {
-                **asdict(each.line),
-                "booked_on": each.line.booked_on.isoformat(),
-                "value_on": each.line.value_on.isoformat(),
-            }
-        ).encode()
+        body = json_text(said_by(each.line)).encode()
         hashes[each.line.key] = hashlib.sha256(body).hexdigest()
         plain.append((_owner(each, payments), body))
     sealed = uow.keys.seal_many(uow, plain)
@@ -93,6 +87,12 @@ def _keep_evidence(uow: UnitOfWork, bookings: Sequence[Booking], payments: Mappi
         uow.connection, tables.payment_evidence, uow.book_id, ("fact_key", "body", "sha256", "kept_at"), rows
     )
     return hashes
+
+
+def said_by(line: StatementLine) -> dict[str, JSON]:
+    """Everything that a line says, as it is kept."""
+    said = {name: getattr(line, name) for name in StatementLine.__slots__}
+    return said | {"booked_on": line.booked_on.isoformat(), "value_on": line.value_on.isoformat()}
 
 
 def _owner(booking: Booking, payments: Mapping[str, sa.Row[Any]]) -> str:
@@ -117,7 +117,7 @@ def _book_expected(
     arrivals = [
         Arrival(each.decision.target, each.line.booked_on, postings.line_key(each.line.key)) for each in expected
     ]
-    accounts = credits_of(uow, arrivals, payments, hooks.resolve_credit)
+    accounts = credits_of(uow, arrivals, payments, hooks.resolve_credits)
     for each, account in zip(expected, accounts, strict=True):
         uow.post(
             postings.transfer_received(

@@ -1,6 +1,6 @@
 """What a payment, a refund, a provider call, a case and a transfer order are: states and frozen values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -189,6 +189,15 @@ def paid_body(payment: PaidPayment, account: AccountRef) -> dict[str, JSON]:
         "paid_on": payment.paid_on.isoformat(),
         "account": str(account),
     }
+
+
+ResolveCredits = Callable[[sa.Connection, Sequence[PaidPayment]], list[AccountRef]]
+"""The same for many payments at once."""
+
+
+def own_credits(_connection: sa.Connection, payments: Sequence[PaidPayment]) -> list[AccountRef]:
+    """The hook that always answers with the accounts the payments were asked for."""
+    return [payment.credit for payment in payments]
 
 
 def own_credit(_connection: sa.Connection, payment: PaidPayment) -> AccountRef:

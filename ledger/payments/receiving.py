@@ -18,12 +18,11 @@ from ledger.errors import Refusal
 from ledger.payments import tables as t
 from ledger.payments.bank import has_client_account
 from ledger.payments.lifecycle import PAYMENT
-from ledger.payments.model import REFUNDS_DUE, PaidPayment, PaymentState, ResolveCredit
+from ledger.payments.model import REFUNDS_DUE, PaidPayment, PaymentState, ResolveCredits, paid_body
 from ledger.payments.moves import insert_moves
 from ledger.payments.references import structured_communication
 from ledger.payments.statement_postings import TRANSFER_RECEIVED
 from ledger.storage import bulk
-from ledger.storage.base import JSON
 
 _NUMBERS = 10**10
 
@@ -87,7 +86,7 @@ def payments_for_update(uow: UnitOfWork, payment_ids: Sequence[str]) -> Mapping[
 
 
 def credits_of(
-    uow: UnitOfWork, arrivals: Sequence[Arrival], payments: Mapping[str, sa.Row[Any]], resolve_credit: ResolveCredit
+    uow: UnitOfWork, arrivals: Sequence[Arrival], payments: Mapping[str, sa.Row[Any]], resolve_credits: ResolveCredits
 ) -> list[AccountRef]:
     """Where the money of each arrival belongs: what a reference was paid for before goes back to its payer."""
     c = t.payment.c
@@ -100,14 +99,12 @@ def credits_of(
         )
     )
     done = set(paid.scalars())
-    accounts = []
-    for arrival in arrivals:
-        row = payments[arrival.payment_id]
-        own = AccountRef.parse(row.credit)
-        asked = PaidPayment(uow.book_id, row.payment_id, row.reference, row.payer, row.amount_cents, arrival.on, own)
-        is_second = row.reference in done
-        accounts.append(AccountRef(REFUNDS_DUE, row.payer) if is_second else resolve_credit(uow.connection, asked))
-        done.add(row.reference)
+    paid_now = [_paid_now(uow.book_id, payments[each.payment_id], each.on) for each in arrivals]
+    accounts = resolve_credits(uow.connection, paid_now)
+    for position, payment in enumerate(paid_now):
+        if payment.reference in done:
+            accounts[position] = AccountRef(REFUNDS_DUE, payment.payer)
+        done.add(payment.reference)
     return accounts
 
 
@@ -139,17 +136,17 @@ def settle_payments(
         [{"which": each.payment_id, "on": each.on} for each in arrivals],
     )
     assert moved.rowcount == len(arrivals), "a payment was paid by somebody else meanwhile"
-    for arrival, account in zip(arrivals, accounts, strict=True):
-        row = payments[arrival.payment_id]
-        body: dict[str, JSON] = {
-            "payment_id": row.payment_id,
-            "reference": row.reference,
-            "payer": row.payer,
-            "amount_cents": row.amount_cents,
-            "paid_on": arrival.on.isoformat(),
-            "account": str(account),
-        }
-        uow.emit("payment.paid", arrival.fact_key, body)
+    paid_now = [_paid_now(uow.book_id, payments[each.payment_id], each.on) for each in arrivals]
+    told = [
+        (arrival.fact_key, paid_body(payment, account))
+        for arrival, payment, account in zip(arrivals, paid_now, accounts, strict=True)
+    ]
+    uow.emit_many("payment.paid", told)
+
+
+def _paid_now(book_id: str, row: sa.Row[Any], on: date) -> PaidPayment:
+    own = AccountRef.parse(row.credit)
+    return PaidPayment(book_id, row.payment_id, row.reference, row.payer, row.amount_cents, on, own)
 
 
 def _open_transfer(book_id: str, reference: str) -> sa.Select[tuple[str]]:

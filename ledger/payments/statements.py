@@ -9,7 +9,7 @@ case is opened, which closes by itself when the missing one comes. All its lines
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import sqlalchemy as sa
@@ -27,11 +27,16 @@ from ledger.payments.matching import Handling, match_lines
 from ledger.payments.rows import close_cases, open_case
 from ledger.payments.transfers import pass_gate
 from ledger.storage import bulk
+from ledger.storage.base import JSON, json_text
 from ledger.storage.keys import BOOK_OWNER
 
 ACTOR = "system:bank"
 MISSING = "statement-missing"
 """The case of a statement that should stand between two others."""
+_SAID = (
+    "key", "amount_cents", "booked_on", "value_on", "end_to_end_id", "mandate_reference", "structured_reference",
+    "remittance", "counterparty_iban", "return_reason", "is_reversal",
+)  # fmt: skip
 _NO_REFERENCE = frozenset({"", "NOTPROVIDED", "NONREF"})
 _PLACE = "#"
 """What a line without a reference of the bank is called by begins so: it says nothing beyond its statement."""
@@ -128,9 +133,10 @@ def _turn(line: StatementLine) -> int:
 
 
 def _digest(statement: Statement) -> str:
-    """A hash over all that the statement says; the message that it came in may differ."""
-    said = {**asdict(statement), "message": ""}
-    return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()
+    """A hash over what makes the statement what it is, whatever the version and the message it comes in."""
+    said: list[JSON] = [statement.iban, statement.statement_id, statement.opening_cents, statement.closing_cents]
+    said += [[str(getattr(line, name)) for name in _SAID] for line in statement.lines]
+    return hashlib.sha256(json_text([*said, statement.sequence]).encode()).hexdigest()
 
 
 def _known_digest(uow: UnitOfWork, statement: Statement) -> str | None:

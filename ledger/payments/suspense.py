@@ -32,7 +32,7 @@ from ledger.payments.matching import Decision, Reason
 from ledger.payments.model import (
     REFUNDS_DUE,
     PaymentState,
-    ResolveCredit,
+    ResolveCredits,
     SuspenseState,
     TransferDraft,
     TransferKind,
@@ -213,7 +213,7 @@ def payer_account(connection: sa.Connection, keeper: Keeper, item_id: str) -> Ac
     return Account(name, iban)
 
 
-def do_approved(uow: UnitOfWork, approval_id: str, *, resolve_credit: ResolveCredit) -> None:
+def do_approved(uow: UnitOfWork, approval_id: str, *, resolve_credits: ResolveCredits) -> None:
     """Do what was asked for and approved; refuses what `approvals.require` and the requests refuse."""
     approval = approvals.find(uow.connection, uow.book_id, approval_id)
     if approval is None:
@@ -221,7 +221,7 @@ def do_approved(uow: UnitOfWork, approval_id: str, *, resolve_credit: ResolveCre
     approvals.require(uow, approval_id, approval.action, approval.body)
     match approval.action:
         case "assign-suspense":
-            _assign(uow, approval, resolve_credit)
+            _assign(uow, approval, resolve_credits)
         case "split-suspense":
             _divide(uow, approval, [str(approval.body["item_id"])], _numbers(approval.body["parts_cents"]))
         case "join-suspense":
@@ -231,7 +231,7 @@ def do_approved(uow: UnitOfWork, approval_id: str, *, resolve_credit: ResolveCre
             raise InvariantError(f"{other} is no deed on items")
 
 
-def _assign(uow: UnitOfWork, approval: Approval, resolve_credit: ResolveCredit) -> None:
+def _assign(uow: UnitOfWork, approval: Approval, resolve_credits: ResolveCredits) -> None:
     item_id = str(approval.body["item_id"])
     row = _lock(uow, item_id)
     payment_ids = _texts(approval.body["payment_ids"])
@@ -239,7 +239,7 @@ def _assign(uow: UnitOfWork, approval: Approval, resolve_credit: ResolveCredit) 
     payments = payments_for_update(uow, payment_ids)
     keys = {each: postings.assigned_key(item_id, each) for each in payment_ids}
     arrivals = [Arrival(each, row.received_on, keys[each]) for each in payment_ids]
-    accounts = credits_of(uow, arrivals, payments, resolve_credit)
+    accounts = credits_of(uow, arrivals, payments, resolve_credits)
     for each, account in zip(payment_ids, accounts, strict=True):
         uow.post(
             postings.suspense_assigned(

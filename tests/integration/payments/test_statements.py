@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.dispatch import BANK_HOOKS, resolve_credit
+from contracts.dispatch import BANK_HOOKS, resolve_credits
 from contracts.loans.model import LoanState
 from contracts.pledges.model import PledgeState
 from ledger import approvals
@@ -160,9 +160,9 @@ def test_a_deed_on_suspense_takes_two_people_and_exactly_what_they_saw(sqlite_to
     with pytest.raises(Refusal, match="approver-is-requester"), town.book.unit_of_work(actor=town.maker) as uow:
         approvals.approve(uow, approval_id)
     with pytest.raises(Refusal, match="approval-not-given"), town.book.unit_of_work(actor=town.maker) as uow:
-        suspense.do_approved(uow, approval_id, resolve_credit=resolve_credit)
+        suspense.do_approved(uow, approval_id, resolve_credits=resolve_credits)
     with pytest.raises(Refusal, match="approval-unknown"), town.book.unit_of_work(actor=town.maker) as uow:
-        suspense.do_approved(uow, "a0", resolve_credit=resolve_credit)
+        suspense.do_approved(uow, "a0", resolve_credits=resolve_credits)
     assert [each.amount_cents for each in client.suspended()] == [500]
 
 
@@ -197,4 +197,4 @@ def do(town: Town, ask, *what) -> None:
         approval_id = ask(uow, *what, reason="seen")
     with town.book.unit_of_work(actor=town.checker) as uow:
         approvals.approve(uow, approval_id)
-        suspense.do_approved(uow, approval_id, resolve_credit=resolve_credit)
+        suspense.do_approved(uow, approval_id, resolve_credits=resolve_credits)
