@@ -1,6 +1,6 @@
 """The operator's desk: what waits for a person, read in one snapshot, and the deed behind each kind of approval."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,6 +11,7 @@ from api.bootstrap import Wiring
 from api.identity.model import Session
 from api.operations import figures, standing_of
 from api.worker.dates import latest_move
+from contracts.dispatch import resolve_credits
 from contracts.erasure import erase_party
 from contracts.loans import service as loans
 from contracts.loans.model import LoanState
@@ -29,7 +30,7 @@ from ledger import approvals, balances, erasure, limits, periods, years
 from ledger.approvals import Approval
 from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
-from ledger.payments import repeats, transfers
+from ledger.payments import repeats, suspense, transfers
 from ledger.payments.model import CLIENT_BANK, PROVIDER_BALANCE, TransferState
 from ledger.payments.queries import open_cases
 
@@ -145,10 +146,10 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             offers.publish_offer(uow, about[0], on=on, approval_id=approval_id)
         case offers.CANCEL:
             pledges.cancel_offer(uow, about[0], on=on, approval_id=approval_id)
-        case transfers.APPROVAL_ACTION if about and about[0].startswith(LOAN_REFERENCE):
-            loans.order_disbursement(uow, about[0].removeprefix(LOAN_REFERENCE), approval_id=approval_id, on=on)
+        case suspense.ASSIGN | suspense.SPLIT | suspense.JOIN:
+            suspense.do_approved(uow, approval_id, resolve_credits=resolve_credits)
         case transfers.APPROVAL_ACTION:
-            payouts.order_payouts(uow, approval_id=approval_id, on=on)
+            _order_transfers(uow, about, approval_id, on)
         case repeats.REPEAT:
             repeats.repeat_call(uow, about[0], approval_id=approval_id)
         case years.YEAR_CLOSE:
@@ -167,11 +168,24 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             raise InvariantError(f"nobody does {other} from the desk")
 
 
+def _order_transfers(uow: UnitOfWork, about: Sequence[str], approval_id: str, on: date) -> None:
+    """Release transfers by what they are for: a loan, money in suspense, or what stands to lenders' credit."""
+    first = about[0] if about else ""
+    if first.startswith(LOAN_REFERENCE):
+        loans.order_disbursement(uow, first.removeprefix(LOAN_REFERENCE), approval_id=approval_id, on=on)
+    elif first.startswith(suspense.REFERENCE):
+        suspense.send_back(uow, first.removeprefix(suspense.REFERENCE), approval_id=approval_id)
+    else:
+        payouts.order_payouts(uow, approval_id=approval_id, on=on)
+
+
 def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str], operator: Session) -> ApprovalLine:
     about = references(approval)
     first = about[0] if about else ""
     is_loan = first.startswith(LOAN_REFERENCE)
     key = "disburse-loan" if is_loan else "payout" if first.startswith(PAYOUT_REFERENCE) else approval.action
+    if first.startswith(suspense.REFERENCE):
+        key = "return-suspense"
     if approval.body.get("closed") is True:
         key = "account-close"
     return ApprovalLine(
@@ -191,6 +205,8 @@ def _account(approval: Approval) -> str:
         return f"{approval.body['reference']} ({approval.body['call_id']})"
     if approval.action == erasure.ERASE:
         return str(approval.body["owner"])
+    if "item_id" in approval.body:
+        return str(approval.body["item_id"])
     if approval.action != limits.LIMITS_CHANGE:
         return ""
     asked = limits.approved_limits(approval)

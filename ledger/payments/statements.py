@@ -54,6 +54,18 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementView:
+    """A statement as a person sees it."""
+
+    statement_id: str
+    closed_on: date
+    lines: int
+    opening_cents: int
+    closing_cents: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Neighbour:
     """What continuity asks of a statement that stands already."""
 
@@ -99,6 +111,18 @@ def receive_statement_files(book: Book, files: Iterable[bytes], *, hooks: BankHo
             with book.unit_of_work(actor=ACTOR) as uow:
                 open_case(uow, f"file:{hashlib.sha256(file).hexdigest()[:16]}", refusal, payment_id=None)
     return imported
+
+
+def recent_statements(connection: sa.Connection, book_id: str, *, limit: int = 10) -> list[StatementView]:
+    """The newest statements that were imported."""
+    c = t.bank_statement.c
+    rows = connection.execute(
+        sa.select(c.statement_id, c.closed_on, c.lines, c.opening_cents, c.closing_cents, c.sha256)
+        .where(c.book_id == book_id)
+        .order_by(c.closed_on.desc(), c.sequence.desc())
+        .limit(limit)
+    )
+    return [StatementView(*row) for row in rows]
 
 
 def import_statement(uow: UnitOfWork, statement: Statement, *, file: bytes, hooks: BankHooks) -> list[Booking] | None:

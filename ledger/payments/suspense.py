@@ -83,6 +83,11 @@ class SuspenseItem:
     proposal: tuple[Proposed, ...]
 
     @property
+    def fits(self) -> bool:
+        """Whether what is proposed adds up to the whole of it."""
+        return sum(each.amount_cents for each in self.proposal) == self.amount_cents
+
+    @property
     def answer_by(self) -> date:
         """The last day to tell the payer what happens."""
         return self.received_on + ANSWERED_WITHIN
@@ -159,7 +164,7 @@ def request_split(uow: UnitOfWork, item_id: str, parts_cents: Sequence[int], *, 
     is_fit = 1 < len(parts_cents) <= MOST_PARTS and min(parts_cents) > 0
     if not is_fit or sum(parts_cents) != row.amount_cents:
         raise Refusal("suspense-parts-unfit", amount_cents=row.amount_cents, parts_cents=sum(parts_cents))
-    body: dict[str, JSON] = {"item_id": item_id, "parts_cents": list(parts_cents)}
+    body: dict[str, JSON] = {"item_id": item_id, "parts_cents": list(parts_cents), "amount_cents": row.amount_cents}
     return approvals.request(uow, action=SPLIT, body=body, reason=reason)
 
 
@@ -168,9 +173,9 @@ def request_join(uow: UnitOfWork, item_ids: Sequence[str], *, reason: str) -> st
     chosen = sorted(set(item_ids))
     if not 1 < len(chosen) <= MOST_PARTS:
         raise Refusal("suspense-items-too-few", items=len(chosen), limit=MOST_PARTS)
-    for item_id in chosen:
-        _lock(uow, item_id)
-    return approvals.request(uow, action=JOIN, body={"item_ids": chosen}, reason=reason)
+    total = sum(_lock(uow, item_id).amount_cents for item_id in chosen)
+    body: dict[str, JSON] = {"item_ids": chosen, "amount_cents": total}
+    return approvals.request(uow, action=JOIN, body=body, reason=reason)
 
 
 def request_return(uow: UnitOfWork, item_id: str, *, reason: str) -> str:

@@ -23,13 +23,17 @@ from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
 from ledger.log.keys import create_log
+from ledger.payments.references import printed_communication
 from ledger.payments.repeats import REPEAT
 from ledger.payments.rows import open_case
 from ledger.years import request_year_close
+from tests.camt_kit import Move
 from tests.entries import entry, post
-from tests.products_kit import Town
+from tests.products_kit import DAY, Town
+from tests.transfers_kit import client_of
 
 ORIGIN = "http://127.0.0.1:8000"
+IBAN_OF_ADA = "BE38091215014572"
 Enter = Callable[..., TestClient]
 
 
@@ -319,3 +323,66 @@ def test_a_receipt_is_checked_at_an_address_that_opens_in_the_readers_language(e
     assert f'data-policies="{"0" * 64} {"f" * 64}"' in browser.get("/fr/verify").text
     script = browser.get("/static/js/verify/page.js")
     assert script.headers["content-type"].partition(";")[0] in {"text/javascript", "application/javascript"}
+
+
+def test_the_pledge_page_says_how_to_pay_by_transfer_and_the_desk_places_what_came(
+    enter: Enter, sqlite_town: Town
+) -> None:
+    town, client = sqlite_town, client_of(sqlite_town)
+    ada = town.citizen("Ada")
+    ogm = client.pledge(ada, 20_000)
+    page = enter(ada).get(f"/nl/pledges/{client.pledges[0]}").text
+    assert printed_communication(ogm) in page
+
+    desk, other = enter(town.maker), enter(town.checker)
+    file = client.bank.statement(Move(20_000, text="<b>Ada</b>", iban=IBAN_OF_ADA, name="Ada"), day=town.today)
+    bank = "/fr/operations/bank"
+    assert enter(ada).post(f"{bank}/statements", files={"file": file}).status_code == 403
+    assert desk.post(f"{bank}/statements").status_code == 422
+    assert "autre compte" in desk.post(f"{bank}/statements", files={"file": file.replace(b"BE", b"BF", 1)}).text
+    for _ in range(2):
+        assert desk.post(f"{bank}/statements", files={"file": file}).status_code == 303
+    [item] = client.suspended()
+    shown = desk.get(bank).text
+    assert all(
+        text in shown
+        for text in (item.item_id, "&lt;b&gt;Ada&lt;/b&gt;", "compte connu", f"pledge:{client.pledges[0]}")
+    )
+    deed = f"/nl/operations/bank/suspense/{item.item_id}"
+    assert "1.234,50" in desk.post(f"{deed}/parts", data={"parts": "1,234.50"}).text
+    assert desk.post(f"{deed}/parts", data={"parts": "199,00; 2,00"}).status_code == 422
+    assert desk.post(f"{deed}/assignment", data={"payments": " "}).status_code == 422
+    assert desk.post(f"{deed}/assignment", data={"payments": item.proposal[0].payment_id}).status_code == 303
+    with town.book.read() as connection:
+        [waiting] = approvals.pending(connection, "main")
+    approve = f"/fr/operations/approvals/{waiting.approval_id}"
+    assert desk.post(approve).status_code == 403
+    assert "Attribuer un montant en attente" in other.get("/fr/operations").text
+    assert other.post(approve).status_code == 303
+    town.settle()
+    assert client.states() == ["paid"]
+    assert item.item_id not in desk.get(bank).text
+
+
+def test_what_is_late_in_suspense_is_said_and_split_joined_or_sent_back(enter: Enter, sqlite_town: Town) -> None:
+    town, client = sqlite_town, client_of(sqlite_town)
+    client.receive(Move(500, text="?", iban=IBAN_OF_ADA, name="Ada"), Move(700, text="?"))
+    bank = "/en/operations/bank"
+    for days, said in ((0, "In suspense"), (3, "2 payers have waited"), (11, "2 amounts should have been sent back")):
+        town.jump_to(DAY + timedelta(days=days))
+        assert said in enter(town.maker).get(bank).text
+    desk, other = enter(town.maker), enter(town.checker)
+    items = {item.amount_cents: item.item_id for item in client.suspended()}
+    for form, data in (
+        (f"suspense/{items[700]}/parts", {"parts": "1,00; 6,00"}),
+        (f"suspense/{items[500]}/return", {}),
+    ):
+        assert desk.post(f"{bank}/{form}", data=data).status_code == 303
+        with town.book.read() as connection:
+            [waiting] = approvals.pending(connection, "main")
+        assert other.post(f"/en/operations/approvals/{waiting.approval_id}").status_code == 303
+    assert sorted(item.amount_cents for item in client.suspended()) == [100, 600]
+    both = [item.item_id for item in client.suspended()]
+    assert desk.post(f"{bank}/suspense/joined", data={"items": both}).status_code == 303
+    assert desk.post(f"{bank}/suspense/{both[0]}/return").status_code == 409
+    assert town.balance("580400") == -500
