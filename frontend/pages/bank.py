@@ -23,7 +23,7 @@ from ledger.payments import suspense
 from ledger.payments.statements import import_statement_file, recent_statements
 
 Typed = Annotated[str, Field()]
-Chosen = Annotated[list[str], Field()]
+Chosen = Annotated[list[str], Field(default_factory=list)]
 Ask = Callable[[UnitOfWork], object]
 router = APIRouter(prefix="/operations/bank")
 
@@ -90,11 +90,11 @@ def ask_return(request: Request, wiring: WiringDep, operator: Operator, language
 
 @router.post("/suspense/joined")
 def ask_join(
-    request: Request, wiring: WiringDep, operator: Operator, language: Language, items: Chosen | None = None
+    request: Request, wiring: WiringDep, operator: Operator, language: Language, items: Chosen
 ) -> Response:
     """Ask a colleague to agree that several items become one."""
     reason = tongue(language).text("bank.join")
-    ask: Ask = lambda uow: suspense.request_join(uow, items or [], reason=reason)  # noqa: E731 -- read as one line
+    ask: Ask = lambda uow: suspense.request_join(uow, items, reason=reason)  # noqa: E731 -- read as one line
     return _answer(request, wiring, operator, Form(), ask)
 
 
