@@ -71,7 +71,7 @@ def ask_split(
 ) -> Response:
     """Ask a colleague to agree that the money becomes several parts."""
     form = Form({"parts": parts}, target=f"split-{item_id}")
-    cents = [cents_of(part) for part in parts.split(";") if part.strip()]
+    cents = [cents_of(part) for part in parts.split("+") if part.strip()]
     fit = [each for each in cents if each is not None]
     if len(fit) != len(cents) or not fit:
         form.errors["parts"] = tongue(language).text("operations.error-amount")

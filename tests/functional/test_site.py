@@ -350,7 +350,7 @@ def test_the_pledge_page_says_how_to_pay_by_transfer_and_the_desk_places_what_ca
     )
     deed = f"/nl/operations/bank/suspense/{item.item_id}"
     assert "1.234,50" in desk.post(f"{deed}/parts", data={"parts": "1,234.50"}).text
-    assert desk.post(f"{deed}/parts", data={"parts": "199,00; 2,00"}).status_code == 422
+    assert desk.post(f"{deed}/parts", data={"parts": "199,00 + 2,00"}).status_code == 422
     assert desk.post(f"{deed}/assignment", data={"payments": " "}).status_code == 422
     assert desk.post(f"{deed}/assignment", data={"payments": item.proposal[0].payment_id}).status_code == 303
     with town.book.read() as connection:
@@ -374,7 +374,7 @@ def test_what_is_late_in_suspense_is_said_and_split_joined_or_sent_back(enter: E
     desk, other = enter(town.maker), enter(town.checker)
     items = {item.amount_cents: item.item_id for item in client.suspended()}
     for form, data in (
-        (f"suspense/{items[700]}/parts", {"parts": "1,00; 6,00"}),
+        (f"suspense/{items[700]}/parts", {"parts": "1,00 + 6,00"}),
         (f"suspense/{items[500]}/return", {}),
     ):
         assert desk.post(f"{bank}/{form}", data=data).status_code == 303
