@@ -89,9 +89,7 @@ def ask_return(request: Request, wiring: WiringDep, operator: Operator, language
 
 
 @router.post("/suspense/joined")
-def ask_join(
-    request: Request, wiring: WiringDep, operator: Operator, language: Language, items: Chosen
-) -> Response:
+def ask_join(request: Request, wiring: WiringDep, operator: Operator, language: Language, items: Chosen) -> Response:
     """Ask a colleague to agree that several items become one."""
     reason = tongue(language).text("bank.join")
     ask: Ask = lambda uow: suspense.request_join(uow, items, reason=reason)  # noqa: E731 -- read as one line
