@@ -4,7 +4,7 @@ The payments stand paid in a running sandbox; each is called about four times, a
 in time. A call counts from the moment at which it was due, so that one that waits behind another is not forgotten.
 *Lost* are calls that were not answered with 200, or that the inbox does not count, and payments that were not posted
 once. *Drained* is how long after the last call the worker, one process that fetches every payment from the sandbox, has
-posted everything.
+posted everything. *web* is the web process's own processor time of a call.
 """
 
 import http.client
@@ -20,6 +20,7 @@ from pathlib import Path
 from socket import socket
 from statistics import quantiles
 
+import psutil
 import sqlalchemy as sa
 
 from api.bootstrap import Wiring, create_book, wire_book
@@ -58,30 +59,33 @@ def run(databases: Databases, scale: Scale, findings: Findings) -> None:
         provider_ids = _paid_payments(wiring, calls // CALLS_A_PAYMENT)
         serving = _process(_COMMAND, "serve", environment=environment)
         working = _process(sys.executable, "-m", "tests.bench.webhooks", environment=environment)
-        with serving, working:
+        with serving as web, working:
             _await_web(settings.port)
+            before = _processor_seconds(web)
             waits, answered, seconds = _send_all(settings.port, provider_ids, calls)
+            processor = (_processor_seconds(web) - before) / calls
             drained = _await_drained(wiring)
         posted, seen = _counted(wiring)
     lost = (calls - answered) + (calls - seen) + (len(provider_ids) - posted)
-    _tell(findings, waits, calls, calls / seconds, lost, drained, posted)
+    _tell(findings, waits, calls, calls / seconds, processor, lost, drained, posted)
     wiring.close()
     wiring.book.engine.dispose()
     databases.drop("postgresql", "webhooks")
 
 
-def _tell(
-    findings: Findings, waits: Sequence[float], calls: int, rate: float, lost: int, drained: float, posted: int
-) -> None:
+def _tell(findings: Findings, waits: Sequence[float], calls: int, *figures: float) -> None:
+    rate, processor, lost, drained, posted = figures
     cuts = quantiles(waits, n=100)
     middle, last = 1e3 * cuts[49], 1e3 * cuts[98]
     findings.measured |= {
         "webhooks.rate": round(rate, 1), "webhooks.p99": round(last, 1), "webhooks.lost": lost,
         "webhooks.drain": round(drained, 1),
     }  # fmt: skip
-    findings.table("calls", "a second", "median, ms", "99 of 100, ms", "longest, ms", "lost", "posted", "drained, s")
-    figures = rate, middle, last, 1e3 * max(waits), lost, posted, drained
-    findings.row(f"{calls:,}", *(number(figure) for figure in figures))
+    findings.table(
+        "calls", "a second", "median, ms", "99 of 100, ms", "longest, ms", "web, ms", "lost", "posted", "drained, s"
+    )
+    shown = rate, middle, last, 1e3 * max(waits), 1e3 * processor, lost, posted, drained
+    findings.row(f"{calls:,}", *(number(figure) for figure in shown))
 
 
 def _paid_payments(wiring: Wiring, count: int) -> list[str]:
@@ -146,6 +150,11 @@ def _knock(connection: http.client.HTTPConnection, provider_id: str) -> int:
         connection.close()
         return 0
     return answer.status
+
+
+def _processor_seconds(process: subprocess.Popen[str]) -> float:
+    spent = psutil.Process(process.pid).cpu_times()
+    return float(spent.user + spent.system)
 
 
 def _await_drained(wiring: Wiring) -> float:

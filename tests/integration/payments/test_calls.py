@@ -1,11 +1,13 @@
 """Calls to the provider: one effect, whatever the line, the provider or the process does."""
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 
 from ledger.payments import tables as t
 from ledger.payments.model import PaymentState, RefundState
-from tests.payments_kit import kill_a_worker, sandbox_rail
+from tests.payments_kit import FakeRail, Shop, kill_a_worker, sandbox_rail
 
 
 def call_row(shop):
@@ -115,3 +117,39 @@ def test_money_goes_back_once_when_the_worker_dies_while_refunding_it(sqlite_sho
     assert len(sqlite_shop.control.refunds()) == 1
     assert sqlite_shop.entries() == {"payment-received": 1, "refund-sent": 1}
     assert sqlite_shop.balance("580100") == 0
+
+
+class SlowRail(FakeRail):
+    """Every call takes half a minute."""
+
+    def create_payment(self, body, idempotency_key):
+        self.clock.instant += timedelta(seconds=30)
+        return super().create_payment(body, idempotency_key)
+
+    def payment(self, provider_id):
+        self.clock.instant += timedelta(seconds=30)
+        return super().payment(provider_id)
+
+
+def test_a_slow_provider_takes_no_more_than_a_minute_of_the_workers_turn(sqlite_book, clock):
+    clock.business_date = clock.today()
+    with pytest.warns(UserWarning, match="no money moves"):
+        shop = Shop(sqlite_book, SlowRail(clock=clock), clock).configure()
+    asked = [shop.ask(f"pledge:p{n}") for n in range(5)]
+    assert [shop.send() for _ in range(4)] == [2, 2, 1, 0]
+    for payment_id in asked:
+        shop.rail.decide(shop.view(payment_id).provider_id, "paid")
+    assert shop.sweep() == 5
+    assert [shop.process() for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_an_id_whose_fetch_finds_the_provider_busy_loses_no_try(sqlite_shop):
+    payment = sqlite_shop.open()
+    sqlite_shop.control.pay(payment.provider_id)
+    sqlite_shop.sweep()
+    sqlite_shop.control.add_fault("429", method="GET", path="/v2/payments/")
+    assert sqlite_shop.process() == 0
+    with sqlite_shop.book.read() as connection:
+        assert connection.execute(sa.select(t.payment_inbox.c.misses)).scalar_one() == 0
+    sqlite_shop.later(seconds=2)
+    assert sqlite_shop.process() == 1
