@@ -164,3 +164,25 @@ def test_the_locks_hold_hashes_and_no_address(lock: str) -> None:
     pins = re.findall(r"^[a-z0-9][^\n]*==[^\n]*$", text, re.MULTILINE)
     assert len(pins) > 40
     assert [pin for pin in pins if not pin.endswith("\\")] == []
+
+
+def test_every_page_is_built_on_the_base_that_says_where_no_real_money_moves() -> None:
+    folder = ROOT / "frontend/templates"
+    pages = [path for path in folder.rglob("*.html") if path.parent.name not in {"parts", "macros"}]
+    others = [path for path in pages if not path.read_text("utf-8").lstrip().startswith('{% extends "')]
+    assert [path.name for path in others] == ["base.html"]
+    assert 'class="sandbox"' in others[0].read_text("utf-8")
+    opened = {name for name, path in sources(*FLOORS) if "<!doctype html>" in path.read_text("utf-8").lower()}
+    played = {"api/rails/sandbox/bank/page.py", "api/rails/sandbox/checkout.py"}
+    assert opened == played | {"frontend/pages/trouble.py"}  # shown where even the base can't be made
+
+
+def test_every_paper_decides_on_its_watermark() -> None:
+    calls = [
+        (name, {keyword.arg for keyword in node.keywords})
+        for name, tree in parsed("contracts", "api", "frontend")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Paper"
+    ]
+    assert len(calls) >= 3
+    assert [name for name, given in calls if "watermark" not in given] == []

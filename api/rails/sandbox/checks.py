@@ -1,6 +1,7 @@
 """What every part of the sandbox shares: its objects, its refusals, and the checks of what it is sent."""
 
 import re
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,25 +68,36 @@ def description_of(asked: Object) -> str:
 
 def locale_of(asked: Object) -> str:
     """The language and country of the checkout page."""
-    locale = asked.get("locale") or "en_GB"
-    if locale not in LOCALES:
-        raise unprocessable("The locale is invalid.", "locale")
-    return str(locale)
+    return choice_of(asked, "locale", LOCALES, "en_GB")
+
+
+def choice_of(asked: Object, field: str, choices: Collection[str], fallback: str) -> str:
+    """One of a few words."""
+    word = asked.get(field) or fallback
+    if not isinstance(word, str) or word not in choices:
+        raise unprocessable("This field has none of the values that it can have.", field)
+    return word
 
 
 def webhook_of(asked: Object) -> str | None:
     """The address to call: on this machine only."""
-    webhook = asked.get("webhookUrl")
-    if webhook is not None and urlsplit(str(webhook)).hostname not in LOCAL_HOSTS:
+    if asked.get("webhookUrl") is None:
+        return None
+    webhook = page_of(asked, "webhookUrl")
+    if urlsplit(webhook).hostname not in LOCAL_HOSTS:
         raise unprocessable("The sandbox calls addresses of this machine only.", "webhookUrl")
     return webhook
 
 
 def page_of(asked: Object, field: str) -> str:
-    """The address of a page that the payer is led to."""
-    if urlsplit(str(asked.get(field))).scheme not in {"http", "https"}:
-        raise unprocessable("The URL is missing or invalid.", field)
-    return str(asked[field])
+    """An address that a browser can be led to, or that can be called."""
+    address = asked.get(field)
+    try:
+        if isinstance(address, str) and urlsplit(address).scheme in {"http", "https"}:
+            return address
+    except ValueError:
+        pass
+    raise unprocessable("The URL is missing or invalid.", field)
 
 
 def day_of(asked: Object, field: str) -> date | None:

@@ -46,7 +46,7 @@ class Asked:
         """The body as a JSON object."""
         try:
             value = json.loads(self.body or b"{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ApiError(400, "Bad Request", "The body is not JSON.") from error
         if not isinstance(value, dict):
             raise ApiError(400, "Bad Request", "The body is not a JSON object.")

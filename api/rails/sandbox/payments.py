@@ -15,6 +15,7 @@ from api.rails.sandbox.balance import Balance
 from api.rails.sandbox.checks import (
     Object,
     cents_of,
+    choice_of,
     day_of,
     description_of,
     locale_of,
@@ -155,9 +156,7 @@ class Payments:
         return self.decide(payment_id, "paid", method="banktransfer")
 
     def _checked(self, asked: Object) -> Object:
-        sequence = asked.get("sequenceType") or "oneoff"
-        if sequence not in {"oneoff", "first", "recurring"}:
-            raise unprocessable("The sequence type is invalid.", "sequenceType")
+        sequence = choice_of(asked, "sequenceType", ("oneoff", "first", "recurring"), "oneoff")
         if sequence != "oneoff" and not asked.get("customerId"):
             raise unprocessable("The customer is missing.", "customerId")
         if asked.get("customerId"):
@@ -189,9 +188,9 @@ class Payments:
         named = asked.get("method")
         if named is None:
             return [code for code in CHECKOUT if METHODS[code].mandate] if sequence == "first" else None
-        offered = [named] if isinstance(named, str) else list(named)
+        offered = named if isinstance(named, list) else [named]
         known = METHODS if sequence == "recurring" else CHECKOUT
-        if not offered or any(code not in known for code in offered):
+        if not offered or any(not isinstance(code, str) or code not in known for code in offered):
             raise unprocessable("The payment method is invalid.", "method")
         if sequence == "first" and not all(METHODS[code].mandate for code in offered):
             raise unprocessable("The payment method can't be used for a first payment.", "method")
@@ -262,7 +261,11 @@ def is_cancelable(payment: Object) -> bool:
 def _check_lines(asked: Object, cents: int) -> None:
     """Lines, if there are any, sum to the amount."""
     lines = asked.get("lines")
-    if lines is not None and sum(cents_of({"amount": line.get("totalAmount")}) for line in lines) != cents:
+    if lines is None:
+        return
+    if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
+        raise unprocessable("The lines are no list of objects.", "lines")
+    if sum(cents_of({"amount": line.get("totalAmount")}) for line in lines) != cents:
         raise unprocessable("The amount of the payment is not the sum of its lines.", "lines")
 
 

@@ -196,3 +196,31 @@ def test_the_timeline_of_a_running_sandbox_is_printed(sandbox, control, merchant
         _bxl("sandbox", "timeline", "--url", "http://127.0.0.1:9"), capture_output=True, text=True, check=False
     )
     assert (nobody.returncode, nobody.stderr.count("\n")) == (2, 1)
+
+
+OPTIONAL = ("webhookUrl", "cancelUrl", "method", "sequenceType", "customerId", "dueDate", "lines")
+NONSENSE = (5, True, [], {}, [[]], ["bancontact", 5], {"value": {}}, "", "http://[", "é" * 5000, None)
+
+
+@pytest.mark.parametrize(
+    "field", [*ASKED, "webhookUrl", "cancelUrl", "method", "sequenceType", "customerId", "dueDate", "lines"]
+)
+def test_nonsense_in_a_field_is_answered_in_the_providers_form_and_never_breaks_the_line(sandbox, control, field):
+    for nonsense in NONSENSE:
+        status, _, body = raw(sandbox.base, ASKED | {field: nonsense})
+        document = json.loads(body)
+        assert status in {201, 404, 422}
+        if status != 201:
+            assert (document["status"], bool(document["title"]), bool(document["detail"])) == (status, True, True)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"5", b"[" * 5000])
+def test_a_body_that_is_no_object_is_refused(sandbox, control, body):
+    host, port = sandbox.base.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection.request("POST", "/v2/payments", body, {"Authorization": f"Bearer {TEST_KEY}"})
+    answer = connection.getresponse()
+    assert answer.status in {400, 422}
+    assert json.loads(answer.read())["title"]
+    connection.close()
+    assert control.payments() == []
