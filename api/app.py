@@ -53,7 +53,7 @@ def build_app(
     # the last one added is the first to see a request
     app.add_middleware(FailureGuard)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(BodyLimit, evidence_paths=evidence_paths, refuse=refuse)
+    app.add_middleware(BodyLimit, evidence_paths=(*evidence_paths, "/v1/bank-statements"), refuse=refuse)
     app.add_middleware(OriginCheck, origin=settings.origin, exempt=(WEBHOOKS,), refuse=refuse)
     app.add_middleware(SecurityHeaders, is_https=settings.is_https)
     return app

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from api.v1 import (
     approvals,
+    bank,
     books,
     business_date,
     calls,
@@ -38,6 +39,7 @@ for resource in (
     totals,
     approvals,
     transfer_orders,
+    bank,
     business_date,
     entries,
     holds,

@@ -232,8 +232,20 @@ def do_approved(uow: UnitOfWork, approval_id: str, *, resolve_credits: ResolveCr
         case "join-suspense":
             item_ids = _texts(approval.body["item_ids"])
             _divide(uow, approval, item_ids, None)
+        case transfers.APPROVAL_ACTION:
+            send_back(uow, _returned_item(approval), approval_id=approval_id)
         case other:
             raise InvariantError(f"{other} is no deed on items")
+
+
+def _returned_item(approval: Approval) -> str:
+    """The item whose return was approved; refuses `suspense-item-not-open` where the transfers are others'."""
+    listed = approval.body.get("transfers")
+    first = listed[0] if isinstance(listed, list) and listed else None
+    reference = str(first["reference"]) if isinstance(first, Mapping) else ""
+    if not reference.startswith(REFERENCE):
+        raise Refusal("suspense-item-not-open", item_id=reference[:40])
+    return reference.removeprefix(REFERENCE)
 
 
 def _assign(uow: UnitOfWork, approval: Approval, resolve_credits: ResolveCredits) -> None:

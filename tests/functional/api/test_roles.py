@@ -19,6 +19,11 @@ WRITES = [
     ("/v1/calls/r1/repetition/request", {"reason": "x"}, {"nadia"}),
     ("/v1/calls/r1/repetition", {"approval_id": "a1"}, {"nadia"}),
     ("/v1/settlements", {"reference": "s1", "amount_cents": 1, "evidence": SHA}, {"nadia"}),
+    ("/v1/suspense/u1/assignment", {"payment_ids": ["y1"], "reason": "x"}, {"nadia"}),
+    ("/v1/suspense/u1/parts", {"parts_cents": [1, 2], "reason": "x"}, {"nadia"}),
+    ("/v1/suspense/u1/return", {"reason": "x"}, {"nadia"}),
+    ("/v1/suspense/joined", {"item_ids": ["u1", "u2"], "reason": "x"}, {"nadia"}),
+    ("/v1/suspense/deeds", {"approval_id": "a1"}, {"nadia"}),
     ("/v1/business-date", {"to_on": "2026-03-03"}, {"nadia"}),
 ]
 READS = [
@@ -28,6 +33,8 @@ READS = [
     ("/v1/loans", {"nadia", "sofia"}),
     ("/v1/transfer-orders", {"nadia", "sofia"}),
     ("/v1/approvals", {"nadia", "sofia"}),
+    ("/v1/bank-statements", {"nadia", "sofia"}),
+    ("/v1/suspense", {"nadia", "sofia"}),
     ("/v1/books/main/trial-balance", {"nadia", "sofia"}),
     ("/v1/books/main/entries", {"nadia", "sofia"}),
     ("/v1/documents", {"amelie", "velo", "nadia", "sofia"}),
