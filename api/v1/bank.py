@@ -30,8 +30,8 @@ def list_statements(book: BookDep, _staff: Staff) -> list[BankStatement]:
 
 
 @router.post("/bank-statements", status_code=201)
-def import_statements(book: BookDep, operator: Operator, file: UploadFile) -> ImportedFile:
-    """Import a camt.053 file; statements that were imported before add nothing, so the call may be made again."""
+def import_statements(book: BookDep, operator: Operator, _key: IdempotencyKey, file: UploadFile) -> ImportedFile:
+    """Import a camt.053 file; what was imported before adds nothing, under this key or any other."""
     content = file.file.read()
     done = import_statement_file(book, content, hooks=BANK_HOOKS, actor=operator.party_id)
     return ImportedFile.model_validate(done)

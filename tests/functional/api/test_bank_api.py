@@ -18,7 +18,7 @@ def bank(record: Desk) -> Desk:
 
 
 def send(desk: Desk, file: bytes, who: str = "nadia") -> Any:
-    headers = {"Authorization": f"Bearer {desk.token(who)}"}
+    headers = {"Authorization": f"Bearer {desk.token(who)}", "Idempotency-Key": "statement-1"}
     return desk.client.post("/v1/bank-statements", files={"file": ("camt.xml", file)}, headers=headers)
 
 
