@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from contracts import events
 from contracts.loans import chargebacks as loan_chargebacks
+from contracts.loans import debits as loan_debits
 from contracts.loans import service as loans
 from contracts.loans.transfers import note_failed_disbursement
 from contracts.parties.queries import told_ibans
@@ -18,14 +19,17 @@ from contracts.pledges import service as pledges
 from contracts.servicing.accounts import note_failed_transfer as block_account_at_fault
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
-from ledger.payments import suspense
+from ledger.payments import debits, suspense
 from ledger.payments.bank_refunds import confirm_bank_refund, note_bank_refund_back
 from ledger.payments.bookings import BankHooks
+from ledger.payments.iso20022.model import StatementLine
+from ledger.payments.matching import OwnOrder
 from ledger.payments.model import ChargebackHooks, ChargedBack, PaidPayment, TransferKind
 from ledger.payments.queries import payment
 from ledger.storage.base import JSON
 
 PLEDGE = "pledge:"
+REASON_NOT_STATED = "MS03"
 Body = Mapping[str, JSON]
 Handler = Callable[[UnitOfWork, Body], None]
 
@@ -44,10 +48,6 @@ def resolve_credits(connection: sa.Connection, paid: Sequence[PaidPayment]) -> l
     of_pledges = [each for each in paid if each.reference.startswith(PLEDGE)]
     found = iter(pledges.credit_accounts_for(connection, of_pledges))
     return [next(found) if each.reference.startswith(PLEDGE) else resolve_credit(connection, each) for each in paid]
-
-
-BANK_HOOKS = BankHooks(resolve_credits=resolve_credits, confirm_order=loans.confirm_transfer, ibans_of=told_ibans)
-"""What the import of bank statements asks of the products."""
 
 
 def hold_charged(uow: UnitOfWork, reference: str) -> None:
@@ -82,7 +82,9 @@ CHARGEBACKS = ChargebackHooks(hold=hold_charged, taken=take_back, won_back=give_
 
 def confirm_payment(uow: UnitOfWork, body: Body) -> None:
     """Handle `payment.paid`."""
-    if _is_of_a_due(uow, body):
+    if str(body["reference"]).startswith(loan_debits.OWED):
+        loan_debits.settle_owed(uow, body)
+    elif _is_of_a_due(uow, body):
         loans.settle_due(uow, body)
     else:
         pledges.confirm_payment(uow, body)
@@ -123,6 +125,31 @@ def note_failed_transfer(uow: UnitOfWork, body: Body) -> None:
         note_bank_refund_back(uow, body)
 
 
+def debit_moved(uow: UnitOfWork, debit_id: str, line: StatementLine, evidence: str) -> None:
+    """A direct debit was paid, or given back, as a line of the bank statement says."""
+    on = line.booked_on
+    if line.amount_cents > 0:
+        debits.record_collected(uow, debit_id, resolve_credit, evidence=evidence, on=on)
+        return
+    reason = line.return_reason or REASON_NOT_STATED
+    debits.record_returned(uow, debit_id, loan_debits.taken_from, reason=reason, evidence=evidence, on=on)
+
+
+def known_debits(connection: sa.Connection, book_id: str, named: Sequence[str]) -> Mapping[str, OwnOrder]:
+    """Direct debits of ours that a statement names."""
+    found = debits.debits_named(connection, book_id, named)
+    return {name: OwnOrder(order_id=name, amount_cents=each.amount_cents) for name, each in found.items()}
+
+
+BANK_HOOKS = BankHooks(
+    resolve_credits=resolve_credits,
+    confirm_order=loans.confirm_transfer,
+    ibans_of=told_ibans,
+    debits_of=known_debits,
+    debit_moved=debit_moved,
+)
+"""What the import of bank statements asks of the products."""
+
 HANDLERS: Mapping[str, Handler] = {
     events.PAYMENT_PAID: confirm_payment,
     events.PAYMENT_UNUSABLE: note_unusable_payment,
@@ -130,6 +157,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.REFUND_FAILED: note_failed_refund,
     events.TRANSFER_BOOKED: confirm_transfer,
     events.TRANSFER_FAILED: note_failed_transfer,
+    events.DEBIT_FAILED: loan_debits.note_failed_debit,
     events.OFFER_RETURN: pledges.continue_return,
     events.LOAN_ISSUE: loans.continue_issue,
     events.LOAN_DISTRIBUTE: loans.continue_distribution,
@@ -145,4 +173,4 @@ def _gives_back_suspense(body: Body) -> bool:
 def _is_of_a_due(uow: UnitOfWork, body: Body) -> bool:
     """Whether the fact is of a borrower's payment."""
     paid = payment(uow.connection, uow.book_id, str(body["payment_id"]))
-    return paid is not None and paid.reference.startswith("due:")
+    return paid is not None and paid.reference.startswith(("due:", loan_debits.OWED))

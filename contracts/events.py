@@ -13,6 +13,7 @@ PAYMENT_PAID = "payment.paid"
 PAYMENT_UNUSABLE = "payment.unusable"
 REFUND_SENT = "refund.sent"
 REFUND_FAILED = "refund.failed"
+DEBIT_FAILED = "debit.failed"
 TRANSFER_BOOKED = "transfer.booked"
 TRANSFER_FAILED = "transfer.failed"
 """Emitted by `ledger.payments`, handled by the products."""
@@ -47,6 +48,8 @@ MAIL_TEMPLATES = frozenset({
     "loan-bankrupt",
     "loan-written-off",
     "transfer-failed",
+    "debit-announced",
+    "debit-failed",
 })  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from contracts.loans import postings as loans
 from contracts.offers import postings as offers
 from contracts.pledges import postings as pledges
 from ledger import years
+from ledger.payments import debit_postings as debits
 from ledger.payments import postings as payments
 from ledger.payments import statement_postings as statements
 from ledger.templates import Template, purposes_never_late
@@ -13,6 +14,7 @@ from ledger.templates import Template, purposes_never_late
 BY_PART: Mapping[str, tuple[Template, ...]] = {
     "payments": payments.TEMPLATES,
     "statements": statements.TEMPLATES,
+    "debits": debits.TEMPLATES,
     "offers": offers.TEMPLATES,
     "pledges": pledges.TEMPLATES,
     "loans": loans.TEMPLATES,

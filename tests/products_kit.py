@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from api.refusals import sentence
 from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
+from contracts.loans import debits as loan_debits
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans
 from contracts.offers import queries as offer_queries
@@ -41,8 +42,9 @@ from ledger.errors import Refusal
 from ledger.payments import transfers
 from ledger.payments.calls import send_due_calls
 from ledger.payments.inbox import process_inbox, receive
+from ledger.payments.mandates import lapse_mandates
 from ledger.payments.model import Mode
-from ledger.payments.queries import payment, payments_for
+from ledger.payments.queries import payment, payments_for, still_to_pay
 from ledger.payments.service import configure_payments
 from ledger.payments.sweep import sweep
 from ledger.storage.base import metadata
@@ -54,7 +56,10 @@ JOBS = (
     pledges.firm_up_pledges,
     pledges.lapse_unpaid_pledges,
     loans.close_due_offers,
+    lapse_mandates,
+    loan_debits.announce_debits,
     loans.call_due_instalments,
+    loan_debits.distribute_parked,
     loans.remind_late_borrowers,
 )
 _TEXTS = {"fr": "Un four.", "nl": "Een oven.", "en": "An oven."}
@@ -283,7 +288,9 @@ class Town:
     def pay_due(self, loan_id: str, n: int) -> None:
         with self.book.read() as connection:
             payments = payments_for(connection, self.book.book_id, f"due:{loan_id}:{n}")
-        self.pay(payments[-1].payment_id)
+        asked = still_to_pay(payments, by_transfer=False)
+        assert asked is not None
+        self.pay(asked.payment_id)
 
     def fund(self, lenders: Mapping[str, int], borrower: str, **changes: Any) -> str:
         """A running loan: pledged, paid, closed and paid out."""

@@ -14,11 +14,13 @@ import sqlalchemy as sa
 import structlog
 
 from api.worker.tables import dated_job
+from contracts.loans import debits as loan_debits
 from contracts.loans import service as loans
 from contracts.pledges import service as pledges
 from ledger.attest import attest, daily_key
 from ledger.book import Book
 from ledger.bridges import record_check
+from ledger.payments.mandates import lapse_mandates
 from ledger.rewrap import rewrap_when_due
 
 logger = structlog.get_logger("bxl.jobs")
@@ -55,7 +57,10 @@ JOBS: tuple[Job, ...] = (
     Job("firm-up-pledges", pledges.firm_up_pledges),
     Job("lapse-unpaid-pledges", pledges.lapse_unpaid_pledges),
     Job("close-offers", loans.close_due_offers),
+    Job("lapse-mandates", lapse_mandates),
+    Job("announce-debits", loan_debits.announce_debits),
     Job("call-instalments", loans.call_due_instalments),
+    Job("distribute-parked", loan_debits.distribute_parked),
     Job("check-bridges", check_bridges),
     Job("remind-late-borrowers", loans.remind_late_borrowers),
     Job("rewrap-keys", replace_wrapping_key),

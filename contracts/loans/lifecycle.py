@@ -1,6 +1,7 @@
 """The life of a loan and of each of its instalments; a reminder is a move of its instalment: once, and on record."""
 
 from contracts.loans.model import InstalmentState, LoanState
+from contracts.servicing.model import EARLY_WARNING_AFTER, FIRST_REMINDER_DAY, SECOND_REMINDER_DAY
 from ledger.statemachine import Machine, Transition
 
 DISBURSEMENT_ORDERED = "disbursement-ordered"
@@ -47,3 +48,10 @@ INSTALMENT = Machine(
         Transition(InstalmentState.CALLED, CANCELLED, InstalmentState.CANCELLED),
     ),
 )
+
+
+def steps_due(days: int) -> set[str]:
+    """What an instalment that is so many days late asks for by then, done or not."""
+    steps = ((FIRST_REMINDER_DAY, FIRST_REMINDER), (SECOND_REMINDER_DAY, SECOND_REMINDER))
+    informed = {LENDERS_INFORMED} if days > EARLY_WARNING_AFTER else set()
+    return {event for day, event in steps if days >= day} | informed

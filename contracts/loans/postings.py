@@ -10,6 +10,7 @@
 | instalment-distributed | 489600 loan | 489300 lender, [453000 borrower] | due:<loan>:<n>:<pledge> |
 | | [021000 borrower (claim)] | [020000 lender (claim)] | |
 | payment-unusable | 489600 loan | 489400 borrower | excess:<payment> |
+| owed-repaid | 489600 loan | 416300 borrower | owed:<payment> |
 | claim-written-off | 022000 lender (claim) | 020000 lender (claim) | wo:<loan>:<pledge> |
 
 What stands in brackets is left out where it is nothing: a due without principal, a payment without tax. Issue,
@@ -27,6 +28,8 @@ from ledger.templates import DatedBy, Leg, Template, credit, debit
 
 CLAIM = "claim"
 """The word for a loan's own asset, which is another for each loan."""
+OWED_BY_BORROWER = "416300"
+"""Code of the account of what a borrower's bank took back after the lenders had it."""
 
 
 def _called() -> tuple[Leg, ...]:
@@ -83,6 +86,12 @@ PAYMENT_UNUSABLE = Template(
     dated_by=DatedBy.CAUSE,
     legs=(debit("489600", of="loan"), credit("489400", of="borrower")),
 )
+OWED_REPAID = Template(
+    "owed-repaid",
+    key="owed:<payment>",
+    dated_by=DatedBy.CAUSE,
+    legs=(debit("489600", of="loan"), credit("416300", of="borrower")),
+)
 CLAIM_WRITTEN_OFF = Template(
     "claim-written-off",
     key="wo:<loan>:<pledge>",
@@ -99,6 +108,7 @@ TEMPLATES = (
     DUE_CANCELLED,
     INSTALMENT_DISTRIBUTED,
     PAYMENT_UNUSABLE,
+    OWED_REPAID,
     CLAIM_WRITTEN_OFF,
 )
 
@@ -163,6 +173,12 @@ def payment_unusable(loan: Loan, *, payment_id: str, amount_cents: int, on: date
     """Money booked to the loan that no due could take is to be sent back to the borrower."""
     ids = {"payment": payment_id, "loan": loan.loan_id, "borrower": loan.borrower}
     return PAYMENT_UNUSABLE.entry(on=on, actor=actor, ids=ids, amounts={"amount": amount_cents})
+
+
+def owed_repaid(loan: Loan, *, payment_id: str, amount_cents: int, on: date, actor: str) -> JournalEntry:
+    """The borrower has paid what her bank had taken back after the lenders had it."""
+    ids = {"loan": loan.loan_id, "borrower": loan.borrower, "payment": payment_id}
+    return OWED_REPAID.entry(on=on, actor=actor, ids=ids, amounts={"amount": amount_cents})
 
 
 def claim_written_off(

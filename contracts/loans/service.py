@@ -15,6 +15,7 @@ from contracts.events import LOAN_DISTRIBUTE, LOAN_ISSUE, LOAN_WRITE_OFF, OFFER_
 from contracts.loans import postings
 from contracts.loans import queries as q
 from contracts.loans import tables as t
+from contracts.loans.cash import park_if_short
 from contracts.loans.lifecycle import (
     BANKRUPTCY,
     CALLED,
@@ -29,6 +30,7 @@ from contracts.loans.lifecycle import (
     SECOND_REMINDER,
     SETTLED,
     WRITTEN_OFF,
+    steps_due,
 )
 from contracts.loans.model import InstalmentState, LenderClaim, Loan, LoanState, OfferClosed, due_of
 from contracts.offers import service as offers
@@ -39,7 +41,6 @@ from contracts.pledges import service as pledges
 from contracts.pledges.model import Pledge, PledgeState
 from contracts.pledges.queries import pledge, pledges_of_offer, state_of
 from contracts.schemes import proxi
-from contracts.servicing.model import EARLY_WARNING_AFTER, FIRST_REMINDER_DAY, SECOND_REMINDER_DAY
 from contracts.terms.schedule import Schedule, schedule
 from ledger import approvals
 from ledger.accounts import AccountRef
@@ -49,7 +50,7 @@ from ledger.errors import Refusal
 from ledger.payments import transfers
 from ledger.payments.methods import PaymentKind
 from ledger.payments.model import TransferDraft, TransferKind
-from ledger.payments.queries import is_undone, paid, payments_for, still_to_pay, transfer_order
+from ledger.payments.queries import is_undone, paid, standing_payments, still_to_pay, transfer_order
 from ledger.payments.receiving import request_transfer
 from ledger.payments.service import request_payment, request_refund
 from ledger.storage.base import JSON
@@ -172,7 +173,7 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
     if not 1 <= n <= len(book.instalments) or book.instalment_state(n) is not InstalmentState.CALLED:
         raise Refusal("due-not-payable", loan_id=loan_id, n=n)
     reference, due = f"due:{loan_id}:{n}", book.instalments[n - 1]
-    payments = payments_for(uow.connection, uow.book_id, reference)
+    payments = standing_payments(uow.connection, uow.book_id, reference)
     known = paid(payments) or still_to_pay(payments, by_transfer=False)
     if known is not None:
         return known.payment_id
@@ -253,7 +254,7 @@ def remind(uow: UnitOfWork, loan_id: str, *, on: date) -> bool:
     if book.instalment_state(oldest.n) is not InstalmentState.CALLED:
         return False
     done = {move.event for move in book.instalment_history[oldest.n - 1]}
-    steps = _steps_due(days) - done
+    steps = steps_due(days) - done
     if SECOND_REMINDER in steps | done:
         steps -= {FIRST_REMINDER}  # one reminder a day is enough
     for event in sorted(steps):
@@ -392,6 +393,8 @@ def _issue(uow: UnitOfWork, book: q.LoanBook, *, first: int) -> None:
 def _distribute(uow: UnitOfWork, book: q.LoanBook, n: int, *, first: int, on: date) -> None:
     """Post the shares of up to a chunk of lenders from number `first`; with the last of all, the loan is repaid."""
     loan = book.loan
+    if first == 1 and park_if_short(uow, loan, n, book.instalments[n - 1].total_cents):
+        return
     for claim in _chunk(book, first):
         share = book.plan[n - 1][claim.number - 1]
         withheld = q.withheld_cents(uow.connection, uow, share, on)
@@ -450,12 +453,6 @@ def _send_back(uow: UnitOfWork, book: q.LoanBook, payment_id: str, on: date, *, 
     reference, debit = f"excess:{payment_id}", _to_refund(book.loan.borrower)
     request_refund(uow, payment_id=payment_id, amount_cents=amount_cents, reference=reference, debit=debit)
     _tell(uow, "payment-sent-back", book.loan, payment_id, book.loan.borrower, amount_cents=amount_cents)
-
-
-def _steps_due(days: int) -> set[str]:
-    steps = ((FIRST_REMINDER_DAY, FIRST_REMINDER), (SECOND_REMINDER_DAY, SECOND_REMINDER))
-    informed = {LENDERS_INFORMED} if days > EARLY_WARNING_AFTER else set()
-    return {event for day, event in steps if days >= day} | informed
 
 
 def _mail_lateness(uow: UnitOfWork, book: q.LoanBook, event: str, n: int, days: int, on: date) -> None:

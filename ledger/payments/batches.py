@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from ledger import approvals
 from ledger.book import UnitOfWork
 from ledger.errors import Refusal
+from ledger.payments import debits
 from ledger.payments import tables as t
 from ledger.payments.iso20022.model import FileTotals, OrderAnswer
 from ledger.payments.iso20022.totals import read_totals
@@ -34,7 +35,12 @@ from ledger.storage.keys import BOOK_OWNER
 RELEASE = "release-order-file"
 """The action that an approval of a release must name; its body is `release_body(batch)`."""
 _ID_CHARACTERS = 24
-_ORDERS = {BatchKind.TRANSFERS: (t.transfer_order, t.transfer_order.c.order_id)}
+_DEBITS = (t.debit_order, t.debit_order.c.debit_id)
+_ORDERS = {
+    BatchKind.TRANSFERS: (t.transfer_order, t.transfer_order.c.order_id),
+    BatchKind.CORE_DEBITS: _DEBITS,
+    BatchKind.B2B_DEBITS: _DEBITS,
+}
 _REJECTED = "RJCT"
 _AT_THE_BANK = {BatchState.RELEASED, BatchState.SUBMITTED, BatchState.ACCEPTED, BatchState.REJECTED}
 
@@ -212,7 +218,9 @@ def _reject(uow: UnitOfWork, known: Batch, order_id: str, answer: OrderAnswer, e
         unexpected = Refusal("bank-answer-unexpected", message_id=known.batch_id, stated=f"{answer.status} {reason}")
         open_case(uow, order_id[:40], unexpected, payment_id=None)
         return 0
-    return int(record_rejected(uow, order_id, reason=reason, evidence=evidence, on=uow.today()))
+    if known.kind is BatchKind.TRANSFERS:
+        return int(record_rejected(uow, order_id, reason=reason, evidence=evidence, on=uow.today()))
+    return int(debits.record_rejected(uow, order_id, reason=reason, on=uow.today()))
 
 
 def _check_totals(uow: UnitOfWork, known: Batch) -> None:

@@ -8,6 +8,8 @@ from ledger.payments.model import (
     BatchState,
     CallState,
     ChargebackState,
+    DebitState,
+    MandateState,
     PaymentState,
     RefundState,
     SuspenseState,
@@ -16,6 +18,7 @@ from ledger.payments.model import (
 from ledger.statemachine import Machine, Transition
 
 _P, _R, _C, _T, _B = PaymentState, RefundState, CallState, TransferState, BatchState
+_M, _D = MandateState, DebitState
 _UNPAID = (_P.REQUESTED, _P.OPEN, _P.FAILED, _P.CANCELED, _P.EXPIRED, _P.REJECTED)
 _ENDINGS = {"failed": _P.FAILED, "canceled": _P.CANCELED, "expired": _P.EXPIRED}
 
@@ -101,4 +104,26 @@ CHARGEBACK = Machine(
     ChargebackState,
     ChargebackState.RECEIVED,
     [Transition(ChargebackState.RECEIVED, "reversed", ChargebackState.REVERSED)],
+)
+
+MANDATE = Machine(
+    "mandate",
+    MandateState,
+    _M.ACTIVE,
+    [
+        Transition(_M.ACTIVE, "revoked", _M.REVOKED),
+        Transition(_M.ACTIVE, "lapsed", _M.LAPSED),
+        Transition(_M.ACTIVE, "blocked", _M.BLOCKED),
+    ],
+)
+
+DEBIT = Machine(
+    "debit",
+    DebitState,
+    _D.ORDERED,
+    [
+        Transition(_D.ORDERED, "collected", _D.COLLECTED),
+        Transition(_D.ORDERED, "rejected", _D.REJECTED),
+        Transition(_D.COLLECTED, "returned", _D.RETURNED),
+    ],
 )

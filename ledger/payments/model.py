@@ -162,6 +162,24 @@ class SuspenseState(StrEnum):
     RETURNED = "returned"
 
 
+class MandateState(StrEnum):
+    """Where a mandate for direct debits stands."""
+
+    ACTIVE = "active"
+    REVOKED = "revoked"
+    LAPSED = "lapsed"
+    BLOCKED = "blocked"
+
+
+class DebitState(StrEnum):
+    """Where a direct debit stands; `COLLECTED` means seen on the bank statement."""
+
+    ORDERED = "ordered"
+    COLLECTED = "collected"
+    REJECTED = "rejected"
+    RETURNED = "returned"
+
+
 @dataclass(frozen=True, slots=True)
 class PaidPayment:
     """A payment the provider reports paid, as handed to the hook that says which account it belongs to now."""

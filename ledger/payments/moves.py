@@ -7,11 +7,13 @@ import sqlalchemy as sa
 from ledger.book import UnitOfWork
 from ledger.payments import statement_tables
 from ledger.payments import tables as t
-from ledger.payments.lifecycle import BATCH, CHARGEBACK, PAYMENT, REFUND, SUSPENSE_ITEM, TRANSFER
+from ledger.payments.lifecycle import BATCH, CHARGEBACK, DEBIT, MANDATE, PAYMENT, REFUND, SUSPENSE_ITEM, TRANSFER
 from ledger.payments.model import (
     BatchState,
     CallState,
     ChargebackState,
+    DebitState,
+    MandateState,
     PaymentState,
     RefundState,
     SuspenseState,
@@ -28,6 +30,8 @@ AnyMachine = (
     | Machine[BatchState]
     | Machine[SuspenseState]
     | Machine[ChargebackState]
+    | Machine[MandateState]
+    | Machine[DebitState]
 )
 
 _COLUMNS: dict[str, tuple[sa.Table, sa.Column[str]]] = {
@@ -37,6 +41,8 @@ _COLUMNS: dict[str, tuple[sa.Table, sa.Column[str]]] = {
     CHARGEBACK.name: (t.chargeback, t.chargeback.c.provider_id),
     TRANSFER.name: (t.transfer_order, t.transfer_order.c.order_id),
     BATCH.name: (t.order_batch, t.order_batch.c.batch_id),
+    MANDATE.name: (t.mandate, t.mandate.c.mandate_id),
+    DEBIT.name: (t.debit_order, t.debit_order.c.debit_id),
 }
 
 

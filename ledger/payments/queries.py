@@ -11,6 +11,7 @@ from ledger.payments.model import (
     Case,
     ChargebackState,
     ChargebackView,
+    DebitState,
     PaymentState,
     PaymentView,
     RefundState,
@@ -81,9 +82,31 @@ def payment_of_refund(connection: sa.Connection, book_id: str, refund_provider_i
 
 def is_undone(connection: sa.Connection, book_id: str, payment_id: str) -> bool:
     """Whether a payment is on its way back to its payer: by a refund, or because the payer's bank took it."""
-    return standing_cents(connection, book_id, payment_id) > 0 or bool(
-        refunds_of_payment(connection, book_id, payment_id)
+    return (
+        is_taken_back(connection, book_id, payment_id)
+        or standing_cents(connection, book_id, payment_id) > 0
+        or bool(refunds_of_payment(connection, book_id, payment_id))
     )
+
+
+def is_taken_back(connection: sa.Connection, book_id: str, payment_id: str) -> bool:
+    """Whether the payment is of a direct debit that the debtor's bank has taken back."""
+    c = t.debit_order.c
+    wanted = (c.book_id == book_id, c.payment_id == payment_id, c.state == DebitState.RETURNED.value)
+    return connection.execute(sa.select(c.debit_id).where(*wanted)).first() is not None
+
+
+def not_taken_back() -> sa.ColumnElement[bool]:
+    """For a statement that selects payments: none whose direct debit was taken back."""
+    p, d = t.payment.c, t.debit_order.c
+    taken = (d.book_id == p.book_id, d.payment_id == p.payment_id, d.state == DebitState.RETURNED.value)
+    return ~sa.exists().where(*taken)
+
+
+def standing_payments(connection: sa.Connection, book_id: str, reference: str) -> list[PaymentView]:
+    """Every payment of a reference, oldest first, without those whose direct debit was taken back."""
+    every = payments_for(connection, book_id, reference)
+    return [each for each in every if not is_taken_back(connection, book_id, each.payment_id)]
 
 
 def chargebacks(

@@ -20,6 +20,7 @@ from ledger.payments.bank import has_client_account
 from ledger.payments.lifecycle import PAYMENT
 from ledger.payments.model import REFUNDS_DUE, PaidPayment, PaymentState, ResolveCredits, paid_body
 from ledger.payments.moves import insert_moves
+from ledger.payments.queries import not_taken_back
 from ledger.payments.references import structured_communication
 from ledger.payments.statement_postings import TRANSFER_RECEIVED
 from ledger.storage import bulk
@@ -96,6 +97,7 @@ def credits_of(
             c.book_id == uow.book_id,
             bulk.among(uow.connection, c.reference, sorted(set(references))),
             c.state == PaymentState.PAID.value,
+            not_taken_back(),
         )
     )
     done = set(paid.scalars())

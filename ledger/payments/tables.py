@@ -276,6 +276,52 @@ payee_check = operational_table(
 `account` is a keyed hash of the number; `sealed` the name and number that were tested, under the payee's key.
 """
 
+mandate = operational_table(
+    "mandate",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("mandate_id", Text, primary_key=True),
+    sa.Column("debtor", Text, nullable=False),
+    sa.Column("scheme", Text, nullable=False),
+    sa.Column("sealed", Blob, nullable=False),
+    sa.Column("iban_last4", Text, nullable=False),
+    sa.Column("signed_on", Day, nullable=False),
+    sa.Column("last_used_on", Day),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("document_id", Text),
+    sa.Column("reason", Text),
+    sa.Index("mandate_debtor", "book_id", "debtor"),
+)
+sa.Index(
+    "mandate_active",
+    mandate.c.book_id,
+    mandate.c.debtor,
+    unique=True,
+    sqlite_where=mandate.c.state == "active",
+    postgresql_where=mandate.c.state == "active",
+)
+"""A debtor has one mandate at a time; name and account number are `sealed` under the debtor's key."""
+
+debit_order = operational_table(
+    "debit_order",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("debit_id", Text, primary_key=True),
+    sa.Column("payment_id", Text, nullable=False),
+    sa.Column("reference", Text, nullable=False),
+    sa.Column("mandate_id", Text, nullable=False),
+    sa.Column("debtor", Text, nullable=False),
+    sa.Column("amount_cents", Cents, nullable=False),
+    sa.Column("credit", Text, nullable=False),
+    sa.Column("announced_on", Day, nullable=False),
+    sa.Column("collect_on", Day, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("batch_id", Text),
+    sa.Column("booked_on", Day),
+    sa.Column("reason", Text),
+    sa.Index("debit_order_state", "book_id", "state"),
+    sa.Index("debit_order_batch", "book_id", "batch_id"),
+    sa.Index("debit_order_reference", "book_id", "reference"),
+)
+
 transfer_gate = operational_table(
     "transfer_gate",
     sa.Column("book_id", Text, primary_key=True),

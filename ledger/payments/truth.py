@@ -26,6 +26,7 @@ from ledger.payments.model import (
     paid_body,
 )
 from ledger.payments.moves import move
+from ledger.payments.queries import not_taken_back
 from ledger.payments.rail import ProviderPayment
 from ledger.payments.refunds import record_refund
 from ledger.payments.rows import keep_evidence, open_case
@@ -176,7 +177,10 @@ def _credit(uow: UnitOfWork, payment: PaidPayment, resolve_credit: ResolveCredit
     c = t.payment.c
     first = uow.connection.execute(
         sa.select(c.payment_id).where(
-            c.book_id == uow.book_id, c.reference == payment.reference, c.state == PaymentState.PAID.value
+            c.book_id == uow.book_id,
+            c.reference == payment.reference,
+            c.state == PaymentState.PAID.value,
+            not_taken_back(),
         )
     ).first()
     if first is not None:

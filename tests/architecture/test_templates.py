@@ -14,6 +14,7 @@ from contracts.pledges import postings as pledges
 from contracts.templates import BY_PART, NEVER_LATE, lateness_refused
 from ledger import years
 from ledger.accounts import Side, chart
+from ledger.payments import debit_postings as debits
 from ledger.payments import postings as payments
 from ledger.payments import statement_postings as statements
 from ledger.templates import Leg, Template
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = {
     "payments": payments,
     "statements": statements,
+    "debits": debits,
     "offers": offers,
     "pledges": pledges,
     "loans": loans,
@@ -49,6 +51,7 @@ def test_every_template_is_declared_in_a_posting_module_and_listed() -> None:
     declared = set(calls_of("Template", "ledger", "contracts", "api", "frontend"))
     assert declared == {
         "ledger/payments/postings.py",
+        "ledger/payments/debit_postings.py",
         "ledger/payments/statement_postings.py",
         "contracts/offers/postings.py",
         "contracts/pledges/postings.py",

@@ -5,15 +5,20 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice, permutations
 
 import pytest
 import sqlalchemy as sa
 
 from contracts.parties import service as parties
 from contracts.pledges.model import PledgeState
-from contracts.servicing import accounts, bank_refunds
-from ledger import approvals
+from contracts.schemes.withholding import HolderKind, withholding
+from contracts.servicing import accounts, bank_refunds, payouts
+from contracts.terms.distribution import Claim, shares
+from contracts.terms.schedule import RepaymentKind
+from ledger import approvals, balances
 from ledger.accounts import AccountRef
 from ledger.book import Book
 from ledger.errors import Refusal
@@ -33,7 +38,7 @@ from tests.payments_kit import DAY, FakeRail, Shop
 from tests.products_kit import Town, make_town, refused
 
 EVIDENCE = hashlib.sha256(b"a bank's paper").hexdigest()
-OURS = Account("BXL Invest", "BE42096550100054", creditor_identifier="BE98ZZZ0403199702")
+OURS = Account("BXL Invest", "BE42096550100054", creditor_identifier="BE81ZZZ0801234549")
 LENDERS = {
     "c1": Account("Ada Peeters", "BE71096123456769"),
     "c2": Account("Bob Janssens", "BE38091215014572"),
@@ -51,6 +56,13 @@ class NamesAtTheBank:
         known = self.held.get(iban)
         match = PayeeMatch.MATCH if known == name else PayeeMatch.NO_MATCH if known else PayeeMatch.NOT_POSSIBLE
         return PayeeAnswer(iban, name, match)
+
+
+class EveryNameFits:
+    """A bank that finds every name to be that of the account."""
+
+    def check_payee(self, *, iban: str, name: str) -> PayeeAnswer:
+        return PayeeAnswer(iban, name, PayeeMatch.MATCH)
 
 
 @dataclass
@@ -220,6 +232,10 @@ def test_29_a_payee_check_without_a_match_or_not_possible_parks_the_coupon_and_a
 
 @pytest.fixture
 def town(book: Book, clock) -> Town:
+    return town_on(book, clock)
+
+
+def town_on(book: Book, clock) -> Town:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         town = make_town(book, clock, FakeRail())
@@ -310,6 +326,79 @@ def test_a_refund_by_bank_that_comes_back_waits_for_another_account(town):
         parties.verify_iban(unit, ada, seq, evidence="card")
     with refused(town, "nothing-to-batch"):
         made_by(town)
+
+
+SEVEN = {"Ada": 50_000, "Bob": 10_001, "Chloe": 10_003, "Dirk": 33_333, "Emma": 16_683, "Finn": 24_999, "Gust": 25_001}
+
+
+def test_27_a_coupon_of_42_505_over_seven_holders_with_withholding_adds_up_whatever_their_order(sqlite_book, clock):
+    town = town_on(sqlite_book, clock)
+    lenders = {name: town.citizen(name) for name in SEVEN}
+    terms = {"rate_annual": Decimal("0.0250"), "kind": RepaymentKind.BULLET}
+    loan_id = town.fund({lenders[name]: cents for name, cents in SEVEN.items()}, town.enterprise(), **terms)
+    page = town.loan(loan_id)
+    first = page.instalments[0]
+    assert Decimal(sum(SEVEN.values())) * Decimal("0.0250") == Decimal("4250.5")
+    assert (first.interest_cents, first.principal_cents) == (4_251, 0)  # half a cent goes up, once, for all
+    town.jump_to(first.due_on)
+    town.pay_due(loan_id, 1)
+
+    net = {name: -town.balance(f"489300:{lender}") for name, lender in lenders.items()}
+    withheld = -town.balance(f"453000:{page.borrower}")
+    assert sum(net.values()) + withheld == 4_251
+    for order in islice(permutations(SEVEN.items()), 0, 5_040, 97):
+        split = shares(4_251, 0, [Claim(name, cents) for name, cents in order])
+        gross = {share.holder: share.interest_cents for share in split}
+        assert sum(gross.values()) == 4_251
+        taxed = {
+            name: withholding(cents, HolderKind.RESIDENT_INDIVIDUAL, first.due_on).net_cents
+            for name, cents in gross.items()
+        }
+        assert taxed == net
+
+    town.bank_provider_money()
+    with town.book.unit_of_work(actor=town.maker) as unit:
+        approval_id = payouts.request_payouts(unit, on=town.today, reason="coupons")
+    town.approve(approval_id)
+    with town.book.unit_of_work(actor=town.maker) as unit:
+        payouts.order_payouts(unit, approval_id=approval_id, on=town.today)
+    payees.check_payees(town.book, EveryNameFits(), accounts.account_of)
+    assert made_by(town).total_cents == sum(net.values()) == -town.balance("580400")
+
+
+@pytest.mark.parametrize(
+    ("made_at", "executed_on"),
+    [
+        (datetime(2026, 12, 24, 11, tzinfo=UTC), date(2026, 12, 24)),
+        (datetime(2026, 12, 24, 23, 30, tzinfo=UTC), date(2026, 12, 28)),  # Christmas has begun in Brussels
+        (datetime(2026, 12, 25, 11, tzinfo=UTC), date(2026, 12, 28)),
+        (datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC), date(2026, 3, 30)),  # the second before the clocks go forward
+        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), date(2026, 10, 26)),  # the hour that happens twice
+        (datetime(2026, 12, 31, 22, 59, tzinfo=UTC), date(2026, 12, 31)),
+        (datetime(2026, 12, 31, 23, 0, tzinfo=UTC), date(2027, 1, 4)),  # the new year, which begins with a weekend
+    ],
+)
+def test_32_clock_jumps_dst_nights_target_holidays_and_new_year_give_the_right_value_dates(
+    sqlite_book, clock, made_at, executed_on
+):
+    office = Office(sqlite_book, None, clock)
+    office.owe(3_000)
+    clock.instant, clock.business_date = made_at, None
+    [order_id] = office.order(3_000)
+    office.check()
+    batch = office.make()
+    assert batch.execute_on == executed_on
+    assert f"<Dt>{executed_on.isoformat()}</Dt>".encode() in office.file(batch)
+    clock.instant = made_at - timedelta(hours=2)  # the machine's clock is set back
+    office.release(batch)
+    assert office.hand_in() == [office.file(batch)]
+    clock.instant = datetime(executed_on.year, executed_on.month, executed_on.day, 20, tzinfo=UTC)
+    with office.book.unit_of_work(actor="bank") as unit:
+        booked = {"statement_reference": "2026/61", "evidence": EVIDENCE, "on": executed_on}
+        transfers.confirm_booked(unit, order_id, **booked)
+    with office.book.read() as connection:
+        [entry] = [e for e in balances.entries(connection, "main") if e.purpose == "payout-booked"]
+    assert entry.effective_on == executed_on
 
 
 def test_the_banks_answers_are_applied_once_and_rejected_orders_give_their_money_back(office):

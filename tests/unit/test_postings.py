@@ -18,6 +18,7 @@ from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, Instalment, RepaymentKind
 from ledger.accounts import AccountRef
 from ledger.journal import JournalEntry
+from ledger.payments import debit_postings as debits
 from ledger.payments import postings as payments
 from ledger.payments.model import SETTLEMENTS_DUE, UNKNOWN_MOVEMENTS, Outflow, TransferKind
 
@@ -109,6 +110,13 @@ ENTRIES = {
     "bank refund booked": payments.transfer_booked("t1", kind=TransferKind.REFUND, actor="s2", **BACK),
     "transfer rejected": payments.transfer_rejected("t1", credit=TO_BORROWER, actor="s2", **BACK),
     "transfer returned": payments.transfer_returned("t1", credit=TO_LENDER, actor="s2", **BACK),
+    "debit collected": debits.debit_collected(
+        "b1", credit=AccountRef("489600", "l1"), expected=True, actor="s2", **BACK
+    ),
+    "debit unexpected": debits.debit_collected(
+        "b1", credit=AccountRef("489400", "e1"), expected=False, actor="s2", **BACK
+    ),
+    "debit returned": debits.debit_returned("b1", debit=AccountRef("416300", "e1"), actor="s2", **BACK),
     "disbursement booked": payments.transfer_booked("t1", kind=TransferKind.DISBURSEMENT, actor="s2", **BACK),
     "payout booked": payments.transfer_booked("t1", kind=TransferKind.PAYOUT, actor="s2", **BACK),
     "settlement booked": payments.settlement_booked("S-2026.03", actor="s2", **BACK),
@@ -140,6 +148,7 @@ ENTRIES = {
     "instalment distributed, interest only": distributed(3_500, 0, 1_050),
     "instalment distributed, principal only": distributed(0, 20_000, 0),
     "payment of a due unusable": loans.payment_unusable(LOAN, payment_id="y2", amount_cents=900, on=DAY, actor="s"),
+    "owed repaid": loans.owed_repaid(LOAN, payment_id="y3", amount_cents=900, on=DAY, actor="s"),
     "claim written off": loans.claim_written_off(LOAN, LENT, lost_cents=123, on=DAY, evidence=EVIDENCE, actor="s2"),
 }
 HASHES = {
@@ -156,6 +165,9 @@ HASHES = {
     "bank refund booked": "317ba7db442c46783c820d79571bc49e80c5d3076492cc4c3809bdfc1fe818e1",
     "transfer rejected": "d4248ee6c817d263efbc6679e0822d8fe78534c1307c5764026f9dde4df0456f",
     "transfer returned": "6b7d6bb5e350cb32ae25a14dddddfaf0c4b04559dd19dbb4b01f7a5dec3a798e",
+    "debit collected": "d7f1b03e30c274dbdc7321e41463f02b0f8c9271ac8357475fd4e2be9c2d07a6",
+    "debit unexpected": "91a469f71e6f324a3da2e76a0655748b762e003faa1858d6b53b89df5ebce6d9",
+    "debit returned": "08493ac06e352dbd99ec01985f44059ff6f80f308d17ae39cb108c8661c35d18",
     "disbursement booked": "a567323e29f285284a153f70fe584a6db5cc33ce1646aaa0b67d342466ddc51a",
     "payout booked": "d02c1bdaf5e565981c1f09d4f4f065ff709f628b8d4f90a11386deeffd61bc6c",
     "refund sent, charged back before": "8c40a982ae416093391df99af76af813171898b917cf7d8206aeb73371756b89",
@@ -192,6 +204,7 @@ HASHES = {
     "instalment distributed, interest only": "f274567d2b7854229bccbab31cbf535f1c2977927b0af00e167af53c44c03496",
     "instalment distributed, principal only": "806ca3efcc739f1aaae5e0c10f398bc8f9252442ced925a5511632a109a06536",
     "payment of a due unusable": "e6f06272fdbc56b503471523a8969a2e2c53823de6a91e1000a62fc11df77b7a",
+    "owed repaid": "5b8e7e23b7e1cb24a2cf60e356bd7d7d7ed97479d7e7e5ef5c5893182571a191",
     "claim written off": "24179eed3c29201cc64c586262552b3ac27eba4de5fd599cdf67c8963b136825",
 }
 

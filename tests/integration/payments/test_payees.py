@@ -92,7 +92,7 @@ def test_a_book_has_one_client_account_which_may_move(office):
         client_account(connection, "main")
     for account in (
         ADA,
-        Account("BXL Invest", "BE38091215014572", "AXABBE22", creditor_identifier="BE98ZZZ0403199702"),
+        Account("BXL Invest", "BE38091215014572", "AXABBE22", creditor_identifier="BE81ZZZ0801234549"),
     ):
         with office.book.unit_of_work(actor="system") as unit:
             configure_bank(unit, account)
