@@ -92,7 +92,16 @@ BARS = (
     Bar("tree", "tree", 600_000, "leaves/s"),
     Bar("receipt.witnessed", "receipt with the cosignatures of two witnesses", 5_000, "bytes", at_most=True),
     Bar("receipt.bytes", "receipt in a log of {audited} entries", 5_000, "bytes", at_most=True),
-    Bar("bankfiles.read", "bank statement of {statement_lines} lines read", 10, "s", at_most=True),
+    *(
+        Bar(
+            f"bankfiles.matched.{key}",
+            "bank statement of {statement_lines} lines read and matched, " + name,
+            10,
+            "s",
+            at_most=True,
+        )
+        for key, name in _DATABASES
+    ),
     Bar("bankfiles.write", "order file of {transfers} payments written", 20, "s", at_most=True),
     Bar("bankfiles.memory", "memory of {transfers} payments beyond that of a tenth", 20, "MB", at_most=True),
     Bar("webhooks.rate", "webhooks taken for {webhook_seconds} s, a worker at work", 199, "a second"),
