@@ -64,6 +64,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         waiting_orders = [order for order in orders if order.state is TransferState.ORDERED]
         booked = [order for order in orders if order.state is TransferState.BOOKED][:RECENT_ORDERS]
         cases = open_cases(connection, book.book_id)
+        suspended = suspense.open_count(connection, book.book_id)
         failed_refunds = pledges_in(connection, book.book_id, PledgeState.REFUND_FAILED)
         accounts = ibans_to_verify(connection, book)
         shown = {order.payee for order in (*waiting_orders, *booked)} | {each.party_id for each in accounts}
@@ -102,6 +103,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         at_provider=at_provider,
         at_bank=at_bank,
         cases=cases,
+        suspended=suspended,
         unknown_codes=repeats.UNKNOWN_CASES,
         failed_refunds=failed_refunds,
         accounts=accounts,

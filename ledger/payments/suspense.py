@@ -149,6 +149,13 @@ def open_items(book: Keeper, connection: sa.Connection) -> list[SuspenseItem]:
     ]
 
 
+def open_count(connection: sa.Connection, book_id: str) -> int:
+    """How many items are in suspense."""
+    c = t.suspense_item.c
+    query = sa.select(sa.func.count()).where(c.book_id == book_id, c.state == SuspenseState.OPEN.value)
+    return int(connection.execute(query).scalar_one())
+
+
 def request_assignment(uow: UnitOfWork, item_id: str, payment_ids: Sequence[str], *, reason: str) -> str:
     """Ask that an item be what these payments were asked for; gives the approval's id.
 

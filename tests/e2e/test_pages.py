@@ -15,7 +15,7 @@ PAGES = {
     "citizen": ["portfolio", "receipts", "totals"],
     "entrepreneur": ["enterprise"],
     "auditor": ["audit", "audit/entries", "audit/entries/30", "audit/log", "audit/exports", "audit/exceptions"],
-    "operator": ["operations"],
+    "operator": ["operations", "operations/bank"],
 }
 LINKED = {
     "visitor": [("offers", "main .card a")],

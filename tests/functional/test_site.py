@@ -343,6 +343,7 @@ def test_the_pledge_page_says_how_to_pay_by_transfer_and_the_desk_places_what_ca
     for _ in range(2):
         assert desk.post(f"{bank}/statements", files={"file": file}).status_code == 303
     [item] = client.suspended()
+    assert "1 montant en attente" in desk.get("/fr/operations").text
     shown = desk.get(bank).text
     assert all(
         text in shown
@@ -362,6 +363,7 @@ def test_the_pledge_page_says_how_to_pay_by_transfer_and_the_desk_places_what_ca
     town.settle()
     assert client.states() == ["paid"]
     assert item.item_id not in desk.get(bank).text
+    assert "montant en attente<" not in desk.get("/fr/operations").text
 
 
 def test_what_is_late_in_suspense_is_said_and_split_joined_or_sent_back(enter: Enter, sqlite_town: Town) -> None:

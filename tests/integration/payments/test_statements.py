@@ -1,5 +1,7 @@
 """Statements on the client account: what every kind of line posts, and what two people do with money in suspense."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from contracts.dispatch import BANK_HOOKS, resolve_credits
@@ -189,6 +191,15 @@ def test_suspense_goes_back_to_the_account_it_came_from(town: Town) -> None:
     with pytest.raises(Refusal, match="suspense-item-not-open"), town.book.unit_of_work(actor=town.maker) as uow:
         suspense.request_return(uow, item.item_id, reason="again")
     assert transfers.APPROVAL_ACTION == "order-transfers"
+
+
+def test_two_imports_of_one_file_at_the_same_time_import_it_once(town: Town) -> None:
+    client = client_of(town)
+    file = client.bank.statement(*(Move(100 + n, text="?") for n in range(20)), day=DAY)
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: import_statement_file(town.book, file, hooks=BANK_HOOKS), range(2)))
+    assert sorted((each.statements, each.known_statements) for each in done) == [(0, 1), (1, 0)]
+    assert town.balance("550100") == client.bank.balance_cents == sum(item.amount_cents for item in client.suspended())
 
 
 def do(town: Town, ask, *what) -> None:
