@@ -124,9 +124,9 @@ class SandboxControl:
         """Change the most that one payment by a method may be."""
         self._post("limit", {"method": method, "cents": cents})
 
-    def fail_settlement(self, settlement_id: str | None = None) -> None:
-        """Let the bank send a settlement back: that one, or the next one that is paid out."""
-        self._post("fail-settlement", {"id": settlement_id})
+    def fail_settlement(self, settlement_id: str | None = None, *, after_days: int = 0) -> None:
+        """Let the bank send a settlement back: that one at once, or the next one so many TARGET days after it left."""
+        self._post("fail-settlement", {"id": settlement_id, "after_days": after_days})
 
     def knock(self, provider_id: str) -> None:
         """Call the webhook of a payment once more."""

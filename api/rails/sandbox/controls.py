@@ -142,7 +142,7 @@ class Controls:
 
     def _fail_settlement(self, told: Object) -> None:
         if told.get("id") is None:
-            self._provider.settlements.fail_next()
+            self._provider.settlements.fail_next(after_days=int(told.get("after_days", 0)))
         else:
             self._provider.settlements.fail(self._provider.settlements.settlement(told["id"])["id"])
 

@@ -84,6 +84,7 @@ class Provider:
         return {
             "settle": lambda of, _: self.settlements.settle(date.fromisoformat(of)),
             "pay-out": lambda of, _: self.settlements.pay_out(of),
+            "bounce": lambda of, _: self.settlements.fail(of),
             "compensate": lambda of, _: self.balance.compensate(of),
             "execute": lambda of, _: self.refunds.set_status(of, "processing"),
             "arrive": lambda of, _: self.refunds.set_status(of, "refunded"),

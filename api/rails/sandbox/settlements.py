@@ -1,6 +1,6 @@
 """Settlements: on a TARGET day what is available becomes one transfer to the client account, if it is more than zero.
 
-movements available by 06:00 ──> pending ──10:00──> paidout ──> failed, the money is back on the balance
+movements available by 06:00 ──> pending ──10:00──> paidout ──> failed: it never arrived, and is back on the balance
 less than nothing            ──> carried to the next one
 """
 
@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from api.rails.sandbox.balance import SETTLING_HOUR, Balance
-from api.rails.sandbox.checks import Object, not_found
+from api.rails.sandbox.checks import Object, not_found, unprocessable
 from api.rails.sandbox.clock import at_hour
 from api.rails.sandbox.world import World
-from ledger.calendars import next_target_day
+from ledger.calendars import add_target_days, next_target_day
 
 MERCHANT = "1234567"
 PAYING_HOUR = 10
@@ -71,27 +71,38 @@ class Settlements:
         world.plan(at_hour(on, PAYING_HOUR), "pay-out", settlement["id"])
 
     def pay_out(self, settlement_id: str) -> None:
-        """Send a pending settlement to the bank; where the sandbox was told so, it comes back at once."""
+        """Send a pending settlement to the bank; where the sandbox was told so, it never arrives and comes back."""
         world = self._world
         settlement = self.settlement(settlement_id)
         if settlement["status"] != "pending":
             return
-        settlement |= {"status": "paidout", "settledAt": world.stamp()}
+        comes_back_after = world.store.get(*_FAILING)
+        settlement |= {"status": "paidout", "settledAt": world.stamp(), "arrives": comes_back_after is None}
         world.store.put(("settlements", settlement_id, settlement))
         self._transfer("outgoing-transfer", -settlement["amount_cents"], settlement_id)
         world.happened("settlement-paidout", id=settlement_id, cents=settlement["amount_cents"])
-        if world.store.get(*_FAILING):
-            world.store.put((*_FAILING, None))
+        if comes_back_after is None:
+            return
+        world.store.put((*_FAILING, None))
+        if comes_back_after:
+            back_on = add_target_days(world.today(), comes_back_after)
+            world.plan(at_hour(back_on, SETTLING_HOUR), "bounce", settlement_id)
+        else:
             self.fail(settlement_id)
 
     def fail(self, settlement_id: str) -> None:
-        """The bank sends a settlement back: the money stands on the balance again, for the next one."""
+        """The bank sends a settlement back: the money stands on the balance again, for the next one.
+
+        One that the bank has booked on an earlier day does not come back any more.
+        """
         world = self._world
         world.unplan("pay-out", settlement_id)
         self.pay_out(settlement_id)
         settlement = self.settlement(settlement_id)
         if settlement["status"] == "failed":
             return
+        if settlement["arrives"] and settlement["settledAt"][:10] < world.today().isoformat():
+            raise unprocessable("The bank has booked this settlement.")
         world.store.put(("settlements", settlement_id, settlement | {"status": "failed"}))
         self._balance.move(
             "returned-transfer",
@@ -100,15 +111,15 @@ class Settlements:
         )
         world.happened("settlement-failed", id=settlement_id, cents=settlement["amount_cents"])
 
-    def fail_next(self) -> None:
-        """Let the next settlement that is paid out come back."""
-        self._world.store.put((*_FAILING, True))
+    def fail_next(self, *, after_days: int) -> None:
+        """Let the next settlement that is paid out never arrive, and come back so many TARGET days later."""
+        self._world.store.put((*_FAILING, after_days))
 
     def payouts(self, on: date) -> list[Object]:
-        """The settlements that the bank books on that day: paid out on it, and not sent back."""
+        """The settlements that the bank books on that day: paid out on it, and arriving."""
         day = on.isoformat()
         return self._world.store.values(
-            "settlements", lambda s: s["status"] == "paidout" and s["settledAt"].startswith(day)
+            "settlements", lambda s: s["status"] == "paidout" and s["arrives"] and s["settledAt"].startswith(day)
         )
 
     def _transfer(self, kind: str, cents: int, settlement_id: str) -> None:

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from urllib.error import HTTPError
 
 import pytest
 
@@ -240,6 +241,23 @@ def test_a_settlement_that_the_bank_sends_back_is_failed_and_paid_again_later(me
     control.set_date(date(2026, 3, 5))
     assert [p["amount_cents"] for p in control.payouts(date(2026, 3, 5))] == [49_961]
     assert control.balance_cents() == 0
+
+
+def test_a_settlement_can_be_on_its_way_for_days_before_it_turns_out_that_it_never_arrived(control, merchant, books):
+    paid(merchant, control, method="bancontact")
+    control.fail_settlement(after_days=2)
+    control.set_date(date(2026, 3, 5))
+    assert [s["status"] for s in books.listed("settlements", "settlements")] == ["paidout"]
+    assert control.balance_cents() == 0
+    assert control.payouts(date(2026, 3, 4)) == []
+    control.set_date(date(2026, 3, 6))
+    assert [s["status"] for s in books.listed("settlements", "settlements")] == ["failed"]
+    control.set_date(date(2026, 3, 9))
+    assert [s["status"] for s in books.listed("settlements", "settlements")] == ["paidout", "failed"]
+    arrived = control.settlements()[0]["id"]
+    control.set_date(date(2026, 3, 10))
+    with pytest.raises(HTTPError, match="422"):
+        control.fail_settlement(arrived)
 
 
 def test_the_balance_is_the_sum_of_its_transactions_whatever_happens(merchant, control, books):
