@@ -18,7 +18,7 @@ ORIGIN = "http://127.0.0.1:8000"
 
 
 @pytest.mark.parametrize("language", ["nl", "fr", "en"])
-def test_an_officer_who_types_1_234_50_is_refused_and_not_read_as_1_23(
+def test_28_an_officer_who_types_1_234_50_is_refused_and_not_read_as_1_23(
     sqlite_town: Town, tmp_path: Path, language: str
 ) -> None:
     settings = read_settings({"BXL_DATA": str(tmp_path)})
