@@ -3,12 +3,14 @@
 PYTHON ?= python3
 V := .venv/bin
 
-.PHONY: help run check test bench simulate crash-run mutate fuzz audit docs lock clean
+.PHONY: help run check test bench simulate crash-run mutate fuzz storm audit docs lock clean
 LIVES ?= 20
 KILLS ?= 200
 ENTRIES ?= 200000
 ROUNDS ?= 200
 MUTATIONS ?= 10000
+STORMS ?= 20
+INTENTS ?= 1000
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +45,9 @@ mutate: $(V)/.development ## change the decision in every small way; each change
 
 fuzz: $(V)/.development ## change bank files MUTATIONS times (default 10000); each is refused by line, or moves the same money
 	@$(V)/python -m tests.fuzz --mutations $(MUTATIONS) $(if $(SEED),--seed $(SEED))
+
+storm: $(V)/.development ## STORMS seeds (default 20) of INTENTS payments (default 1000) where everything goes wrong: ledger, provider and bank must agree
+	@for seed in $$(seq 1 $(STORMS)); do echo "seed $$seed"; $(V)/bxl sandbox storm --seed $$seed --intents $(INTENTS) --json || exit 1; done
 
 audit: $(V)/.runtime ## audit the rows of the demo book and its published log
 	@$(V)/bxl audit

@@ -2,10 +2,13 @@
 
 import json
 import signal
+import tempfile
 import threading
 from pathlib import Path
 
 import click
+
+from api.cli.main import EXIT_REFUSED
 
 EXIT_UNAVAILABLE = 2
 
@@ -58,3 +61,23 @@ def timeline(url: str, token: str, *, as_json: bool) -> int:
     for event in () if as_json else events:
         click.echo(line_of(event))
     return 0
+
+
+@sandbox.command("storm")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of everything that happens.")
+@click.option("--intents", type=click.IntRange(1), default=100, show_default=True, help="Payments that are asked for.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def storm(seed: int, intents: int, *, as_json: bool) -> int:
+    """Let everything go wrong on a book of its own, and compare ledger, provider and bank to the cent.
+
+    Ends with 1 on any difference, anything that a second sweep posts, and any invariant that does not hold.
+    """
+    from api.reconcile.storm import run_storm  # noqa: PLC0415 -- only this command needs it
+
+    with tempfile.TemporaryDirectory(prefix="bxl-storm-") as folder:
+        outcome = run_storm(seed, intents, Path(folder))
+    figures = outcome.figures()
+    click.echo(json.dumps(figures) if as_json else "\n".join(f"{name:24}{value}" for name, value in figures.items()))
+    for text in outcome.broken:
+        click.echo(text, err=True)
+    return 0 if outcome.agrees else EXIT_REFUSED

@@ -7,7 +7,6 @@ invariants of `api.reconcile.invariants` hold, and after the storm ledger, provi
 """
 
 import contextlib
-import hashlib
 import os
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from api.rails.sandbox.bank.control import BankControl
 from api.rails.sandbox.server import SandboxServer
 from api.rails.sepa import SepaRail
 from api.reconcile.invariants import broken
+from api.reconcile.turn import STORM_BOOK, digest, keys_of_storm
 from api.reconcile.weather import OUTCOMES, REFUND_STATES, UNKNOWN_KIND, Weather
 from api.settings import SANDBOX_BANK_TOKEN, SANDBOX_KEY, SANDBOX_TOKEN
 from api.webhooks.mollie import router
@@ -47,9 +47,11 @@ from ledger.payments.iso20022.model import Account
 from ledger.payments.model import (
     OWN_CHARGEBACKS,
     REFUNDS_DUE,
+    ChargebackHooks,
     ChargedBack,
     Mode,
     PaymentState,
+    PaymentView,
 )
 from ledger.payments.movements import import_books
 from ledger.payments.rail import RailError
@@ -57,7 +59,6 @@ from ledger.payments.service import configure_payments, request_payment, request
 from ledger.payments.statements import receive_statement_files
 from ledger.payments.sweep import sweep
 from ledger.storage.engine import open_engine
-from ledger.storage.keys import KeyRing
 
 BEGINS_AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 ROUND = 10
@@ -70,9 +71,9 @@ CRASH_POINTS = (
     "posting.before-seal",
     "posting.after-commit",
 )
-STORM_BOOK = "storm"
 _MOST_CENTS = 150_000
-_REST_TURNS = 40
+_FEWEST_TURNS, _MOST_TURNS = 10, 60
+"""Half days of calm: the provider pays out two TARGET days after a payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,19 @@ class Outcome:
         """Whether ledger, provider and bank agree, a second sweep found nothing, and every invariant held."""
         same = self.provider_cents == self.ledger_cents and self.bank_cents == self.booked_cents
         return same and not self.second_sweep_posted and not self.broken
+
+    def figures(self) -> dict[str, int]:
+        """What the command prints."""
+        return {
+            "provider_cents": self.provider_cents,
+            "ledger_cents": self.ledger_cents,
+            "facts": self.facts,
+            "second_sweep_posted": self.second_sweep_posted,
+            "invariants_failed": len(self.broken),
+            "bank_cents": self.bank_cents,
+            "booked_cents": self.booked_cents,
+            "kills": self.kills,
+        }
 
 
 @dataclass
@@ -128,21 +142,21 @@ class Storm:
             self.pass_time(self.weather.pause())
             if number % ROUND == ROUND - 1:
                 self.read()
-            if number % KILL_EVERY == KILL_EVERY - 1:
+            if number % KILL_EVERY == KILL_EVERY // 3:
                 self.kill()
 
     def rest(self) -> int:
         """Calm until nothing moves any more; gives what a second sweep posted after that."""
-        for _ in range(_REST_TURNS):
+        for turn in range(_MOST_TURNS):
             self.weather.calm(self.control)
             self.hear()
-            self.pass_time(timedelta(hours=3))
+            self.pass_time(timedelta(hours=12))
             before = self.facts()
             self.work()
             marked = self.sweep()
             self.work()
             self.read()
-            if not marked and before == self.facts() and self.is_at_rest():
+            if turn >= _FEWEST_TURNS and not marked and before == self.facts() and self.is_at_rest():
                 break
         before = self.facts()
         self.sweep()
@@ -342,17 +356,6 @@ def run_storm(seed: int, intents: int, folder: Path) -> Outcome:
         )
 
 
-def keys_of_storm() -> KeyRing:
-    """Keys that a worker of another process has, too: there is nobody to keep them from."""
-    return KeyRing(
-        STORM_BOOK, hashlib.sha256(b"storm").digest(), fresh=lambda owner: hashlib.sha256(owner.encode()).digest()
-    )
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
-
-
 @contextlib.contextmanager
 def _sandbox(clock: FixedClock, seed: int) -> Iterator[SandboxServer]:
     server = SandboxServer(clock=clock, seed=str(seed))
@@ -367,10 +370,16 @@ def _sandbox(clock: FixedClock, seed: int) -> Iterator[SandboxServer]:
 def _book(database: str, clock: FixedClock) -> Iterator[Book]:
     engine = open_engine(database)
     migrations.upgrade(engine)
-    stated = {"name": "Storm", "origin": "storm.example/log", "policy_hash": hashlib.sha256(b"storm").digest()}
     try:
         yield ledger_book.create_book(
-            engine, STORM_BOOK, clock=clock, keys=keys_of_storm(), business_date=None, **stated
+            engine,
+            STORM_BOOK,
+            name="Storm",
+            origin="storm.example/log",
+            policy_hash=digest("policy"),
+            clock=clock,
+            keys=keys_of_storm(),
+            business_date=None,
         )
     finally:
         engine.dispose()

@@ -297,3 +297,27 @@ def test_23_a_settlement_less_585_68_of_fees_leaves_a_gap_that_is_topped_up_and_
     assert town.rail.settle().amount_cents == 8_769  # smaller by what was carried
     assert read_books(town) == 1
     assert [town.balance(a) for a in ("580100", "580200")] == [0, 8_769]
+
+
+def test_34_in_a_random_fault_run_ledger_provider_and_bank_agree_and_all_invariants_hold(tmp_path):
+    """A small storm: `make storm` runs 1,000 intents for each of 20 seeds."""
+    from api.reconcile.storm import run_storm
+
+    outcome = run_storm(34, 24, tmp_path)
+    assert outcome.broken == ()
+    assert outcome.provider_cents == outcome.ledger_cents
+    assert outcome.bank_cents == outcome.booked_cents > 0
+    assert (outcome.second_sweep_posted, outcome.kills) == (0, 1)
+    assert outcome.agrees
+
+
+def test_34_a_storm_whose_books_differ_by_a_cent_is_told_apart(tmp_path):
+    from dataclasses import replace
+
+    from api.reconcile.storm import run_storm
+
+    outcome = run_storm(1, 1, tmp_path)
+    assert outcome.agrees
+    assert not replace(outcome, ledger_cents=outcome.ledger_cents + 1).agrees
+    assert not replace(outcome, second_sweep_posted=1).agrees
+    assert not replace(outcome, broken=("I1: entry 7 does not balance in EUR",)).agrees

@@ -1,6 +1,7 @@
 """Payments from request to posting, over the real client and the sandbox."""
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -100,13 +101,25 @@ def test_two_payments_for_one_asked_are_a_case(sqlite_shop):
     assert sqlite_shop.sweep() == 0
 
 
-def test_a_charge_back_is_shown_as_a_case(sqlite_shop):
+def test_a_chargeback_is_found_by_the_sweep_posted_and_shown_as_a_case(sqlite_shop):
     payment = sqlite_shop.paid()
     sqlite_shop.control.charge_back(payment.provider_id)
     assert sqlite_shop.sweep() == 1
+    assert sqlite_shop.process() == 1
+    assert sqlite_shop.cases() == ["payment-charged-back"]
+    assert (sqlite_shop.balance("580100"), sqlite_shop.balance("489100:c1")) == (0, 0)
+    assert sqlite_shop.sweep() == 0
+
+
+def test_a_chargeback_without_its_particulars_is_a_case_and_posts_nothing(sqlite_shop, monkeypatch):
+    payment = sqlite_shop.paid()
+    sqlite_shop.control.charge_back(payment.provider_id)
+    sqlite_shop.sweep()
+    stated = sqlite_shop.rail.payment(payment.provider_id)
+    monkeypatch.setattr(sqlite_shop.rail, "payment", lambda _: replace(stated, chargebacks=()))
     assert sqlite_shop.process() == 0
     assert sqlite_shop.cases() == ["chargeback-not-listed"]
-    assert sqlite_shop.sweep() == 0
+    assert sqlite_shop.balance("580100") == 50_000
 
 
 def test_the_second_paid_payment_of_one_reference_is_the_payers_to_have_back(shop):
