@@ -55,6 +55,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "report": ("api.cli.reports", "report", "print annual statements, restatements, and balances below their floor"),
     "referees": ("api.cli.referees", "referees", "have beancount, hledger and ledger compute every balance"),
     "run": ("api.cli.run", "run", "start the whole demo: sandbox, web, worker, signer"),
+    "reconcile": ("api.cli.reconcile", "reconcile", "close a day against provider and bank, and verify its report"),
     "sandbox": ("api.cli.sandbox", "sandbox", "play the payment provider on this machine"),
     "scheme": ("api.cli.terms", "scheme", "show the dated rules of a scheme with their sources"),
     "serve": ("api.cli.serve", "serve", "serve the pages and the JSON API"),

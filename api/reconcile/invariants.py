@@ -178,12 +178,18 @@ def _unread_payments(connection: sa.Connection, book_id: str) -> bool:
     """Whether a payment, refund or chargeback is posted whose movement was not read yet."""
     m, p, r, c = t.provider_movement.c, t.payment.c, t.refund.c, t.chargeback.c
     known = sa.select(m.subject).where(m.book_id == book_id)
+    back = known.where(m.kind.in_(("returned-refund", "chargeback-reversal")))
+    came_back = (r.state.not_in((RefundState.SENT.value, RefundState.REFUNDED.value)), r.provider_id.not_in(back))
     unread = (
         sa.select(p.payment_id).where(
             p.book_id == book_id, p.state == PaymentState.PAID.value, p.provider_id.not_in(known)
         ),
         sa.select(r.refund_id).where(r.book_id == book_id, r.sent_on.is_not(None), r.provider_id.not_in(known)),
+        sa.select(r.refund_id).where(r.book_id == book_id, r.sent_on.is_not(None), *came_back),
         sa.select(c.provider_id).where(c.book_id == book_id, c.provider_id.not_in(known)),
+        sa.select(c.provider_id).where(
+            c.book_id == book_id, c.state == ChargebackState.REVERSED.value, c.provider_id.not_in(back)
+        ),
     )
     return any(connection.execute(query.limit(1)).first() is not None for query in unread)
 

@@ -44,6 +44,7 @@ from ledger.payments.bookings import BankHooks
 from ledger.payments.calls import send_due_calls
 from ledger.payments.inbox import process_inbox
 from ledger.payments.iso20022.model import Account
+from ledger.payments.methods import PaymentKind
 from ledger.payments.model import (
     OWN_CHARGEBACKS,
     REFUNDS_DUE,
@@ -176,6 +177,7 @@ class Storm:
                     payer=payer,
                     amount_cents=self.weather.cents(_MOST_CENTS),
                     description=f"Intent {which}",
+                    kind=PaymentKind.PLEDGE,
                     credit=AccountRef("489100", payer),
                     return_path="/en/",
                     language="en",

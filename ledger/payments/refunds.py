@@ -108,7 +108,8 @@ def _record(uow: UnitOfWork, payment: sa.Row[Any], row: sa.Row[Any], event: str,
 def _record_departure(
     uow: UnitOfWork, payment: sa.Row[Any], row: sa.Row[Any], truth: ProviderRefund
 ) -> tuple[str, date]:
-    on, debit = brussels_date(truth.created_at), AccountRef.parse(row.debit)
+    waited = row.state == RefundState.QUEUED  # the provider says when it was asked, not when it left
+    on, debit = uow.today() if waited else brussels_date(truth.created_at), AccountRef.parse(row.debit)
     fact_key = postings.refund_out_key(truth.provider_id)
     evidence = keep_evidence(uow, fact_key, _statement(truth), owner=debit.owner)
     left = outflow.leave(uow, payment, row.amount_cents, debit)
