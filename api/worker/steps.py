@@ -10,8 +10,8 @@ mails        written mail -> the mail server
 totals       the last closed period -> its totals
 integrate    committed entries -> tiles of the published log
 checkpoints  what the signer published -> rows
-sweep        what no webhook told, and the provider's own books
-nights       the same, fourteen months back, once a night
+sweep        what no webhook told
+nights       the same, fourteen months back, and the provider's own books, once a night
 holds        holds whose instant has come -> their end
 bridges      transfers to other books that something cut short
 calendar     the next day of a move of the sandbox's date
@@ -33,7 +33,7 @@ from api.worker.jobs import run_dated_jobs
 from api.worker.loop import Step, run_until_idle
 from api.worker.nightly import NightlyReferees
 from api.worker.relay import Handler, relay
-from api.worker.sweeping import NightlySweep, sweep_provider
+from api.worker.sweeping import NightlySweep
 from contracts.agreements import write_due_agreements
 from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
 from contracts.dispatch import Handler as ProductHandler
@@ -49,6 +49,7 @@ from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
 from ledger.outbox import OutboxRow
 from ledger.payments.calls import send_due_calls
 from ledger.payments.inbox import process_inbox
+from ledger.payments.sweep import sweep
 
 SWEEP_SECONDS = 600.0
 LOG_SECONDS = 1.0
@@ -72,7 +73,7 @@ def steps(wiring: Wiring) -> list[Step]:
         Step("totals", lambda: enter_totals(book), every=TOTALS_SECONDS),
         Step("integrate", _Integrator(wiring), every=INTEGRATE_SECONDS, pace=INTEGRATE_SECONDS),
         Step("checkpoints", _CheckpointCopier(wiring), every=LOG_SECONDS),
-        Step("sweep", lambda: sweep_provider(book, wiring.rail, wiring.provider_books), every=SWEEP_SECONDS),
+        Step("sweep", lambda: sweep(book, wiring.rail), every=SWEEP_SECONDS),
         Step("nights", NightlySweep(book, wiring.rail, wiring.provider_books), every=NIGHTLY_SECONDS),
         Step("holds", _HoldTimer(wiring), every=HOLD_SECONDS),
         Step("bridges", lambda: sweep_bridges(wiring), every=SWEEP_SECONDS),
@@ -112,7 +113,7 @@ def settle(wiring: Wiring) -> None:
     money = money_steps(wiring)
     run_until_idle(money)
     for _ in range(MOST_SWEEPS):
-        if not sweep_provider(wiring.book, wiring.rail, wiring.provider_books):
+        if not sweep(wiring.book, wiring.rail):
             break
         run_until_idle(money)
 
