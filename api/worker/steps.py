@@ -12,6 +12,7 @@ integrate    committed entries -> tiles of the published log
 checkpoints  what the signer published -> rows
 sweep        what no webhook told
 nights       the same, fourteen months back, and the provider's own books, once a night
+methods      which ways to pay the provider has switched on
 holds        holds whose instant has come -> their end
 bridges      transfers to other books that something cut short
 calendar     the next day of a move of the sandbox's date
@@ -47,11 +48,13 @@ from ledger.errors import Fact
 from ledger.holds import expire_due
 from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
 from ledger.outbox import OutboxRow
+from ledger.payments.availability import check_methods
 from ledger.payments.calls import send_due_calls
 from ledger.payments.inbox import process_inbox
 from ledger.payments.sweep import sweep
 
 SWEEP_SECONDS = 600.0
+METHODS_SECONDS = 3600.0
 LOG_SECONDS = 1.0
 TOTALS_SECONDS = 5.0
 INTEGRATE_SECONDS = 0.25
@@ -75,6 +78,7 @@ def steps(wiring: Wiring) -> list[Step]:
         Step("checkpoints", _CheckpointCopier(wiring), every=LOG_SECONDS),
         Step("sweep", lambda: sweep(book, wiring.rail), every=SWEEP_SECONDS),
         Step("nights", NightlySweep(book, wiring.rail, wiring.provider_books), every=NIGHTLY_SECONDS),
+        Step("methods", lambda: check_methods(book, wiring.rail), every=METHODS_SECONDS),
         Step("holds", _HoldTimer(wiring), every=HOLD_SECONDS),
         Step("bridges", lambda: sweep_bridges(wiring), every=SWEEP_SECONDS),
         Step("calendar", lambda: live_one_day(wiring)),

@@ -13,6 +13,7 @@ from ledger.errors import Refusal
 from ledger.payments.bank import client_account
 from ledger.payments.methods import PaymentKind, offered
 from ledger.payments.model import PaymentState
+from ledger.payments.queries import missing_methods
 
 _PAYABLE = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
 router = APIRouter()
@@ -25,6 +26,7 @@ def enterprise(
     """What the enterprise owes now, has borrowed, and offers."""
     with book.read() as connection:
         today = book.today_in(connection)
+        missing = missing_methods(connection, book.book_id)
         page = borrower_page(connection, book, entrepreneur.party_id, today)
         asked = {(due.loan_id, due.n): due.transfer for due in page.dues if due.transfer is not None}
         account = client_account(connection, book.book_id) if asked else None
@@ -39,7 +41,11 @@ def enterprise(
         payable={(due.loan_id, due.n) for due in payable},
         methods={
             (due.loan_id, due.n): offered(
-                PaymentKind.DUE, due.total_cents, today, by_transfer=(due.loan_id, due.n) in transfers
+                PaymentKind.DUE,
+                due.total_cents,
+                today,
+                without=missing,
+                by_transfer=(due.loan_id, due.n) in transfers,
             )
             for due in payable
         },

@@ -30,6 +30,7 @@ from ledger.errors import Refusal
 from ledger.payments.bank import client_account
 from ledger.payments.methods import PaymentKind, offered
 from ledger.payments.model import PaymentState
+from ledger.payments.queries import missing_methods
 from ledger.storage.base import JSON
 
 _FIELD_OF = {
@@ -135,6 +136,7 @@ def pledge_page(
         _require_own(pledge(connection, book.book_id, pledge_id).lender, citizen, pledge_id)
         line = pledge_line(connection, book.book_id, pledge_id, book.today_in(connection))
         today = book.today_in(connection)
+        missing = missing_methods(connection, book.book_id)
         asked = line.transfer if line.can_pay else None
         transfer = None if asked is None else transfer_request(client_account(connection, book.book_id), asked)
     payment = line.payment if line.can_pay else None
@@ -150,7 +152,9 @@ def pledge_page(
         clock=_clock(line, today),
         checkout_url=checkout_url,
         transfer=transfer,
-        methods=offered(PaymentKind.PLEDGE, line.amount_cents, today, by_transfer=transfer is not None),
+        methods=offered(
+            PaymentKind.PLEDGE, line.amount_cents, today, without=missing, by_transfer=transfer is not None
+        ),
         must_ask_again=line.can_pay and not is_payable,
         came_back=back > 0,
         refresh=refresh_to(here, back, is_making=is_payable and checkout_url is None, waits=is_payable or is_returning),

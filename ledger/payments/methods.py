@@ -1,7 +1,7 @@
 """By which ways a payment can be made: dated rows of `methods.toml`, chosen by kind, amount and day."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -31,10 +31,12 @@ class Method:
     past_provider: bool = False
 
 
-def offered(kind: PaymentKind, amount_cents: int, on: date, *, by_transfer: bool = True) -> list[Method]:
+def offered(
+    kind: PaymentKind, amount_cents: int, on: date, *, without: Collection[str] = (), by_transfer: bool = True
+) -> list[Method]:
     """The ways in which an amount can be paid on a day, in the order in which they are shown.
 
-    Not `by_transfer`: there is no client account to transfer it to.
+    `without` are codes that the provider has not switched on. Not `by_transfer`: there is no client account.
 
     >>> [method.code for method in offered(PaymentKind.DEBIT, 100_000, date(2026, 12, 1))]
     ['directdebit']
@@ -45,6 +47,7 @@ def offered(kind: PaymentKind, amount_cents: int, on: date, *, by_transfer: bool
         method
         for method in methods_on(on)
         if kind in method.kinds
+        and method.code not in without
         and (by_transfer or not method.past_provider)
         and method.minimum_cents <= amount_cents
         and (method.maximum_cents is None or amount_cents <= method.maximum_cents)

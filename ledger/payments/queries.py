@@ -25,6 +25,9 @@ from ledger.storage.bulk import among
 STILL_TO_PAY = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
 """States in which a payment waits for its payer."""
 
+METHOD_CASE = "method-not-switched-on"
+"""Code of the case of a way to pay that the provider does not have (see `availability`)."""
+
 
 def payment(connection: sa.Connection, book_id: str, payment_id: str) -> PaymentView | None:
     """One payment, or nothing."""
@@ -134,6 +137,15 @@ def chargebacks(
         )
         for r in rows
     ]
+
+
+def missing_methods(connection: sa.Connection, book_id: str) -> dict[str, str]:
+    """Each way to pay that the provider was last seen without, with the subject of its open case."""
+    c = t.payment_case.c
+    rows = connection.execute(
+        sa.select(c.subject, c.facts).where(c.book_id == book_id, c.code == METHOD_CASE, c.closed_at.is_(None))
+    )
+    return {str(row.facts["method"]): row.subject for row in rows}
 
 
 def open_cases(connection: sa.Connection, book_id: str) -> list[Case]:

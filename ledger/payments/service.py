@@ -26,6 +26,7 @@ from ledger.payments.methods import PaymentKind, at_provider, offered
 from ledger.payments.model import NOT_FOUND, CallKind, CallState, Mode, PaymentState, RefundState
 from ledger.payments.moves import move, record_birth
 from ledger.payments.postings import PAYMENT_RECEIVED, REFUND_SENT
+from ledger.payments.queries import missing_methods
 
 LANGUAGES = ("fr", "nl", "en")
 _GONE = (RefundState.FAILED, RefundState.REJECTED)
@@ -84,7 +85,9 @@ def request_payment(  # noqa: PLR0913 -- a payment has that many parts, each nam
         webhook_url=terms.webhook_url,
         language=language,
         metadata=_metadata(uow, payment_id, reference, payer, terms.mode),
-        methods=at_provider(offered(kind, amount_cents, uow.today())),
+        methods=at_provider(
+            offered(kind, amount_cents, uow.today(), without=missing_methods(uow.connection, uow.book_id))
+        ),
     )
     _plan_call(uow, payment_id, CallKind.CREATE_PAYMENT, body)
     return payment_id
