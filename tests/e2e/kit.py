@@ -19,6 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from frontend.i18n import tongue
+from tests.commands import run_bxl
 
 CHROMIUM_FLAGS = (
     "--headless",
@@ -51,14 +52,7 @@ class Demo:
 
     def bxl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command of the installation in its environment."""
-        return subprocess.run(
-            [sys.executable, "-m", "api.cli.main", *arguments],
-            env=os.environ | {"BXL_DATA": str(self.data)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        return run_bxl(*arguments, env=os.environ | {"BXL_DATA": str(self.data)})
 
 
 @contextmanager

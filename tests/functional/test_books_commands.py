@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.commands import run_bxl
+
 BEAN_CHECK = Path(sys.executable).with_name("bean-check")
 Bxl = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -42,11 +44,8 @@ def bxl(database: str, tmp_path: Path) -> Bxl:
     """Run a command on the database, in a folder of its own."""
 
     def run(*arguments: str, given: str | None = None, path: str = "/usr/bin:/bin") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "api.cli.main", *arguments, "--database", database]
         environment = {"PATH": path, "BXL_DATA": str(tmp_path / "data"), "LANG": "C.UTF-8"}
-        return subprocess.run(
-            command, input=given, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
-        )
+        return run_bxl(*arguments, "--database", database, given=given, cwd=tmp_path, env=environment)
 
     return run
 

@@ -21,6 +21,7 @@ from ledger.acknowledgements import acknowledge
 from ledger.audit.openings import lines_with, receipt_for
 from ledger.log.receipt import ReceiptFiles
 from tests import papers
+from tests.commands import run_bxl
 from tests.timestamp_authority import make_authority, serving
 
 Bxl = Callable[..., subprocess.CompletedProcess[str]]
@@ -49,11 +50,7 @@ def environment_of(folder: Path, **more: str) -> dict[str, str]:
 @pytest.fixture
 def bxl(tmp_path: Path) -> Bxl:
     def run(*arguments: object, given: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "api.cli.main", *map(str, arguments)]
-        environment = environment_of(tmp_path, **more)
-        return subprocess.run(
-            command, input=given, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
-        )
+        return run_bxl(*arguments, given=given, cwd=tmp_path, env=environment_of(tmp_path, **more))
 
     return run
 

@@ -5,10 +5,11 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.commands import run_bxl
 
 ENTRY = {
     "key": "k1",
@@ -27,11 +28,8 @@ def bxl(tmp_path: Path):
 
     def run(name: str, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
         url = f"sqlite:///{tmp_path}/{name}.sqlite3"
-        command = [sys.executable, "-m", "api.cli.main", *arguments, "--database", url]
         environment = {"PATH": "/usr/bin:/bin", "BXL_DATA": str(tmp_path / name), "LANG": "C.UTF-8"}
-        return subprocess.run(
-            command, input=given, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
-        )
+        return run_bxl(*arguments, "--database", url, given=given, cwd=tmp_path, env=environment)
 
     return run
 

@@ -2,11 +2,12 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.commands import run_bxl
 
 Bxl = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -17,15 +18,8 @@ def bxl(tmp_path: Path) -> Bxl:
 
     def run(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
         database = f"sqlite:///{tmp_path}/books.sqlite3"
-        return subprocess.run(
-            [sys.executable, "-m", "api.cli.main", *arguments, "--database", database],
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={"PATH": "/usr/bin:/bin", "BXL_DATA": str(tmp_path / "data"), "LANG": "C.UTF-8"},
-        )
+        environment = {"PATH": "/usr/bin:/bin", "BXL_DATA": str(tmp_path / "data"), "LANG": "C.UTF-8"}
+        return run_bxl(*arguments, "--database", database, given=given, cwd=tmp_path, env=environment)
 
     booked = [line("fee", "400000:e5", "704000", 121_000), line("rent", "610000", "550200", 30_050)]
     assert run("import", "-", given="\n".join(booked)).returncode == 0

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -16,6 +15,7 @@ from contracts.documents.statement import render_statement
 from ledger.facts import PeriodClose
 from ledger.verify.__main__ import main
 from tests import papers
+from tests.commands import run_bxl
 from tests.totals_kit import paths
 
 ROOT = Path(__file__).parents[2]
@@ -31,10 +31,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def bxl(tmp_path: Path, environment: dict[str, str]) -> Bxl:
     def run(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "api.cli.main", *map(str, arguments)]
-        return subprocess.run(
-            command, input=given, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
-        )
+        return run_bxl(*arguments, given=given, cwd=tmp_path, env=environment)
 
     return run
 

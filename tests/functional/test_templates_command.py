@@ -8,13 +8,13 @@ import pytest
 
 from contracts.templates import BY_PART
 from ledger.accounts import chart
+from tests.commands import run_bxl
 
 EVENTS = [(part, template.purpose) for part, templates in BY_PART.items() for template in templates]
 
 
 def bxl(*arguments: str) -> str:
-    command = [sys.executable, "-m", "api.cli.main", "templates", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = run_bxl("templates", *arguments)
     assert (result.returncode, result.stderr) == (0, "")
     return result.stdout
 
@@ -66,6 +66,7 @@ def test_an_order_is_the_one_event_that_is_never_late() -> None:
     assert [event["purpose"] for event in stated if event["late"] == "refused"] == [
         "transfer-ordered",
         "payout-ordered",
+        "bank-refund-ordered",
     ]
 
 

@@ -2,9 +2,10 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
+
+from tests.commands import run_bxl
 
 TERMS = {
     "principal_cents": 100_000,
@@ -17,8 +18,7 @@ TERMS = {
 
 
 def bxl(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "api.cli.main", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    return run_bxl(*arguments, given=given)
 
 
 def refusal_of(result: subprocess.CompletedProcess[str]) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -19,6 +18,7 @@ from ledger.clock import FixedClock
 from ledger.facts import Hold
 from ledger.held import find_hold
 from ledger.journal import JournalEntry, Posting
+from tests.commands import run_bxl
 
 BANK, CITIZEN = AccountRef("550100"), AccountRef("489100", "c17")
 Bxl = Callable[..., subprocess.CompletedProcess[str]]
@@ -36,15 +36,7 @@ def bxl(tmp_path: Path, environment: dict[str, str]) -> Bxl:
     """Run a command on a book in which a citizen paid 500.00 in January 2024 and 25.00 in February."""
 
     def run(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "api.cli.main", *arguments],
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env=environment,
-        )
+        return run_bxl(*arguments, given=given, cwd=tmp_path, env=environment)
 
     booked = [line("k1", 500_00, "2024-01-10"), line("k2", 25_00, "2024-02-10")]
     assert run("import", "-", given="\n".join(booked)).returncode == 0

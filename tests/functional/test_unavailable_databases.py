@@ -16,6 +16,7 @@ from api import migrations
 from api.cli.options import settings_for
 from ledger.errors import Refusal
 from ledger.storage.engine import open_engine
+from tests.commands import run_bxl
 
 ENTRY = json.dumps({
     "key": "k1", "effective_on": "2026-01-31", "purpose": "paid", "postings": [
@@ -35,9 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def bxl(*arguments: str) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        [sys.executable, "-m", "api.cli.main", *arguments], capture_output=True, text=True, check=False
-    )
+    result = run_bxl(*arguments)
     assert "Traceback" not in result.stderr
     return result
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from api.settings import Settings, read_settings
+from tests.commands import run_bxl
 from tests.functional.test_log_commands import ROOT, entries, environment_of, receipt_of
 
 Bxl = Callable[..., subprocess.CompletedProcess[str]]
@@ -26,10 +27,7 @@ BXL = (sys.executable, "-m", "api.cli.main")
 def bxl(tmp_path: Path) -> Bxl:
     def run(*arguments: object, given: str | None = None) -> subprocess.CompletedProcess[str]:
         environment = environment_of(tmp_path, BXL_WITNESSES=str(tmp_path / "quorum"), BXL_KEY_PASSPHRASE="secret")
-        command = [*BXL, *map(str, arguments)]
-        return subprocess.run(
-            command, input=given, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
-        )
+        return run_bxl(*arguments, given=given, cwd=tmp_path, env=environment)
 
     return run
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from ledger.errors import Refusal
 from ledger.storage import grants
 from ledger.storage.base import MUTABLE_RECORD_TABLES, RECORD_TABLES, metadata
 from ledger.storage.engine import open_engine
+from tests.commands import run_bxl
 from tests.conftest import make_book
 from tests.entries import paid, post
 from tests.functional.conftest import quiet_rail
@@ -208,9 +208,8 @@ def test_an_unknown_role_and_another_database_are_refused(owner: sa.Engine, make
 
 
 def migrate(database: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "api.cli.main", "migrate", "--database", database, *arguments]
     environment = {"PATH": "/usr/bin:/bin", "BXL_DATA": str(folder / "data"), "LANG": "C.UTF-8"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    return run_bxl("migrate", "--database", database, *arguments, cwd=folder, env=environment)
 
 
 def test_the_command_grants_after_it_has_upgraded(owner: sa.Engine, role: str, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from ledger.signer import Signer
 from ledger.signing import KeysInForce
 from ledger.verify.log import verify_log
 from ledger.verify.report import Verdict
+from tests.commands import run_bxl
 from tests.conftest import NOON
 from tests.functional.test_log_commands import entries, environment_of
 from tests.proof import ORIGIN, HandmadeLog
@@ -128,9 +129,8 @@ def test_a_new_key_in_the_token_takes_the_place_of_the_old_one_by_command(tmp_pa
 
     def bxl(*arguments: object, keys: str, given: str = "") -> subprocess.CompletedProcess[str]:
         named = {"BXL_DATA": str(tmp_path / "data"), "BXL_LOG_KEY_PKCS11": keys, "BXL_LOG_KEY_PIN": PIN}
-        command = [sys.executable, "-m", "api.cli.main", *map(str, arguments)]
         environment = environment_of(tmp_path, SOFTHSM2_CONF=os.environ["SOFTHSM2_CONF"], **named)
-        return subprocess.run(command, input=given, capture_output=True, text=True, check=False, env=environment)
+        return run_bxl(*arguments, given=given, env=environment)
 
     assert bxl("import", "-", keys=first, given=entries("a")).returncode == 0
     assert bxl("log", "publish", keys=first).returncode == 0

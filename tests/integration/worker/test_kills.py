@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.storage.tables import outbox_delivery
 from tests.api_kit import settings_of
+from tests.commands import run_bxl
 from tests.oracle import check_everything
 
 POINTS = (
@@ -61,14 +60,8 @@ def work_once(stage: Stage, crash_at: str = "") -> int:
     settings = stage.wiring.settings
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BXL_")}
     own = {"BXL_DATA": str(settings.data), "BXL_ORIGIN": settings.origin, "BXL_SANDBOX": str(settings.sandbox_url)}
-    done = subprocess.run(
-        [sys.executable, "-m", "api.cli.main", "worker", "--once"],
-        env=kept | own | {"BXL_CRASH_AT": crash_at},
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr.decode()
+    done = run_bxl("worker", "--once", env=kept | own | {"BXL_CRASH_AT": crash_at})
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
     return done.returncode
 
 
