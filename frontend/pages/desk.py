@@ -24,14 +24,15 @@ from contracts.pledges import service as pledges
 from contracts.pledges.model import PledgeState
 from contracts.pledges.queries import pledges_in
 from contracts.servicing import payouts
+from contracts.servicing.bank_refunds import order_refunds
 from frontend.forms import Form
 from frontend.rendering import render
 from ledger import approvals, balances, erasure, limits, periods, years
 from ledger.approvals import Approval
 from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
-from ledger.payments import repeats, suspense, transfers
-from ledger.payments.model import CLIENT_BANK, PROVIDER_BALANCE, TransferState
+from ledger.payments import batches, payees, repeats, suspense, transfers
+from ledger.payments.model import BANK_REFUND, CLIENT_BANK, PROVIDER_BALANCE, TransferState
 from ledger.payments.queries import open_cases
 
 REFRESH_SECONDS = 2
@@ -130,7 +131,7 @@ def references(approval: Approval) -> list[str]:
     listed = body.get("transfers")
     if isinstance(listed, list):
         return [str(each["reference"]) for each in listed if isinstance(each, Mapping)]
-    return [str(body[name]) for name in ("offer_id", "call_id") if name in body]
+    return [str(body[name]) for name in ("offer_id", "call_id", "batch_id", "payee") if name in body]
 
 
 def last_day(approval: Approval) -> date | None:
@@ -152,8 +153,8 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             suspense.do_approved(uow, approval_id, resolve_credits=resolve_credits)
         case transfers.APPROVAL_ACTION:
             _order_transfers(uow, about, approval_id, on)
-        case repeats.REPEAT:
-            repeats.repeat_call(uow, about[0], approval_id=approval_id)
+        case batches.RELEASE | payees.OVERRIDE | repeats.REPEAT:
+            _let_out(uow, approval, about[0])
         case years.YEAR_CLOSE:
             ends_on = last_day(approval)
             assert ends_on is not None
@@ -170,11 +171,24 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             raise InvariantError(f"nobody does {other} from the desk")
 
 
+def _let_out(uow: UnitOfWork, approval: Approval, about: str) -> None:
+    """Let something go that was held: a file to the bank, money to a payee's account, a call to the provider."""
+    approval_id = approval.approval_id
+    if approval.action == batches.RELEASE:
+        batches.release_batch(uow, about, approval_id=approval_id)
+    elif approval.action == payees.OVERRIDE:
+        payees.override(uow, about, str(approval.body["account"]), approval_id=approval_id)
+    else:
+        repeats.repeat_call(uow, about, approval_id=approval_id)
+
+
 def _order_transfers(uow: UnitOfWork, about: Sequence[str], approval_id: str, on: date) -> None:
     """Release transfers by what they are for: a loan, money in suspense, or what stands to lenders' credit."""
     first = about[0] if about else ""
     if first.startswith(LOAN_REFERENCE):
         loans.order_disbursement(uow, first.removeprefix(LOAN_REFERENCE), approval_id=approval_id, on=on)
+    elif first.startswith(BANK_REFUND):
+        order_refunds(uow, approval_id=approval_id)
     elif first.startswith(suspense.REFERENCE):
         suspense.send_back(uow, first.removeprefix(suspense.REFERENCE), approval_id=approval_id)
     else:
@@ -186,6 +200,8 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
     first = about[0] if about else ""
     is_loan = first.startswith(LOAN_REFERENCE)
     key = "disburse-loan" if is_loan else "payout" if first.startswith(PAYOUT_REFERENCE) else approval.action
+    if first.startswith(BANK_REFUND):
+        key = "bank-refund"
     if first.startswith(suspense.REFERENCE):
         key = "return-suspense"
     if approval.body.get("closed") is True:
@@ -218,7 +234,7 @@ def _account(approval: Approval) -> str:
 
 def _amount(approval: Approval) -> int | None:
     body = approval.body
-    listed, result = body.get("transfers"), body.get("result_cents", body.get("amount_cents"))
+    listed, result = body.get("transfers"), body.get("result_cents", body.get("amount_cents", body.get("total_cents")))
     if not isinstance(listed, list):
         return result if isinstance(result, int) else None
     return sum(int(str(each["amount_cents"])) for each in listed if isinstance(each, Mapping))

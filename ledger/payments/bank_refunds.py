@@ -91,10 +91,21 @@ def waiting(connection: sa.Connection, book_id: str) -> list[BankRefund]:
         .where(r.book_id == book_id, r.state == RefundState.BY_BANK.value, ~ordered)
         .order_by(r.requested_at, r.refund_id)
     )
-    return [
-        BankRefund(row.refund_id, row.payer, row.amount_cents, AccountRef.parse(row.debit), row.reference)
-        for row in rows
-    ]
+    return [_bank_refund(*row) for row in rows]
+
+
+def failed(connection: sa.Connection, book_id: str) -> list[BankRefund]:
+    """Refunds that failed at the provider and that nothing stands in for, the oldest first."""
+    r, p, other = t.refund.c, t.payment.c, t.refund.alias("other").c
+    gone = [RefundState.FAILED.value, RefundState.REJECTED.value]
+    same = (other.book_id == r.book_id, other.payment_id == r.payment_id, other.reference == r.reference)
+    rows = connection.execute(
+        sa.select(r.refund_id, p.payer, r.amount_cents, r.debit, r.reference)
+        .join_from(t.refund, t.payment, sa.and_(p.book_id == r.book_id, p.payment_id == r.payment_id))
+        .where(r.book_id == book_id, r.state.in_(gone), ~sa.exists().where(*same, other.state.not_in(gone)))
+        .order_by(r.requested_at, r.refund_id)
+    )
+    return [_bank_refund(*row) for row in rows]
 
 
 def confirm_bank_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
@@ -116,6 +127,10 @@ def note_bank_refund_back(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     key = f"sct:{body['order_id']}:back"
     move(uow, REFUND, row.refund_id, state=row.state, event="came-back", fact_key=key)
     emit_refund(uow, "refund.failed", key, row, str(body["on"]))
+
+
+def _bank_refund(refund_id: str, payee: str, amount_cents: int, debit: str, reference: str) -> BankRefund:
+    return BankRefund(refund_id, payee, amount_cents, AccountRef.parse(debit), reference)
 
 
 def _refund_of(uow: UnitOfWork, body: Mapping[str, JSON]) -> sa.Row[Any]:
