@@ -22,6 +22,7 @@ class DocumentKind(StrEnum):
     AGREEMENT = "agreement"
     RECEIPT = "receipt"
     STATEMENT = "statement"
+    MANDATE = "mandate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

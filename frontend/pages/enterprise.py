@@ -1,16 +1,23 @@
 """An entrepreneur's page: what is to be paid, the loans and their lenders by number, the offers."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
+from fastapi import Form as Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.bootstrap import document_desk
 from api.deps import BookDep, Entrepreneur, Language, Number, WiringDep
 from contracts.loans.queries import BorrowerDue, borrower_page, loan_page
 from contracts.loans.service import request_due_payment
+from contracts.mandates import LANGUAGES, give_mandate
 from frontend.figures import transfer_request
 from frontend.rendering import refresh_to, render, see_other
 from ledger.errors import Refusal
-from ledger.payments.bank import client_account
+from ledger.payments.bank import client_account, has_client_account
+from ledger.payments.debits import collected_on
+from ledger.payments.mandates import DebitScheme, active_mandate, revoke_mandate
 from ledger.payments.methods import PaymentKind, offered
 from ledger.payments.model import PaymentState
 from ledger.payments.queries import missing_methods
@@ -30,14 +37,24 @@ def enterprise(
         page = borrower_page(connection, book, entrepreneur.party_id, today)
         asked = {(due.loan_id, due.n): due.transfer for due in page.dues if due.transfer is not None}
         account = client_account(connection, book.book_id) if asked else None
+        mandate = active_mandate(connection, book.book_id, entrepreneur.party_id)
+        debits = collected_on(connection, book.book_id, entrepreneur.party_id)
+        can_sign = has_client_account(connection, book.book_id)
     transfers = {due: transfer_request(account, view) for due, view in asked.items() if account is not None}
     payable = [due for due in page.dues if _is_payable(due)]
-    is_making = any(due.payment is not None and due.payment.checkout_url is None for due in payable)
+    is_making = any(
+        due.payment is not None and due.payment.checkout_url is None and due.payment.payment_id not in debits
+        for due in payable
+    )
     return render(
         request,
         "enterprise.html",
         page=page,
         transfers=transfers,
+        mandate=mandate,
+        debits=debits,
+        can_sign=can_sign,
+        schemes=[each.value.lower() for each in DebitScheme],
         payable={(due.loan_id, due.n) for due in payable},
         methods={
             (due.loan_id, due.n): offered(
@@ -63,6 +80,24 @@ def pay_again(wiring: WiringDep, entrepreneur: Entrepreneur, language: Language,
         payment_id = request_due_payment(uow, loan_id, n)
     wiring.send_call_now(payment_id)
     return see_other(f"/{language}/enterprise#dues")
+
+
+@router.post("/enterprise/mandate")
+def sign_mandate(
+    wiring: WiringDep, entrepreneur: Entrepreneur, language: Language, scheme: Annotated[str, Field()] = ""
+) -> Response:
+    """Sign a mandate for direct debits from one's own verified account."""
+    chosen = DebitScheme.B2B if scheme == DebitScheme.B2B.value.lower() else DebitScheme.CORE
+    give_mandate(wiring.book, document_desk(wiring), entrepreneur.party_id, chosen, LANGUAGES[language])
+    return see_other(f"/{language}/enterprise#mandate")
+
+
+@router.post("/enterprise/mandate/revocation")
+def take_mandate_back(book: BookDep, entrepreneur: Entrepreneur, language: Language) -> Response:
+    """Take one's mandate back: nothing more is put into a file under it."""
+    with book.unit_of_work(actor=entrepreneur.party_id) as uow:
+        revoke_mandate(uow, entrepreneur.party_id)
+    return see_other(f"/{language}/enterprise#mandate")
 
 
 def _is_payable(due: BorrowerDue) -> bool:

@@ -217,6 +217,13 @@ def debits_named(connection: sa.Connection, book_id: str, end_to_end_ids: Collec
     return {each.debit_id: each for each in found}
 
 
+def collected_on(connection: sa.Connection, book_id: str, debtor: str) -> dict[str, date]:
+    """By payment, the day on which each open debit of a debtor will be collected."""
+    c = t.debit_order.c
+    found = _debits(connection, c.book_id == book_id, c.debtor == debtor, c.state == DebitState.ORDERED.value)
+    return {each.payment_id: each.collect_on for each in found}
+
+
 def debits_for(connection: sa.Connection, book_id: str, reference: str) -> list[Debit]:
     """Every debit of a reference, the first to be collected first."""
     c = t.debit_order.c

@@ -1,5 +1,6 @@
 """What the pages keep apart: other people's things, forms sent twice, ways out of the site, faults."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -16,6 +17,7 @@ from api.security import COOKIE
 from api.settings import read_settings
 from contracts.parties import service as parties
 from contracts.parties.model import Role, StaffIdentity
+from contracts.servicing.accounts import account_of
 from frontend.site import build_site
 from ledger import approvals
 from ledger.accounts import AccountRef
@@ -23,6 +25,13 @@ from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
 from ledger.log.keys import create_log
+from ledger.payments.bank import configure_bank
+from ledger.payments.bank_refunds import failed
+from ledger.payments.batches import batches
+from ledger.payments.iso20022.model import Account
+from ledger.payments.mandates import active_mandate
+from ledger.payments.payees import parked, record_check
+from ledger.payments.rail import PayeeAnswer, PayeeMatch
 from ledger.payments.references import printed_communication
 from ledger.payments.repeats import REPEAT
 from ledger.payments.rows import open_case
@@ -33,6 +42,7 @@ from tests.products_kit import DAY, Town
 from tests.transfers_kit import client_of
 
 ORIGIN = "http://127.0.0.1:8000"
+OURS = Account("BXL Invest", "BE42096550100054", creditor_identifier="BE81ZZZ0801234549")
 IBAN_OF_ADA = "BE38091215014572"
 Enter = Callable[..., TestClient]
 
@@ -388,3 +398,100 @@ def test_what_is_late_in_suspense_is_said_and_split_joined_or_sent_back(enter: E
     assert desk.post(f"{bank}/suspense/joined", data={"items": both}).status_code == 303
     assert desk.post(f"{bank}/suspense/{both[0]}/return").status_code == 409
     assert town.balance("580400") == -500
+
+
+def approved(enter: Enter, town: Town) -> None:
+    """The other officer approves what waits, on the desk."""
+    with town.book.read() as connection:
+        [waiting] = approvals.pending(connection, "main")
+    desk = f"/fr/operations/approvals/{waiting.approval_id}"
+    assert enter(town.maker).post(desk).status_code == 403
+    assert enter(town.checker).get("/nl/operations").status_code == 200
+    assert enter(town.checker).post(desk).status_code == 303
+
+
+def test_the_desk_makes_an_order_file_which_a_second_person_releases_and_lets_a_held_payee_go(
+    enter: Enter, sqlite_town: Town
+) -> None:
+    town, page = sqlite_town, "/fr/operations/orders"
+    with town.book.unit_of_work(actor="system") as uow:
+        configure_bank(uow, OURS)
+    ada, levain = town.citizen("Ada"), town.enterprise()
+    loan_id = town.fund({ada: 100_000}, levain)
+    town.jump_to(town.loan(loan_id).instalments[0].due_on)
+    town.pay_due(loan_id, 1)
+    town.bank_provider_money()
+    desk = enter(town.maker)
+    assert enter(ada).get(page).status_code == 403
+    assert desk.post(f"{page}/files").status_code == 409  # nothing to be put into a file
+    assert desk.post("/fr/operations/payouts").status_code == 303
+    approved(enter, town)
+    assert "vérification en cours" in desk.get(page).text
+    with town.book.unit_of_work(actor="bank") as uow:
+        account = account_of(uow.connection, uow, ada, town.today)
+        record_check(uow, ada, PayeeAnswer(account.iban, account.name, PayeeMatch.CLOSE_MATCH, "A. <Peeters>"))
+        [held] = parked(uow.connection, uow, now=uow.now())
+    shown = desk.get(page).text
+    assert all(text in shown for text in ("retenu", "nom proche", "A. &lt;Peeters&gt;"))
+    override = f"{page}/payees/{ada}/{held.account}"
+    assert desk.post(override, data={"reason": " "}).status_code == 422
+    assert desk.post(override, data={"reason": "vu sur la carte"}).status_code == 303
+    approved(enter, town)
+    assert desk.post(f"{page}/files").status_code == 303
+    approved(enter, town)
+    with town.book.read() as connection:
+        [file] = batches(connection, "main")
+    for path in (page, page.replace("fr", "nl"), page.replace("fr", "en")):
+        assert file.batch_id in desk.get(path).text
+    downloads = [desk.get(f"{page}/files/{file.batch_id}") for _ in range(2)]
+    assert {hashlib.sha256(each.content).hexdigest() for each in downloads} == {file.sha256}
+    assert enter(ada).get(f"{page}/files/{file.batch_id}").status_code == 403
+    assert desk.post(f"{page}/files/{file.batch_id}/discard").status_code == 409
+
+
+def test_a_refund_that_failed_is_sent_by_bank_from_the_desk(enter: Enter, sqlite_town: Town) -> None:
+    town, page = sqlite_town, "/en/operations/orders"
+    ada = town.citizen("Ada")
+    made = town.pay_pledge(town.open_offer(town.enterprise()), ada, 50_000)
+    town.bank_provider_money()
+    town.withdraw(made.pledge_id)
+    [refund_id] = town.rail.refunds_by_id
+    town.rail.set_refund(refund_id, "failed")
+    town.settle()
+    town.bank_provider_money()
+    desk = enter(town.maker)
+    assert "failed at the provider" in desk.get(page).text
+    with town.book.read() as connection:
+        [refund] = failed(connection, "main")
+    assert desk.post(f"{page}/refunds").status_code == 409
+    assert desk.post(f"{page}/refunds/{refund.refund_id}").status_code == 303
+    assert desk.post(f"{page}/refunds").status_code == 303
+    approved(enter, town)
+    assert town.balance("580400") == -50_000
+
+
+def test_an_entrepreneur_signs_a_mandate_reads_it_and_takes_it_back(enter: Enter, sqlite_town: Town) -> None:
+    town = sqlite_town
+    levain = town.enterprise()
+    browser = enter(levain)
+    assert "enterprise/mandate" not in browser.get("/fr/enterprise").text  # there is no account to collect to
+    with town.book.unit_of_work(actor="system") as uow:
+        configure_bank(uow, Account(OURS.name, OURS.iban))
+    assert browser.post("/fr/enterprise/mandate").status_code == 409
+    with town.book.unit_of_work(actor="system") as uow:
+        configure_bank(uow, OURS)
+    for language, scheme in (("fr", "core"), ("nl", "b2b"), ("en", "core")):
+        assert browser.post(f"/{language}/enterprise/mandate", data={"scheme": scheme}).status_code == 303
+        with town.book.read() as connection:
+            mandate = active_mandate(connection, "main", levain)
+        assert mandate is not None
+        assert mandate.scheme.value.lower() == scheme
+        page = browser.get(f"/{language}/enterprise").text
+        assert mandate.mandate_id in page
+        pdf = browser.get(f"/{language}/documents/{mandate.document_id}").content
+        assert pdf.startswith(b"%PDF")
+        assert b"/ByteRange" in pdf  # signed
+        assert browser.post(f"/{language}/enterprise/mandate").status_code == 409
+        assert mandate.mandate_id in enter(town.maker).get(f"/{language}/operations/orders").text
+        assert browser.post(f"/{language}/enterprise/mandate/revocation").status_code == 303
+    assert browser.post("/fr/enterprise/mandate/revocation").status_code == 409
