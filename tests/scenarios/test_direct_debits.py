@@ -8,8 +8,9 @@ import pytest
 
 from contracts.dispatch import debit_moved
 from contracts.loans.cash import owed_cents
-from contracts.loans.model import InstalmentState
+from contracts.loans.model import DocumentDesk, InstalmentState
 from contracts.loans.queries import loan_book
+from contracts.mandates import give_mandate
 from ledger import approvals
 from ledger.accounts import AccountRef
 from ledger.book import Book
@@ -271,3 +272,15 @@ def test_a_debit_whose_mandate_is_taken_back_before_the_file_goes_no_more(sqlite
     with pytest.raises(Refusal, match="nothing-to-batch"), town.book.unit_of_work(actor=town.maker) as unit:
         make_debit_file(unit, DebitScheme.CORE)
     assert the_debit(town, loan_id, 1).state is DebitState.ORDERED
+
+
+def test_without_a_creditor_identifier_nobody_can_give_a_mandate(sqlite_book, clock, tmp_path):
+    town = town_on(sqlite_book, clock)
+    levain = town.enterprise()
+    desk = DocumentDesk(
+        keys_dir=tmp_path, licence_holder="O", verify_address="https://town.example/verify", sandbox=True
+    )
+    with town.book.unit_of_work(actor="system") as unit:
+        configure_bank(unit, Account(OURS.name, OURS.iban))
+    with refused(town, "creditor-identifier-missing"):
+        give_mandate(town.book, desk, levain, DebitScheme.CORE, "fr")
