@@ -278,7 +278,7 @@ def test_without_a_creditor_identifier_nobody_can_give_a_mandate(sqlite_book, cl
     town = town_on(sqlite_book, clock)
     levain = town.enterprise()
     desk = DocumentDesk(
-        keys_dir=tmp_path, licence_holder="O", verify_address="https://town.example/verify", sandbox=True
+        keys_dir=tmp_path, licence_holder="O", verify_address="https://town.example", sandbox=True
     )
     with town.book.unit_of_work(actor="system") as unit:
         configure_bank(unit, Account(OURS.name, OURS.iban))
