@@ -33,12 +33,13 @@ def open_case(uow: UnitOfWork, subject: str, refusal: Refusal, *, payment_id: st
     )
 
 
-def close_cases(uow: UnitOfWork, subject: str, code: str, *, reason: str) -> None:
-    """A case whose cause is gone closes by itself; nothing happens where there is none."""
+def close_cases(uow: UnitOfWork, subject: str, code: str | None, *, reason: str) -> None:
+    """A case whose cause is gone closes by itself, without a code every one of the subject; none changes nothing."""
     c = t.payment_case.c
+    same = sa.true() if code is None else c.code == code
     uow.connection.execute(
         t.payment_case.update()
-        .where(c.book_id == uow.book_id, c.subject == subject, c.code == code, c.closed_at.is_(None))
+        .where(c.book_id == uow.book_id, c.subject == subject, same, c.closed_at.is_(None))
         .values(closed_at=uow.now(), closed_by=uow.actor, closing_reason=reason)
     )
 

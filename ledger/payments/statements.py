@@ -1,6 +1,6 @@
-"""Bank statements come in: a file is kept once, each of its statements is imported whole or not at all.
+"""Bank statements come in: a file is kept once, and is imported whole or not at all.
 
-    file ── read (ISO 20022) ── statement ── known? continues the one before? ── lines matched ── entries, in one commit
+    file ── read (ISO 20022) ── statements ── known? continues the one before? ── lines matched ── entries, in one commit
 
 A statement that was imported before adds nothing, in whatever file it comes again; one that says something else than it
 said before is refused, and so is one that contradicts its neighbour. Where a statement is missing between two others a
@@ -77,28 +77,31 @@ class _Neighbour:
 
 
 def import_statement_file(book: Book, file: bytes, *, hooks: BankHooks, actor: str = ACTOR) -> Imported:
-    """Import every statement of a camt.053 file, each in one unit of work; the same file again adds nothing.
+    """Import every statement of a camt.053 file in one unit of work; the same file again adds nothing.
 
     Refuses what `read_statements` refuses, `statement-of-another-account`, `statement-altered`, `statement-overlaps`,
-    `statement-contradicts`, `date-not-reached`. Statements before a refused one stay imported: each is whole.
+    `statement-contradicts`, `date-not-reached`; then nothing of the file is imported.
     """
     statements = sorted(read_statements(file), key=lambda s: (s.closed_on, s.sequence or 0))
-    sha256 = hashlib.sha256(file).hexdigest()
-    done = Imported(sha256)
-    for statement in statements:
-        with book.unit_of_work(actor=actor) as uow:
-            bookings = import_statement(uow, statement, file=file, hooks=hooks)
-        if bookings is None:
-            done = replace(done, known_statements=done.known_statements + 1)
-            continue
-        suspended = sum(each.decision.handling is Handling.SUSPENSE for each in bookings)
-        done = replace(
-            done,
-            statements=done.statements + 1,
-            lines=done.lines + len(bookings),
-            suspended=done.suspended + suspended,
-        )
+    done = Imported(hashlib.sha256(file).hexdigest())
+    with book.unit_of_work(actor=actor) as uow:
+        pass_gate(uow)
+        _keep_file(uow, file, done.sha256)
+        for statement in statements:
+            done = _counted(done, import_statement(uow, statement, sha256=done.sha256, hooks=hooks))
     return done
+
+
+def _counted(done: Imported, bookings: Sequence[Booking] | None) -> Imported:
+    if bookings is None:
+        return replace(done, known_statements=done.known_statements + 1)
+    suspended = sum(each.decision.handling is Handling.SUSPENSE for each in bookings)
+    return replace(
+        done,
+        statements=done.statements + 1,
+        lines=done.lines + len(bookings),
+        suspended=done.suspended + suspended,
+    )
 
 
 def receive_statement_files(book: Book, files: Iterable[bytes], *, hooks: BankHooks) -> int:
@@ -109,7 +112,7 @@ def receive_statement_files(book: Book, files: Iterable[bytes], *, hooks: BankHo
             imported += import_statement_file(book, file, hooks=hooks).statements
         except Refusal as refusal:
             with book.unit_of_work(actor=ACTOR) as uow:
-                open_case(uow, f"file:{hashlib.sha256(file).hexdigest()[:16]}", refusal, payment_id=None)
+                open_case(uow, _subject(hashlib.sha256(file).hexdigest()), refusal, payment_id=None)
     return imported
 
 
@@ -125,9 +128,8 @@ def recent_statements(connection: sa.Connection, book_id: str, *, limit: int = 1
     return [StatementView(*row) for row in rows]
 
 
-def import_statement(uow: UnitOfWork, statement: Statement, *, file: bytes, hooks: BankHooks) -> list[Booking] | None:
-    """Import one statement of `file`; None where it was imported before. See `import_statement_file`."""
-    pass_gate(uow)
+def import_statement(uow: UnitOfWork, statement: Statement, *, sha256: str, hooks: BankHooks) -> list[Booking] | None:
+    """Import one statement of a file, under the gate; None where it is known. See `import_statement_file`."""
     if statement.iban != client_account(uow.connection, uow.book_id).iban:
         raise Refusal("statement-of-another-account", iban_last4=statement.iban[-4:])
     digest = _digest(statement)
@@ -140,7 +142,7 @@ def import_statement(uow: UnitOfWork, statement: Statement, *, file: bytes, hook
     last_booked = max((line.booked_on for line in statement.lines), default=statement.opened_on)
     check_happened(last_booked, today=uow.today())
     _check_chain(uow, statement)
-    _keep(uow, statement, digest, file)
+    _keep(uow, statement, digest, sha256)
     lines = sorted(statement.lines, key=_turn)
     decisions = match_lines(lines, look_up(uow, lines, hooks))
     bookings = [Booking(line, decision) for line, decision in zip(lines, decisions, strict=True)]
@@ -249,14 +251,23 @@ def _statements(uow: UnitOfWork, iban: str) -> list[_Neighbour]:
     return [_Neighbour(*row) for row in rows]
 
 
-def _keep(uow: UnitOfWork, statement: Statement, digest: str, file: bytes) -> None:
-    sha256 = hashlib.sha256(file).hexdigest()
+def _keep_file(uow: UnitOfWork, file: bytes, sha256: str) -> None:
+    """The bytes, once; that the file was refused before is over."""
     where = (t.bank_file.c.book_id == uow.book_id, t.bank_file.c.sha256 == sha256)
-    if uow.connection.execute(sa.select(t.bank_file.c.sha256).where(*where)).first() is None:
-        body = uow.keys.seal_personal(uow, BOOK_OWNER, file)
-        uow.connection.execute(
-            t.bank_file.insert().values(book_id=uow.book_id, sha256=sha256, body=body, received_at=uow.now())
-        )
+    if uow.connection.execute(sa.select(t.bank_file.c.sha256).where(*where)).first() is not None:
+        return
+    body = uow.keys.seal_personal(uow, BOOK_OWNER, file)
+    uow.connection.execute(
+        t.bank_file.insert().values(book_id=uow.book_id, sha256=sha256, body=body, received_at=uow.now())
+    )
+    close_cases(uow, _subject(sha256), None, reason="the file was taken")
+
+
+def _subject(sha256: str) -> str:
+    return f"file:{sha256[:16]}"
+
+
+def _keep(uow: UnitOfWork, statement: Statement, digest: str, sha256: str) -> None:
     uow.connection.execute(
         t.bank_statement.insert().values(
             book_id=uow.book_id,

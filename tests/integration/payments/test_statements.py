@@ -85,9 +85,16 @@ def test_a_file_of_the_bank_that_is_refused_is_a_case_and_the_next_one_is_taken(
     town, client = sqlite_town, client_of(sqlite_town)
     good = client.bank.statement(Move(500, text="?"), day=DAY)
     future = client.bank.statement(Move(500, text="?"), day=DAY.replace(day=9))
+    both = client.bank.file(1, 2)
+    with pytest.raises(Refusal, match="date-not-reached"):
+        client.take(both)
+    assert town.balance("550100") == 0  # a file is taken whole or not at all
     assert receive_statement_files(town.book, [b"<nothing/>", future, good], hooks=BANK_HOOKS) == 1
     assert client.cases() == ["bank-file-kind-unknown", "date-not-reached"]
     assert town.balance("550100") == 500
+    town.jump_to(DAY.replace(day=9))
+    assert receive_statement_files(town.book, [future, both], hooks=BANK_HOOKS) == 1
+    assert (client.cases(), town.balance("550100")) == (["bank-file-kind-unknown"], 1_000)
 
 
 def test_without_a_client_account_nobody_is_asked_for_a_transfer_and_no_statement_is_taken(sqlite_town: Town) -> None:
