@@ -1,6 +1,6 @@
 """Bank statements come in: a file is kept once, and is imported whole or not at all.
 
-    file ── read (ISO 20022) ── statements ── known? continues the one before? ── lines matched ── entries, in one commit
+    file ── read (ISO 20022) ── statements ── known? continues the one before? ── lines matched ── one commit
 
 A statement that was imported before adds nothing, in whatever file it comes again; one that says something else than it
 said before is refused, and so is one that contradicts its neighbour. Where a statement is missing between two others a
