@@ -31,6 +31,7 @@ _DOCUMENT = re.compile(
 _SCHEMAS = files("ledger.payments.iso20022") / "schemas"
 _DOCTYPE = b"<!DOCTYPE"
 _AMOUNT = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)")
+_WHOLE = re.compile(r"[0-9]{1,18}")
 _DATE_LENGTH = len("2026-11-26")
 _MEGABYTE = 1024 * 1024
 _SHOWN = 200
@@ -140,6 +141,14 @@ def cents(element: Element) -> int:
     if value is None or value != int(value) or value > MAX_MINOR:
         raise unreadable(element)
     return int(value)
+
+
+def whole_number(element: Element) -> int:
+    """A count or a number in a sequence; refuses `bank-file-value-unreadable`."""
+    stated = (element.text or "").strip()
+    if _WHOLE.fullmatch(stated) is None:
+        raise unreadable(element)
+    return int(stated)
 
 
 def euro_cents(amount: Element) -> int:

@@ -27,6 +27,7 @@ from ledger.payments.iso20022.document import (
     open_document,
     text,
     unreadable,
+    whole_number,
 )
 from ledger.payments.iso20022.entries import details_of, signed_cents
 from ledger.payments.iso20022.model import Statement, StatementLine
@@ -91,8 +92,9 @@ def _balance(element: Element, codes: tuple[str, ...]) -> Element:
 
 def _sequence(element: Element) -> int | None:
     """The bank's own number of the statement, by which a missing one is noticed."""
-    found = text(element, "ElctrncSeqNb", "LglSeqNb")
-    return int(found) if found is not None else None
+    electronic = child(element, "ElctrncSeqNb")
+    found = electronic if electronic is not None else child(element, "LglSeqNb")
+    return None if found is None else whole_number(found)
 
 
 def _lines(element: Element, iban: str, statement_id: str) -> Iterator[StatementLine]:

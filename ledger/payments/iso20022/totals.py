@@ -6,7 +6,6 @@ into itself keeps its schema and may state its doubled sum; it cannot keep its i
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 
 from ledger.errors import Refusal
@@ -21,11 +20,10 @@ from ledger.payments.iso20022.document import (
     needed,
     needed_text,
     stream_elements,
-    unreadable,
+    whole_number,
 )
 from ledger.payments.iso20022.model import FileTotals
 
-_COUNT = re.compile(r"[0-9]{1,15}")
 _ORDERS = {"CdtTrfTxInf": "Amt/InstdAmt", "DrctDbtTxInf": "InstdAmt"}
 
 
@@ -82,16 +80,9 @@ def _stated(element: Element, identifier: str) -> _Stated:
     return _Stated(
         identifier=needed_text(element, identifier),
         line=line_of(element),
-        count=None if count is None else _whole_number(count),
+        count=None if count is None else whole_number(count),
         total_cents=None if total is None else cents(total),
     )
-
-
-def _whole_number(element: Element) -> int:
-    stated = (element.text or "").strip()
-    if _COUNT.fullmatch(stated) is None:
-        raise unreadable(element)
-    return int(stated)
 
 
 def _keep(known: set[str], element: Element) -> None:

@@ -174,6 +174,7 @@ def test_a_payment_in_another_currency_is_booked_at_what_the_account_got() -> No
         (b">250.00<", b">999999999999999999<", "bank-file-value-unreadable"),
         (b'Ccy="EUR">250.00', b'Ccy="USD">250.00', "bank-file-currency-foreign"),
         (b"<Dt><Dt>2026-11-25</Dt></Dt>", b"<Dt><Dt>12026-11-25</Dt></Dt>", "bank-file-value-unreadable"),
+        (b"<ElctrncSeqNb>225<", b"<ElctrncSeqNb>225.0<", "bank-file-value-unreadable"),
         (b"<Document", b"<!DOCTYPE Document [<!ENTITY x 'y'>]>\n<Document", "bank-file-declares-entities"),
     ],
 )
