@@ -6,7 +6,7 @@ by hand. Told an instant, it runs on without an end.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from datetime import time as time_of_day
 
 from api.rails.sandbox.store import Store
@@ -32,12 +32,10 @@ class VirtualClock:
             if self._standing is not None:
                 return self._standing
             told = self._store.get("settings", "clock")
-            machine = self._base.now().astimezone(BRUSSELS)
             if told is None:
-                return machine.replace(microsecond=0)
-            passed = machine - datetime.fromisoformat(told["at"])
-            now = (datetime.fromisoformat(told["told"]) + passed).astimezone(BRUSSELS).replace(microsecond=0)
-            return min(now, _end_of(date.fromisoformat(told["day"]))) if told["day"] else now
+                return _in_brussels(self._base.now())
+            now = datetime.fromisoformat(told["told"]) + (self._base.now() - datetime.fromisoformat(told["at"]))
+            return _in_brussels(min(now, _end_of(date.fromisoformat(told["day"]))) if told["day"] else now)
 
     def is_told(self) -> bool:
         """Whether it was told a time, or shows the machine's."""
@@ -55,7 +53,7 @@ class VirtualClock:
     def standing_at(self, instant: datetime) -> Iterator[None]:
         """Stand at an instant while what was planned for it happens; held under the store's lock."""
         with self._store.lock:
-            self._standing = instant.astimezone(BRUSSELS)
+            self._standing = _in_brussels(instant)
             try:
                 yield
             finally:
@@ -74,6 +72,14 @@ def noon_of(on: date) -> datetime:
 def at_hour(on: date, hour: int) -> datetime:
     """A full hour of a day in Brussels."""
     return datetime.combine(on, time_of_day(), BRUSSELS) + timedelta(hours=hour)
+
+
+def _in_brussels(instant: datetime) -> datetime:
+    """An instant to the second, at Brussels' distance from UTC at that moment: what is added to it passes in truth,
+    also in the nights in which the clocks are changed.
+    """
+    there = instant.astimezone(BRUSSELS).replace(microsecond=0)
+    return there.astimezone(timezone(there.utcoffset() or timedelta(0)))
 
 
 def _end_of(on: date) -> datetime:

@@ -6,7 +6,6 @@ The figures are plausible, not a price list: whoever keeps books takes a fee fro
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from api.rails.sandbox.checks import Object
 from api.rails.sandbox.store import Store
 
 TRANSFER_IBAN = "BE68539007547034"
@@ -103,8 +102,3 @@ def cents_of_parts(parts: int) -> int:
 def fitting(tariff: Tariff, offered: list[str] | None, cents: int) -> list[str]:
     """The methods of an open payment that take its amount: those that were asked for, else all of the checkout page."""
     return [code for code in (offered or CHECKOUT) if cents <= tariff.maximum_cents(code)]
-
-
-def settlement_days(payment: Object) -> int:
-    """TARGET days until the money of a paid payment is available."""
-    return METHODS[payment["method"]].settlement_days

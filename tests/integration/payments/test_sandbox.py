@@ -241,6 +241,11 @@ def test_a_killed_sandbox_comes_back_with_its_payments_its_date_and_its_keys(tmp
         assert rail.create_payment(body, "k1").provider_id == payment.provider_id
         assert rail.create_payment(body, "k3").provider_id != payment.provider_id
         assert [p["status"] for p in control.payments()] == ["paid", "paid"]
+        control.set_date(date(2026, 5, 6))  # what was planned before the kill happens all the same
+        assert control.refunds()[0]["status"] == "refunded"
+        [settlement] = control.settlements()
+        assert settlement["amount_cents"] == 2 * (50_000 - 39) - 125
+        assert control.balance_cents() == 0
     finally:
         second.terminate()
         second.communicate(timeout=20)
@@ -320,6 +325,17 @@ def test_a_webhook_is_given_up_after_ten_calls_in_twenty_six_hours(sandbox, cont
         assert control.is_idle()
     assert len(shop.seen) == 10
     assert webhook_events(control)[-1] == "webhook-given-up"
+
+
+def test_time_passes_in_truth_in_the_nights_in_which_the_clocks_are_changed(sandbox, control):
+    for night, after in (
+        ("2026-03-29T01:30:00+01:00", "03:30:00+02:00"),
+        ("2026-10-25T02:30:00+02:00", "02:30:00+01:00"),
+    ):
+        control.set_clock(datetime.fromisoformat(night))
+        control.advance(timedelta(hours=1))
+        assert control.now().isoformat()[11:16] == after[:5]
+        assert control.now().isoformat()[19:] == after[8:]
 
 
 def test_refunds_on_their_way_arrive_when_the_date_moves(sandbox, control):

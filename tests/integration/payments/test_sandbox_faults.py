@@ -123,6 +123,18 @@ def test_a_key_whose_request_is_still_running_is_refused(sandbox, control):
     first.join()
 
 
+def test_a_repeated_key_replays_the_first_answer_to_the_byte_and_says_so(sandbox, control):
+    control.add_standing_payer("c1")
+    _, fresh, first = raw(sandbox.base, ASKED, "k1")
+    status, headers, again = raw(sandbox.base, ASKED, "k1")
+    assert (status, again) == (201, first)
+    assert "Idempotent-Replayed" not in fresh
+    assert headers["Idempotent-Replayed"] == "true"
+    status, _, refused = raw(sandbox.base, ASKED | {"description": "another"}, "k1")
+    assert (status, json.loads(refused)["title"]) == (400, "Bad Request")
+    assert len(control.payments()) == 1
+
+
 def test_chance_strikes_the_same_requests_for_the_same_seed():
     def struck(seed):
         rule = FaultRule("503", percent=30, seed=seed, count=1000)
