@@ -31,6 +31,7 @@ DebitsOf = Callable[[sa.Connection, str, Sequence[str]], Mapping[str, OwnOrder]]
 """Direct debits of a book that we ordered, by their end-to-end ids."""
 DebitMoved = Callable[[UnitOfWork, str, StatementLine, str], None]
 """A direct debit was paid, or given back, by this line; the last is the SHA-256 of the evidence."""
+_OF_ORDERS = frozenset({Handling.ORDER, Handling.RETURNED_ORDER})
 REVERSED = "RVSL"
 """The reason of money that the bank gave back by its own correction."""
 
@@ -73,10 +74,10 @@ def book_lines(uow: UnitOfWork, bookings: Sequence[Booking], hooks: BankHooks) -
 def _keep_evidence(uow: UnitOfWork, bookings: Sequence[Booking], payments: Mapping[str, sa.Row[Any]]) -> dict[str, str]:
     """What each line says, encrypted for whom it is about; gives the hashes by line."""
     hashes, plain = {}, []
-    for each in bookings:
+    for each, owner in zip(bookings, _owners(uow, bookings, payments), strict=True):
         body = json_text(said_by(each.line)).encode()
         hashes[each.line.key] = hashlib.sha256(body).hexdigest()
-        plain.append((_owner(each, payments), body))
+        plain.append((owner, body))
     sealed = uow.keys.seal_many(uow, plain)
     now = uow.now()
     rows = [
@@ -95,15 +96,26 @@ def said_by(line: StatementLine) -> dict[str, JSON]:
     return said | {"booked_on": line.booked_on.isoformat(), "value_on": line.value_on.isoformat()}
 
 
-def _owner(booking: Booking, payments: Mapping[str, sa.Row[Any]]) -> str:
-    """Whose key a line is encrypted under: its payer's; where nobody knows her, that of the item."""
-    match booking.decision.handling:
-        case Handling.EXPECTED:
-            return str(payments[booking.decision.target].payer)
-        case Handling.SUSPENSE:
-            return item_id_of(booking.line.key)
-        case _:
-            return BOOK_OWNER
+def _owners(uow: UnitOfWork, bookings: Sequence[Booking], payments: Mapping[str, sa.Row[Any]]) -> list[str]:
+    """Whose key each line is encrypted under: its payer's or payee's; where nobody knows them, that of the item."""
+    c = tables.transfer_order.c
+    targets = [each.decision.target for each in bookings if each.decision.handling in _OF_ORDERS]
+    rows = uow.connection.execute(
+        sa.select(c.order_id, c.payee).where(
+            c.book_id == uow.book_id, bulk.among(uow.connection, c.order_id, sorted(set(targets)))
+        )
+    )
+    payees = {row.order_id: str(row.payee) for row in rows}
+    erased = uow.keys.destroyed(uow.connection, set(payees.values()))
+    owners = []
+    for each in bookings:
+        owner = payees.get(each.decision.target, BOOK_OWNER)
+        if each.decision.handling is Handling.EXPECTED:
+            owner = str(payments[each.decision.target].payer)
+        elif each.decision.handling is Handling.SUSPENSE:
+            owner = item_id_of(each.line.key)
+        owners.append(BOOK_OWNER if owner in erased else owner)
+    return owners
 
 
 def _book_expected(

@@ -19,7 +19,10 @@ PAYER_ONLY = "489100:"
 
 
 def look_up(uow: UnitOfWork, lines: Sequence[StatementLine], hooks: BankHooks) -> Known:
-    """What `lines` may be about. Every open transfer is there, since a payer is also known by her account."""
+    """What `lines` may be about. Every open transfer is there, since a payer is also known by her account.
+
+    Of an erased payer nothing is known any more: her money is in suspense like a stranger's.
+    """
     expected = _expected(uow, lines)
     payers = sorted({each.payer for each in expected.values() if each.is_open})
     return Known(
@@ -40,6 +43,8 @@ def _expected(uow: UnitOfWork, lines: Sequence[StatementLine]) -> dict[str, Expe
         c.structured_reference.is_not(None),
         sa.or_(c.state == PaymentState.OPEN.value, bulk.among(uow.connection, c.structured_reference, stated)),
     )
+    rows = uow.connection.execute(query.order_by(c.requested_at, c.payment_id)).all()
+    erased = uow.keys.destroyed(uow.connection, {row.payer for row in rows})
     return {
         row.structured_reference: ExpectedTransfer(
             payment_id=row.payment_id,
@@ -48,21 +53,27 @@ def _expected(uow: UnitOfWork, lines: Sequence[StatementLine]) -> dict[str, Expe
             is_open=row.state == PaymentState.OPEN,
             own_account_only=row.credit.startswith(PAYER_ONLY),
         )
-        for row in uow.connection.execute(query.order_by(c.requested_at, c.payment_id))
+        for row in rows
+        if row.payer not in erased
     }
 
 
 def _orders(uow: UnitOfWork, lines: Sequence[StatementLine], *states: TransferState) -> dict[str, OwnOrder]:
-    """Transfers of ours by their end-to-end id, which is the order's own."""
+    """Transfers of ours by their end-to-end id, which is the order's own; none comes back to the erased."""
     c = t.transfer_order.c
-    query = sa.select(c.order_id, c.amount_cents).where(
+    query = sa.select(c.order_id, c.amount_cents, c.payee).where(
         c.book_id == uow.book_id,
         bulk.among(uow.connection, c.order_id, _named(lines)),
         c.state.in_([state.value for state in states]),
     )
+    rows = uow.connection.execute(query).all()
+    erased = (
+        uow.keys.destroyed(uow.connection, {row.payee for row in rows}) if TransferState.BOOKED in states else set()
+    )
     return {
         row.order_id: OwnOrder(order_id=row.order_id, amount_cents=row.amount_cents)
-        for row in uow.connection.execute(query)
+        for row in rows
+        if row.payee not in erased
     }
 
 

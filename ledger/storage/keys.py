@@ -92,6 +92,15 @@ class KeyRing:
         """The keys of those of `owners` that have one."""
         return self._stored(connection, owners)
 
+    def destroyed(self, connection: sa.Connection, owners: Iterable[str]) -> set[str]:
+        """Those of `owners` that were erased: nothing is hidden, sealed or booked for them any more."""
+        statement = sa.select(subject_key.c.owner).where(
+            subject_key.c.book_id == self.book_id,
+            subject_key.c.wrapped == DESTROYED,
+            bulk.among(connection, subject_key.c.owner, owners),
+        )
+        return set(connection.execute(statement).scalars())
+
     def key_for(self, connection: sa.Connection, owner: str) -> bytes:
         """The owner's key; refuses `subject-key-destroyed` where there is none."""
         key = self.existing_key(connection, owner)

@@ -277,9 +277,7 @@ def test_a_debit_whose_mandate_is_taken_back_before_the_file_goes_no_more(sqlite
 def test_without_a_creditor_identifier_nobody_can_give_a_mandate(sqlite_book, clock, tmp_path):
     town = town_on(sqlite_book, clock)
     levain = town.enterprise()
-    desk = DocumentDesk(
-        keys_dir=tmp_path, licence_holder="O", verify_address="https://town.example", sandbox=True
-    )
+    desk = DocumentDesk(keys_dir=tmp_path, licence_holder="O", verify_address="https://town.example", sandbox=True)
     with town.book.unit_of_work(actor="system") as unit:
         configure_bank(unit, Account(OURS.name, OURS.iban))
     with refused(town, "creditor-identifier-missing"):

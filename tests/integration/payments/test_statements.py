@@ -8,15 +8,20 @@ from contracts.dispatch import BANK_HOOKS, resolve_credits
 from contracts.loans.model import LoanState
 from contracts.pledges.model import PledgeState
 from ledger import approvals
+from ledger.accounts import AccountRef
+from ledger.book import Book
+from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.payments import suspense, transfers
 from ledger.payments.bank import configure_bank
+from ledger.payments.bookings import BankHooks
 from ledger.payments.iso20022.model import Account
 from ledger.payments.model import TransferState
-from ledger.payments.queries import payments_for, transfer_orders
+from ledger.payments.queries import payment, payments_for, transfer_orders
 from ledger.payments.receiving import request_transfer
 from ledger.payments.statements import import_statement_file, receive_statement_files
-from tests.camt_kit import CLIENT_IBAN, Move, belgian_iban
+from tests.camt_kit import CLIENT_IBAN, Bank, Move, belgian_iban
+from tests.erasure_kit import come_and_go, erased
 from tests.functional.conftest import sqlite_town as sqlite_town
 from tests.functional.conftest import town as town
 from tests.products_kit import DAY, Town
@@ -107,8 +112,6 @@ def test_without_a_client_account_nobody_is_asked_for_a_transfer_and_no_statemen
     with town.book.unit_of_work(actor="system") as uow:
         configure_bank(uow, Account("BXL Invest", CLIENT_IBAN))
     with pytest.raises(Refusal, match="payment-amount-not-positive"), town.book.unit_of_work(actor="system") as uow:
-        from ledger.accounts import AccountRef
-
         request_transfer(uow, reference="pledge:p", payer="c1", amount_cents=0, credit=AccountRef("489100", "c1"))
 
 
@@ -207,6 +210,23 @@ def test_two_imports_of_one_file_at_the_same_time_import_it_once(town: Town) -> 
         done = list(pool.map(lambda _: import_statement_file(town.book, file, hooks=BANK_HOOKS), range(2)))
     assert sorted((each.statements, each.known_statements) for each in done) == [(0, 1), (1, 0)]
     assert town.balance("550100") == client.bank.balance_cents == sum(item.amount_cents for item in client.suspended())
+
+
+def test_money_of_an_erased_payer_is_in_suspense_like_a_strangers(book: Book, clock: FixedClock) -> None:
+    bank, credit = Bank(), AccountRef("489100", "c17")
+    with book.unit_of_work(actor="system") as uow:
+        configure_bank(uow, Account("BXL Invest", CLIENT_IBAN))
+        payment_id = request_transfer(uow, reference="pledge:p", payer="c17", amount_cents=700, credit=credit)
+    with book.read() as connection:
+        view = payment(connection, "main", str(payment_id))
+    assert view is not None
+    come_and_go(book, clock)
+    erased(book)
+    file = bank.statement(Move(700, ogm=view.structured_reference), day=clock.today())
+    assert import_statement_file(book, file, hooks=BankHooks()).suspended == 1
+    with book.read() as connection:
+        [item] = suspense.open_items(book, connection)
+    assert (item.reason, item.proposal) == ("not-identified", ())
 
 
 def do(town: Town, ask, *what) -> None:
