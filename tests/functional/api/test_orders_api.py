@@ -1,0 +1,83 @@
+"""Orders to the bank through the JSON API: a file made by one and released by another, mandates given and taken back."""
+
+import hashlib
+from typing import Any
+
+from contracts.servicing.accounts import account_of
+from ledger.accounts import AccountRef
+from ledger.journal import JournalEntry, Posting
+from ledger.payments.payees import record_check
+from ledger.payments.rail import PayeeAnswer, PayeeMatch
+from tests.api_kit import Desk, code_of
+
+
+def owe(desk: Desk, who: str, cents: int) -> str:
+    """The bank holds what belongs to a lender, whose account her bank knows under a like name; her token."""
+    payee, book = desk.stage.parties[who], desk.wiring.book
+    with book.unit_of_work(actor="test") as uow:
+        lines = (Posting(AccountRef("550100"), debit=cents), Posting(AccountRef("489300", payee), credit=cents))
+        uow.post(JournalEntry("owed", uow.today(), "opening", lines))
+        account = account_of(uow.connection, uow, payee, uow.today())
+        record_check(uow, payee, PayeeAnswer(account.iban, account.name, PayeeMatch.CLOSE_MATCH, "A. Name"))
+    return payee
+
+
+def decide(desk: Desk, ask: str, do: str) -> Any:
+    """Asked by one, approved by another, done."""
+    asked = desk.post(ask, who="nadia", json={"reason": "due"})
+    assert asked.status_code == 201, asked.text
+    release = {"approval_id": asked.json()["approval_id"]}
+    assert code_of(desk.post(do, who="nadia", json=release)) == "approval-not-given"
+    assert desk.post(f"/v1/approvals/{release['approval_id']}/approval", who="pieter").status_code == 200
+    done = desk.post(do, who="nadia", json=release)
+    assert done.status_code in {200, 201}, done.text
+    return done.json()
+
+
+def test_an_order_file_is_made_by_one_released_by_another_and_stays_the_same_bytes(desk: Desk) -> None:
+    payee = owe(desk, "amelie", 4_200)
+    assert code_of(desk.post("/v1/order-files", who="nadia", json={})) == "nothing-to-batch"
+    assert code_of(desk.post("/v1/order-files", who="nadia", json={"kind": "B2B"})) == "nothing-to-batch"
+    decide(desk, "/v1/payouts/request", "/v1/payouts")
+    [held] = desk.get("/v1/held-payees", who="sofia").json()
+    assert (held["payee"], held["result"], held["name_held"]) == (payee, "close-match", "A. Name")
+    assert code_of(desk.post("/v1/order-files", who="nadia", json={})) == "nothing-to-batch"
+    at = f"/v1/held-payees/{payee}/{held['account']}"
+    decide(desk, f"{at}/override-request", f"{at}/override")
+    assert desk.get("/v1/held-payees", who="sofia").json() == []
+
+    first = desk.post("/v1/order-files", who="nadia", json={}).json()
+    assert desk.post(f"/v1/order-files/{first['batch_id']}/discarded", who="nadia").status_code == 200
+    made, again = (desk.post("/v1/order-files", who=who, json={}).json() for who in ("nadia", "pieter"))
+    assert made == again
+    assert (made["count"], made["total_cents"], made["state"]) == (1, 4_200, "made")
+    at = f"/v1/order-files/{made['batch_id']}"
+    files = [desk.get(f"{at}/file", who="nadia").content for _ in range(2)]
+    assert {hashlib.sha256(file).hexdigest() for file in files} == {made["sha256"]}
+    assert code_of(desk.get(f"{at}/file", who="sofia")) == "role-not-allowed"
+    assert decide(desk, f"{at}/release-request", f"{at}/release") == {"batch_id": made["batch_id"]}
+    states = {each["batch_id"]: each["state"] for each in desk.get("/v1/order-files", who="sofia").json()}
+    assert states == {first["batch_id"]: "discarded", made["batch_id"]: "released"}
+    assert code_of(desk.post(f"{at}/discarded", who="nadia")) == "move-not-allowed"
+
+
+def test_an_entrepreneur_gives_one_mandate_and_takes_it_back(desk: Desk) -> None:
+    given = desk.post("/v1/mandates", who="velo", json={"scheme": "B2B", "language": "nl"})
+    assert given.status_code == 201, given.text
+    assert code_of(desk.post("/v1/mandates", who="velo", json={"scheme": "CORE"})) == "mandate-active"
+    [mandate] = desk.get("/v1/mandates", who="sofia").json()
+    assert (mandate["mandate_id"], mandate["scheme"], mandate["state"]) == (
+        given.json()["mandate_id"],
+        "B2B",
+        "active",
+    )
+    assert [paper["kind"] for paper in desk.get("/v1/documents", who="velo").json()] == ["mandate"]
+    assert desk.post("/v1/mandates/revocation", who="velo").status_code == 200
+    assert code_of(desk.post("/v1/mandates/revocation", who="velo")) == "mandate-missing"
+    assert desk.get("/v1/direct-debits", who="sofia").json() == []
+
+
+def test_no_refund_waits_for_the_bank_where_none_failed(desk: Desk) -> None:
+    assert desk.get("/v1/bank-refunds", who="sofia").json() == []
+    assert code_of(desk.post("/v1/bank-refunds/request", who="nadia", json={"reason": "x"})) == "nothing-to-pay-out"
+    assert code_of(desk.post("/v1/bank-refunds/rnothing", who="nadia")) == "refund-not-known"
