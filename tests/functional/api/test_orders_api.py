@@ -1,4 +1,4 @@
-"""Orders to the bank through the JSON API: a file made by one and released by another, mandates given and taken back."""
+"""Orders to the bank through the JSON API: files made by one and released by another, mandates given and taken back."""
 
 import hashlib
 from typing import Any
