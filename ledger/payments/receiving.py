@@ -120,30 +120,30 @@ def settle_payments(
     if not arrivals:
         return
     last = _last_moves(uow, [each.payment_id for each in arrivals])
-    target = PAYMENT.after(PaymentState.OPEN, "paid").value
-    source = PaymentState.OPEN.value
+    target, source = PAYMENT.after(PaymentState.OPEN, "paid").value, PaymentState.OPEN.value
     insert_moves(
         uow,
         PAYMENT,
         [(each.payment_id, last[each.payment_id] + 1, source, target, "paid", each.fact_key) for each in arrivals],
     )
-    moved = uow.connection.execute(
-        t.payment.update()
-        .where(
-            t.payment.c.book_id == uow.book_id,
-            t.payment.c.payment_id == sa.bindparam("which"),
-            t.payment.c.state == source,
-        )
-        .values(state=target, paid_on=sa.bindparam("on")),
-        [{"which": each.payment_id, "on": each.on} for each in arrivals],
-    )
-    assert moved.rowcount == len(arrivals), "a payment was paid by somebody else meanwhile"
+    days = {each.on for each in arrivals}
+    moved = sum(_mark_paid(uow, on, [each.payment_id for each in arrivals if each.on == on]) for on in days)
+    assert moved == len(arrivals), "a payment was paid by somebody else meanwhile"
     paid_now = [_paid_now(uow.book_id, payments[each.payment_id], each.on) for each in arrivals]
     told = [
         (arrival.fact_key, paid_body(payment, account))
         for arrival, payment, account in zip(arrivals, paid_now, accounts, strict=True)
     ]
     uow.emit_many("payment.paid", told)
+
+
+def _mark_paid(uow: UnitOfWork, on: date, payment_ids: Sequence[str]) -> int:
+    """Open payments become paid on that day, in one statement; how many there were."""
+    c = t.payment.c
+    which = (c.book_id == uow.book_id) & bulk.among(uow.connection, c.payment_id, payment_ids)
+    paid = PAYMENT.after(PaymentState.OPEN, "paid").value
+    update = t.payment.update().where(which, c.state == PaymentState.OPEN.value).values(state=paid, paid_on=on)
+    return uow.connection.execute(update).rowcount
 
 
 def _paid_now(book_id: str, row: sa.Row[Any], on: date) -> PaidPayment:
