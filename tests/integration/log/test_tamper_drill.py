@@ -1,6 +1,7 @@
 """The tamper drill: whatever SQL alters in a copy of the record, the audit finds, and no column is left out."""
 
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -18,12 +19,16 @@ from ledger.audit.rows import audit_rows
 from ledger.book import Book
 from ledger.clock import FixedClock
 from ledger.errors import Refusal
+from ledger.payments.bank import configure_bank
+from ledger.payments.iso20022.model import Account
 from ledger.storage import tables
 from ledger.storage.base import MUTABLE_RECORD_TABLES, RECORD_TABLES, metadata
+from tests.camt_kit import CLIENT_IBAN, Move
 from tests.full_book import full_book as full_book
 from tests.full_book import full_sqlite_book as full_sqlite_book
 from tests.payments_kit import FakeRail
 from tests.products_kit import DAY, Town, make_town
+from tests.transfers_kit import Client
 
 LEDGER = sorted(table.name for table in vars(tables).values() if isinstance(table, sa.Table))
 
@@ -64,11 +69,15 @@ def test_every_column_of_the_products_record_is_tried_and_every_alteration_found
 
 
 def live(town: Town) -> None:
-    """A loan of two lenders, its first instalment paid, a pledge that was withdrawn, and a paper in two versions."""
+    """A loan of two lenders with an instalment paid, a pledge withdrawn and one paid by transfer, papers."""
     ada, bob, borrower = town.citizen("Ada"), town.citizen("Bob"), town.enterprise()
     loan_id = town.fund({ada: 100_000, bob: 50_000}, borrower)
     other = town.open_offer(town.enterprise("Brasserie du Canal", number="0417.497.106"))
     town.withdraw(town.pay_pledge(other, bob, 20_000).pledge_id)
+    with town.book.unit_of_work(actor="system") as uow:
+        configure_bank(uow, Account("BXL Invest", CLIENT_IBAN))
+    client = Client(town, borrower, other)
+    client.receive(Move(20_000, ogm=client.pledge(ada, 20_000)), Move(700, text="?"))
     town.jump_to(DAY.replace(year=DAY.year + 1, day=DAY.day + 7))
     town.pay_due(loan_id, 1)
     with town.book.unit_of_work(actor=town.maker) as uow:
@@ -146,8 +155,8 @@ def test_the_command_prints_a_table_and_the_share(opened: Book, tmp_path: Path) 
     assert (result.exception, result.return_value) == (None, 0)
     assert "detected: 100.00 % of" in result.output
     assert "(seed 9)" in result.output
-    assert "not tried, for want of a row: document (11 columns), " in result.output
-    assert "free to change: business_date, checkpoint" in result.output
+    assert re.search("not tried, for want of a row: .*document \\(11 columns\\), ", result.output)
+    assert re.search("free to change: .*business_date, checkpoint", result.output)
     [row] = [line.split() for line in result.output.splitlines() if line.startswith("posting ")]
     assert row[1] == str(len(tables.posting.columns))
     assert row[2] == row[3]
