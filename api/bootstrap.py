@@ -13,7 +13,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from api.rails.mollie import MollieBooks, MollieRail
 from api.rails.sandbox.control import SandboxControl
 from api.rails.sepa import FolderBank, SepaRail
 from api.settings import LOCAL_HOSTS, Settings
+from contracts.dispatch import BANK_HOOKS
 from contracts.documents.authority import make_receipt_identity
 from contracts.loans.model import DocumentDesk
 from contracts.templates import NEVER_LATE
@@ -41,6 +42,7 @@ from ledger.log.policy import parse_quorum
 from ledger.log.quorum import NO_QUORUM
 from ledger.log.tiles import LogFolder
 from ledger.payments.bank import configure_bank
+from ledger.payments.bookings import BankHooks
 from ledger.payments.calls import send_due_calls
 from ledger.payments.model import Mode
 from ledger.payments.rail import PaymentRail, ProviderBooks
@@ -68,11 +70,18 @@ class Wiring:
     """What the provider says of its own balance; nothing where no organisation's token is set."""
     bank: SepaRail | FolderBank | None = None
     """The bank that holds the client account, which is also asked who holds an account; None: by hand."""
+    answers_read: set[str] = field(default_factory=set, repr=False)
+    """SHA-256 of the bank's answers that this process has applied."""
     _calls: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="provider-call"), repr=False
     )
     _writers: list[GroupWriter] = field(default_factory=list, repr=False)
     _beginning: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def bank_hooks(self) -> BankHooks:
+        """What the import of bank statements asks."""
+        return replace(BANK_HOOKS, own_iban=self.settings.own_iban)
 
     @property
     def writer(self) -> GroupWriter:

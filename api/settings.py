@@ -12,9 +12,10 @@
 | BXL_MOLLIE_ACCESS_TOKEN | an organisation's token, which alone may read settlements and the balance | none |
 | BXL_MOLLIE_WEBHOOK_SECRETS | what webhooks are signed with: one secret, or the new and the old for a while | none |
 | BXL_SANDBOX, BXL_SANDBOX_TOKEN | address of the running payment sandbox, what its control calls must show | none |
-| BXL_BANK | the bank: its address, or `folder:` and the path that a transport program empties and fills | the sandbox |
+| BXL_BANK | the bank: an address, or `folder:` and the path that a transport program serves, or `none` | the sandbox |
 | BXL_BANK_TOKEN | what the bank at an address asks for | the sandbox's |
 | BXL_CLIENT_IBAN, BXL_CLIENT_BIC | the client account at the bank | the sandbox's |
+| BXL_OWN_IBAN | the operator's own account, from which the client account is topped up | the sandbox's |
 | BXL_CREDITOR_ID | under which the bank lets us collect direct debits | the sandbox's |
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
 | BXL_LOG_KEY_PKCS11 | Ed25519 keys of the log in tokens: `pkcs11:` URIs apart by spaces, the newest first | files |
@@ -47,7 +48,7 @@ MOLLIE_ENDPOINT = "https://api.mollie.com"
 SANDBOX_KEY = "test_" + "sandbox" * 5
 SANDBOX_TOKEN = "access_" + "sandbox" * 5
 SANDBOX_BANK_TOKEN = "test_" + "sandbox" * 5
-BANK_FOLDER = "folder:"
+BANK_FOLDER, NO_BANK = "folder:", "none"
 _BOOK = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MOLLIE_KEY = re.compile(r"(test|live)_[A-Za-z0-9]{30,}")
 _SECRETS = re.compile(r"\S{16,}( \S{16,})?")
@@ -95,6 +96,7 @@ class Settings:
     bank_token: str = field(default="", repr=False)
     client_iban: str | None = None
     client_bic: str | None = None
+    own_iban: str | None = None
     creditor_identifier: str | None = None
 
     @property
@@ -201,7 +203,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         witnesses_file=Path(witnesses).absolute() if witnesses else None,
         mollie_token=reader.checked(
             "BXL_MOLLIE_ACCESS_TOKEN",
-            SANDBOX_TOKEN if sandbox_url and key == SANDBOX_KEY else "",
+            SANDBOX_TOKEN if sandbox_url and key == SANDBOX_KEY and not reader.text("BXL_BANK", "") else "",
             _MOLLIE_TOKEN,
             "is no organisation's token: access_ and at least 20 letters",
         )
@@ -222,10 +224,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 def _read_bank(reader: "_Reader", sandbox_url: str | None) -> dict[str, Any]:
     """Whatever concerns the bank; where the sandbox plays it, its own numbers."""
     played = bool(sandbox_url) and not reader.text("BXL_BANK", "")
-    names = "client_iban", "client_bic", "creditor_identifier"
-    fallbacks = (twin.CLIENT_IBAN, twin.BIC, twin.CREDITOR_IDENTIFIER) if played else ("", "", "")
-    variables = ("BXL_CLIENT_IBAN", "BXL_CLIENT_BIC", "BXL_CREDITOR_ID")
+    names = "client_iban", "own_iban", "client_bic", "creditor_identifier"
+    numbers = (twin.CLIENT_IBAN, twin.OWN_IBAN, twin.BIC, twin.CREDITOR_IDENTIFIER)
+    fallbacks = numbers if played else ("",) * len(numbers)
+    variables = ("BXL_CLIENT_IBAN", "BXL_OWN_IBAN", "BXL_CLIENT_BIC", "BXL_CREDITOR_ID")
     checks = (
+        (iban, "is no account number: an IBAN with its check digits"),
         (iban, "is no account number: an IBAN with its check digits"),
         (bic, "is no BIC: 8 or 11 letters and digits"),
         (at_02, "is no creditor identifier: country, check digits, business code and national number"),
@@ -236,7 +240,8 @@ def _read_bank(reader: "_Reader", sandbox_url: str | None) -> dict[str, Any]:
     }
     fault = "is no token of a bank: test_ or live_ and at least 20 letters"
     token = reader.checked("BXL_BANK_TOKEN", SANDBOX_BANK_TOKEN if played else "", _BANK_TOKEN, fault)
-    return found | {"bank": reader.bank("BXL_BANK", (sandbox_url or "").rstrip("/")) or None, "bank_token": token}
+    bank = reader.bank("BXL_BANK", (sandbox_url or "").rstrip("/"))
+    return found | {"bank": None if bank in {"", NO_BANK} else bank, "bank_token": token}
 
 
 def read_passphrase(environment: Mapping[str, str] = os.environ) -> bytes | None:
@@ -278,6 +283,8 @@ def _bank_contradictions(settings: Settings) -> list[str]:
     faults = []
     if settings.creditor_identifier and not settings.client_iban:
         faults.append("BXL_CREDITOR_ID is set without BXL_CLIENT_IBAN: debits are collected on an account")
+    if settings.own_iban and settings.own_iban == settings.client_iban:
+        faults.append("BXL_OWN_IBAN is BXL_CLIENT_IBAN: clients' money never stands on the operator's own account")
     if settings.bank is None:
         return faults
     if settings.client_iban is None:
@@ -322,7 +329,7 @@ class _Reader:
         return "".join(self._tested(name, fallback, test, fault).split()).upper()
 
     def bank(self, name: str, fallback: str) -> str:
-        fault = "is no bank: http(s)://host:port, or folder: and an absolute path"
+        fault = "is no bank: http(s)://host:port, folder: and an absolute path, or none"
         return self._tested(name, fallback, _is_bank, fault).rstrip("/")
 
     def key_uris(self, name: str) -> str:
@@ -349,6 +356,8 @@ def _is_key_uri(value: str) -> bool:
 
 
 def _is_bank(value: str) -> bool:
+    if value == NO_BANK:
+        return True
     if value.startswith(BANK_FOLDER):
         return Path(value.removeprefix(BANK_FOLDER)).is_absolute()
     return _is_web_address(value)

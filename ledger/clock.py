@@ -6,7 +6,7 @@ may move forward and which is the machine's date everywhere else.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -65,6 +65,15 @@ def check_happened(on: date, *, today: date, since: Iterable[date | None] = ()) 
     earliest = max((day for day in since if day is not None), default=on)
     if on < earliest:
         raise Refusal("date-too-early", stated_on=on.isoformat(), earliest_on=earliest.isoformat())
+
+
+def instant_on(day: date, now: datetime) -> datetime:
+    """The instant for papers of the business date `day`: `now`, or noon where a sandbox stands on another day.
+
+    >>> instant_on(date(2026, 3, 2), datetime(2026, 11, 26, 8, tzinfo=UTC)).isoformat()
+    '2026-03-02T12:00:00+01:00'
+    """
+    return now if brussels_date(now) == day else datetime.combine(day, time(12), BRUSSELS)
 
 
 def brussels_date(instant: datetime) -> date:

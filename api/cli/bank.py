@@ -1,6 +1,7 @@
 """Commands of the treasurer on the client account: take in a bank statement, and print what is in suspense."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -24,8 +25,9 @@ def bank() -> None:
 @book_options
 def import_command(file: Path, actor: str, *, as_json: bool, database: str | None, book: str | None) -> None:
     """Import a camt.053 FILE; what was imported before adds nothing."""
-    opened = open_book(settings_for(database, book))
-    done = import_statement_file(opened, file.read_bytes(), hooks=BANK_HOOKS, actor=actor)
+    settings = settings_for(database, book)
+    hooks = replace(BANK_HOOKS, own_iban=settings.own_iban)
+    done = import_statement_file(open_book(settings), file.read_bytes(), hooks=hooks, actor=actor)
     if as_json:
         counts = {"statements": done.statements, "known_statements": done.known_statements}
         click.echo(json.dumps({"sha256": done.sha256, **counts, "lines": done.lines, "suspended": done.suspended}))

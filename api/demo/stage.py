@@ -15,6 +15,7 @@ from typing import Any
 
 from api.bootstrap import Wiring, document_desk
 from api.identity.registration import Registration, register_citizen
+from api.rails.sandbox.bank.control import BankControl
 from api.worker.steps import settle
 from contracts.agreements import write_due_agreements
 from contracts.loans import queries as loan_queries
@@ -25,14 +26,17 @@ from contracts.parties import service as parties
 from contracts.parties.model import Attribute, LegalIdentity, LenderDeclaration, Role, StaffIdentity
 from contracts.pledges import service as pledges
 from contracts.servicing import payouts
+from contracts.servicing.accounts import account_of
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger import approvals, balances, periods
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
-from ledger.payments import transfers
-from ledger.payments.model import TransferState
+from ledger.payments import batches, transfers
+from ledger.payments.model import Batch, TransferState
 from ledger.payments.queries import transfer_orders
+from ledger.payments.settlements import covers_due
+from ledger.payments.transfer_files import make_transfer_file
 
 EVIDENCE = "demonstration"
 FIRST, SECOND = "nadia", "pieter"
@@ -123,7 +127,13 @@ class Stage:
         self._do(who, lambda uow: pledges.withdraw_pledge(uow, pledge_id, on=uow.today()))
 
     def settle_with_provider(self) -> None:
-        """Record that the provider paid out all money that nobody can take back any more."""
+        """The provider has paid out what nobody can take back any more; staff records it where no bank tells of it.
+
+        Where one does, the platform makes good what the provider kept as fees.
+        """
+        if self.wiring.bank is not None:
+            self._cover_fees()
+            return
 
         def do(uow: UnitOfWork) -> None:
             amount = _free_at_provider(uow)
@@ -158,7 +168,10 @@ class Stage:
         return asked
 
     def confirm_transfers(self) -> None:
-        """The bank's statement shows every transfer ordered so far."""
+        """Every transfer ordered so far is carried out: the bank is sent a file, or staff records its statement."""
+        if self.wiring.bank is not None:
+            self._send_orders()
+            return
 
         def do(uow: UnitOfWork) -> None:
             for order in transfer_orders(uow.connection, uow.book_id, state=TransferState.ORDERED):
@@ -169,6 +182,24 @@ class Stage:
                 )
 
         self._do(FIRST, do)
+
+    def _cover_fees(self) -> None:
+        """Transfer what is due from the platform's own account to the client account."""
+        own_iban, book = self.wiring.settings.own_iban, self.wiring.book
+        assert own_iban is not None, "the sandbox's bank keeps both accounts"
+        with book.read() as connection:
+            due = sum(covers_due(connection, book.book_id).values())
+        if due:
+            self._bank().credit_transfer(due, name="", iban=own_iban, text="frais Mollie")
+
+    def _send_orders(self) -> None:
+        """One operator makes the file of open orders, the other releases it; the worker hands it in."""
+        made: Batch = self._do(FIRST, lambda uow: make_transfer_file(uow, account_of))
+        asked = self._do(
+            FIRST, lambda uow: batches.request_release(uow, made.batch_id, reason="orders checked one by one")
+        )
+        self._do(SECOND, lambda uow: approvals.approve(uow, asked))
+        self._do(SECOND, lambda uow: batches.release_batch(uow, made.batch_id, approval_id=asked))
 
     def go_bankrupt(self, offer: str) -> None:
         """Record the borrower's bankruptcy."""
@@ -226,6 +257,7 @@ class Stage:
             parties.record_attribute(uow, party_id, Attribute.COMMUNE, commune, valid_from=uow.today(), evidence=proof)
             parties.change_iban(uow, party_id, row["iban"], valid_from=uow.today(), evidence="bank identity slip")
         self.parties[row["nick"]] = party_id
+        self._hold_account(row["iban"], row["name"])
 
     def _enter_citizen(self, row: Mapping[str, Any]) -> None:
         stated = Registration(
@@ -242,6 +274,18 @@ class Stage:
             party_id = register_citizen(uow, stated, on=uow.today(), origin=self.wiring.settings.origin)
         assert party_id is not None, "the cast has an address twice"
         self.parties[row["nick"]] = party_id
+        self._hold_account(row["iban"], f"{row['given_name']} {row['family_name']}")
+
+    def _hold_account(self, iban: str, name: str) -> None:
+        """Let the sandbox's bank know whose account it is."""
+        if self.wiring.sandbox is not None:
+            self._bank().keep_account(iban, name)
+
+    def _bank(self) -> BankControl:
+        """The bank that the sandbox plays."""
+        settings = self.wiring.settings
+        assert settings.sandbox_url is not None, "the demo's bank is the sandbox's"
+        return BankControl(settings.sandbox_url, settings.sandbox_token)
 
     def _languages(self) -> Mapping[str, str]:
         return {row["nick"]: row["language"] for row in read("cast.toml")["citizen"]}

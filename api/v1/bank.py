@@ -6,13 +6,13 @@ Each deed is asked for here, approved by a colleague at `/v1/approvals/<approval
 
 from fastapi import APIRouter, Response, UploadFile
 
-from api.deps import BookDep, Operator, Staff
+from api.deps import BookDep, Operator, Staff, WiringDep
 from api.v1.answers import answer_once
 from api.v1.schemas.bank import Assignment, BankStatement, ImportedFile, Join, Split, SuspenseItem
 from api.v1.schemas.control import Asked
 from api.v1.schemas.loans import Reason, Release
 from api.writes import IdempotencyKey
-from contracts.dispatch import BANK_HOOKS, resolve_credits
+from contracts.dispatch import resolve_credits
 from ledger.book import UnitOfWork
 from ledger.payments import suspense
 from ledger.payments.statements import import_statement_file, recent_statements
@@ -30,10 +30,10 @@ def list_statements(book: BookDep, _staff: Staff) -> list[BankStatement]:
 
 
 @router.post("/bank-statements", status_code=201)
-def import_statements(book: BookDep, operator: Operator, _key: IdempotencyKey, file: UploadFile) -> ImportedFile:
+def import_statements(wiring: WiringDep, operator: Operator, _key: IdempotencyKey, file: UploadFile) -> ImportedFile:
     """Import a camt.053 file; what was imported before adds nothing, under this key or any other."""
     content = file.file.read()
-    done = import_statement_file(book, content, hooks=BANK_HOOKS, actor=operator.party_id)
+    done = import_statement_file(wiring.book, content, hooks=wiring.bank_hooks, actor=operator.party_id)
     return ImportedFile.model_validate(done)
 
 

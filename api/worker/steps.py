@@ -2,6 +2,8 @@
 
 relay        rows of the outbox -> their handlers
 calls        frozen provider calls -> the provider
+books        the provider's settlements, fees and other movements -> facts
+bank         released files -> the bank; its answers and statements -> facts; payees asked
 inbox        wake-up calls -> the whole truth -> facts
 jobs         what falls due with the date
 agreements   issued claims -> signed papers
@@ -30,6 +32,7 @@ from api.bootstrap import Wiring, document_desk, open_book, search_path
 from api.mail.service import send_due_mails, write_mail
 from api.worker import dates
 from api.worker.anchoring import DailyAnchor
+from api.worker.banking import deal_with_bank
 from api.worker.jobs import run_dated_jobs
 from api.worker.loop import Step, run_until_idle
 from api.worker.nightly import NightlyReferees
@@ -51,6 +54,7 @@ from ledger.outbox import OutboxRow
 from ledger.payments.availability import check_methods
 from ledger.payments.calls import send_due_calls
 from ledger.payments.inbox import process_inbox
+from ledger.payments.movements import import_books
 from ledger.payments.sweep import sweep
 
 SWEEP_SECONDS = 600.0
@@ -60,6 +64,8 @@ TOTALS_SECONDS = 5.0
 INTEGRATE_SECONDS = 0.25
 """Each run leaves unfinished tiles that stay: an entry waits a moment for others, and no longer than is felt."""
 NIGHTLY_SECONDS = 60.0
+BANK_SECONDS = 20.0
+BOOKS_BACK = timedelta(days=7)
 HOLD_SECONDS = 1.0
 MOST_SWEEPS = 5
 HOLD_MARGIN = timedelta(days=1)
@@ -71,6 +77,8 @@ def steps(wiring: Wiring) -> list[Step]:
     book = wiring.book
     return [
         *money_steps(wiring),
+        Step("books", lambda: read_provider_books(wiring), every=SWEEP_SECONDS),
+        Step("bank", lambda: deal_with_bank(wiring), every=BANK_SECONDS),
         Step("agreements", lambda: write_due_agreements(book, document_desk(wiring)), every=LOG_SECONDS),
         Step("mails", lambda: send_due_mails(book, wiring.mail)),
         Step("totals", lambda: enter_totals(book), every=TOTALS_SECONDS),
@@ -115,11 +123,21 @@ def live_one_day(wiring: Wiring) -> int:
 def settle(wiring: Wiring) -> None:
     """Let everything that is due today come to rest, whether or not the provider's calls arrive."""
     money = money_steps(wiring)
+    deal_with_bank(wiring, look_back=timedelta())
     run_until_idle(money)
     for _ in range(MOST_SWEEPS):
         if not sweep(wiring.book, wiring.rail):
             break
         run_until_idle(money)
+    if read_provider_books(wiring):
+        run_until_idle(money)
+
+
+def read_provider_books(wiring: Wiring) -> int:
+    """Record what is new in the provider's own books; gives how many facts."""
+    if wiring.provider_books is None:
+        return 0
+    return import_books(wiring.book, wiring.provider_books, since=wiring.book.today() - BOOKS_BACK)
 
 
 def tell(wiring: Wiring, today: date) -> None:

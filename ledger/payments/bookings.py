@@ -42,13 +42,16 @@ def _no_debit_is_known(_uow: UnitOfWork, order_id: str, _line: StatementLine, _e
 
 @dataclass(frozen=True, slots=True)
 class BankHooks:
-    """What the rails ask of the products: where money belongs, what an order was for, and parties' accounts."""
+    """What the rails ask of the products: where money belongs, what an order was for, and parties' accounts;
+    and of the installation: the operator's own account.
+    """
 
     resolve_credits: ResolveCredits = own_credits
     confirm_order: Callable[..., None] = transfers.confirm_booked
     ibans_of: IbansOf = lambda _connection, _keeper, _parties: {}
     debits_of: DebitsOf = lambda _connection, _book_id, _named: {}
     debit_moved: DebitMoved = _no_debit_is_known
+    own_iban: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

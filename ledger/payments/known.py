@@ -32,6 +32,7 @@ def look_up(uow: UnitOfWork, lines: Sequence[StatementLine], hooks: BankHooks) -
         orders=_orders(uow, lines, TransferState.ORDERED),
         returnable=_orders(uow, lines, TransferState.ORDERED, TransferState.BOOKED),
         debits=hooks.debits_of(uow.connection, uow.book_id, _named(lines)),
+        own_iban=hooks.own_iban,
     )
 
 

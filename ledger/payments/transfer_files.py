@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ledger.book import UnitOfWork
 from ledger.calendars import next_target_day
-from ledger.clock import brussels_date
+from ledger.clock import instant_on
 from ledger.errors import Refusal
 from ledger.payments import tables as t
 from ledger.payments.bank import client_account
@@ -46,7 +46,7 @@ def make_transfer_file(uow: UnitOfWork, account_of: AccountOf) -> Batch:
             raise Refusal("nothing-to-batch")
         return waiting[0]
     batch_id = batch_id_of(uow, [order.order_id for order, _ in ready])
-    execute_on = next_target_day(max(uow.today(), brussels_date(uow.now())))
+    execute_on = next_target_day(uow.today())
     transfers = [
         CreditTransfer(order.order_id, order.amount_cents, account, text=_text(order)) for order, account in ready
     ]
@@ -54,7 +54,7 @@ def make_transfer_file(uow: UnitOfWork, account_of: AccountOf) -> Batch:
     write_credit_transfers(
         out,
         message_id=batch_id,
-        created_at=uow.now(),
+        created_at=instant_on(uow.today(), uow.now()),
         execute_on=execute_on,
         debtor=debtor,
         transfers=transfers,

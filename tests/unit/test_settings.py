@@ -129,6 +129,7 @@ def test_where_a_sandbox_runs_it_plays_the_bank() -> None:
     assert account is not None
     assert (account.name, account.iban) == ("Coop SC", "BE42096550100054")
     assert account.creditor_identifier == "BE81ZZZ0801234549"
+    assert settings.own_iban == "BE03096550200084"
 
 
 def test_without_a_bank_its_files_are_carried_by_hand() -> None:
@@ -136,6 +137,7 @@ def test_without_a_bank_its_files_are_carried_by_hand() -> None:
     assert settings.bank is None
     assert settings.client_account is not None
     assert read_settings({}).client_account is None
+    assert read_settings({"BXL_SANDBOX": "http://127.0.0.1:8001", "BXL_BANK": "none"}).bank is None
 
 
 def test_a_bank_is_reached_by_a_folder_or_by_an_address_with_a_token() -> None:
@@ -158,6 +160,8 @@ def test_a_bank_is_reached_by_a_folder_or_by_an_address_with_a_token() -> None:
         ({"BXL_CLIENT_IBAN": "BE71 0961 2345 6768"}, "BXL_CLIENT_IBAN=BE71 0961 2345 6768 is no account number"),
         ({"BXL_CLIENT_IBAN": ""}, "BXL_BANK is set without BXL_CLIENT_IBAN"),
         ({"BXL_CLIENT_IBAN": "", "BXL_BANK": ""}, "BXL_CREDITOR_ID is set without BXL_CLIENT_IBAN"),
+        ({"BXL_OWN_IBAN": "BE71096123456768"}, "BXL_OWN_IBAN=BE71096123456768 is no account number"),
+        ({"BXL_OWN_IBAN": "BE71096123456769"}, "BXL_OWN_IBAN is BXL_CLIENT_IBAN"),
         ({"BXL_CLIENT_BIC": "GKCC"}, "BXL_CLIENT_BIC=GKCC is no BIC"),
         ({"BXL_CREDITOR_ID": "BE70ZZZ050D000000008"}, "BXL_CREDITOR_ID=BE70ZZZ050D000000008 is no creditor identifier"),
     ],

@@ -42,10 +42,25 @@ def sandbox() -> Iterator[SandboxServer]:
 def desk(
     tmp_path: Path, entered: tuple[Path, dict[str, str], dict[str, str]], sandbox: SandboxServer
 ) -> Iterator[Desk]:
+    """Staff types what the bank's statements say."""
+    yield from _desk(tmp_path, entered, sandbox, BXL_BANK="none")
+
+
+@pytest.fixture
+def banked(
+    tmp_path: Path, entered: tuple[Path, dict[str, str], dict[str, str]], sandbox: SandboxServer
+) -> Iterator[Desk]:
+    """The sandbox plays the bank too."""
+    yield from _desk(tmp_path, entered, sandbox)
+
+
+def _desk(
+    tmp_path: Path, entered: tuple[Path, dict[str, str], dict[str, str]], sandbox: SandboxServer, **more: str
+) -> Iterator[Desk]:
     template, parties, offers = entered
     data = tmp_path / "data"
     shutil.copytree(template, data)
-    settings = settings_of(data, BXL_SANDBOX=sandbox.base)
+    settings = settings_of(data, BXL_SANDBOX=sandbox.base, **more)
     wiring = wire_book(settings, open_book(settings))
     assert wiring.sandbox is not None
     wiring.sandbox.set_date(BEGINS_ON)

@@ -250,7 +250,7 @@ def test_a_statement_can_be_missing_skip_a_number_or_have_one_byte_wrong_until_i
     bank.control.set_date(date(2026, 3, 6))
     altered, gapped, after = bank.rail.statements(since=MONDAY)
     assert [read_statements(f)[0].sequence for f in (gapped, after)] == [4, 5]
-    with pytest.raises(Refusal, match="statement-does-not-foot"):
+    with pytest.raises(Refusal, match="statement-batch-does-not-foot"):
         read_statements(altered)
     bank.control.heal()
     healed = bank.rail.statements(since=MONDAY)

@@ -39,7 +39,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     """Two citizens have pledged, the sandbox will pay, and the worker has yet to do everything."""
     sandbox = SandboxServer(0)
     sandbox.start()
-    settings = settings_of(tmp_path / "data", BXL_SANDBOX=sandbox.base)
+    settings = settings_of(tmp_path / "data", BXL_SANDBOX=sandbox.base, BXL_BANK="none")
     stage = Stage(wire_book(settings, create_book(settings, business_date=BEGINS_ON)))
     stage.enter()
     stage.offer("oven", OVEN)
@@ -60,6 +60,7 @@ def work_once(stage: Stage, crash_at: str = "") -> int:
     settings = stage.wiring.settings
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BXL_")}
     own = {"BXL_DATA": str(settings.data), "BXL_ORIGIN": settings.origin, "BXL_SANDBOX": str(settings.sandbox_url)}
+    own |= {"BXL_BANK": "none"}
     done = run_bxl("worker", "--once", env=kept | own | {"BXL_CRASH_AT": crash_at})
     assert done.returncode in {0, -signal.SIGKILL}, done.stderr
     return done.returncode
