@@ -14,13 +14,25 @@ from api.bootstrap import Wiring, wire
 from api.errors import accepted_language, failure, problem_response, refusal_of, refusal_of_http, with_headers_of
 from api.settings import read_settings
 from frontend.i18n import LANGUAGES
-from frontend.pages import access, audit, bank, enterprise, operations, orders, papers, pledges, portfolio, public
+from frontend.pages import (
+    access,
+    audit,
+    bank,
+    enterprise,
+    operations,
+    orders,
+    papers,
+    pledges,
+    portfolio,
+    provider,
+    public,
+)
 from frontend.pages.trouble import is_page, refusal_page
 from frontend.rendering import stylesheet, stylesheet_path
 from ledger.errors import Refusal
 
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
-_PAGES = (public, access, pledges, portfolio, papers, enterprise, audit, bank, orders, operations)
+_PAGES = (public, access, pledges, portfolio, papers, enterprise, audit, bank, orders, provider, operations)
 
 
 def create() -> FastAPI:

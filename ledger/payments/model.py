@@ -287,6 +287,25 @@ class ChargebackView:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementView:
+    """A settlement as pages see it; `fee_cents` is what the platform covers with it."""
+
+    reference: str
+    amount_cents: int
+    fee_cents: int
+    state: SettlementState
+    created_on: date
+    out_on: date | None
+    booked_on: date | None
+    cover_booked_on: date | None
+
+    @property
+    def is_cover_due(self) -> bool:
+        """Whether the platform still owes the client account the fees."""
+        return self.fee_cents > 0 and self.cover_booked_on is None
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentView:
     """A payment as pages and products see it."""
 

@@ -16,6 +16,8 @@ from ledger.payments.model import (
     PaymentView,
     RefundState,
     RefundView,
+    SettlementState,
+    SettlementView,
     TransferKind,
     TransferOrder,
     TransferState,
@@ -146,6 +148,32 @@ def missing_methods(connection: sa.Connection, book_id: str) -> dict[str, str]:
         sa.select(c.subject, c.facts).where(c.book_id == book_id, c.code == METHOD_CASE, c.closed_at.is_(None))
     )
     return {str(row.facts["method"]): row.subject for row in rows}
+
+
+def settlements(connection: sa.Connection, book_id: str, *, limit: int = 50) -> list[SettlementView]:
+    """The provider's settlements, newest first."""
+    c = t.provider_settlement.c
+    chosen = sa.select(t.provider_settlement).where(c.book_id == book_id)
+    rows = connection.execute(chosen.order_by(c.created_on.desc(), c.reference.desc()).limit(limit))
+    return [
+        SettlementView(
+            reference=r.reference,
+            amount_cents=r.amount_cents,
+            fee_cents=r.fee_cents,
+            state=SettlementState(r.state),
+            created_on=r.created_on,
+            out_on=r.out_on,
+            booked_on=r.booked_on,
+            cover_booked_on=r.cover_booked_on,
+        )
+        for r in rows
+    ]
+
+
+def refunds_due(connection: sa.Connection, book_id: str) -> list[RefundView]:
+    """Refunds that were asked for and have not left the provider, oldest first."""
+    waiting = (RefundState.REQUESTED.value, RefundState.QUEUED.value)
+    return _refunds(connection, book_id, t.refund.c.state.in_(waiting))
 
 
 def open_cases(connection: sa.Connection, book_id: str) -> list[Case]:

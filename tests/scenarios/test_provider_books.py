@@ -305,7 +305,7 @@ def test_34_in_a_random_fault_run_ledger_provider_and_bank_agree_and_all_invaria
 
     outcome = run_storm(34, 24, tmp_path)
     assert outcome.broken == ()
-    assert outcome.provider_cents == outcome.ledger_cents
+    assert outcome.provider_cents == outcome.ledger_cents > 0
     assert outcome.bank_cents == outcome.booked_cents > 0
     assert (outcome.second_sweep_posted, outcome.kills) == (0, 1)
     assert outcome.agrees

@@ -35,6 +35,8 @@ WRITES = [
     ("/v1/bank-refunds/r1", None, {"nadia"}),
     ("/v1/mandates", {"scheme": "CORE"}, {"velo"}),
     ("/v1/mandates/revocation", None, {"velo"}),
+    ("/v1/closes", {"on": "2026-03-02"}, {"nadia"}),
+    ("/v1/settlements/s1/cover", {"amount_cents": 1, "evidence": SHA}, {"nadia"}),
     ("/v1/business-date", {"to_on": "2026-03-03"}, {"nadia"}),
 ]
 READS = [
@@ -51,6 +53,10 @@ READS = [
     ("/v1/bank-refunds", {"nadia", "sofia"}),
     ("/v1/direct-debits", {"nadia", "sofia"}),
     ("/v1/mandates", {"nadia", "sofia"}),
+    ("/v1/closes", {"nadia", "sofia"}),
+    ("/v1/chargebacks", {"nadia", "sofia"}),
+    ("/v1/settlements", {"nadia", "sofia"}),
+    ("/v1/payment-cases", {"nadia", "sofia"}),
     ("/v1/books/main/trial-balance", {"nadia", "sofia"}),
     ("/v1/books/main/entries", {"nadia", "sofia"}),
     ("/v1/documents", {"amelie", "velo", "nadia", "sofia"}),
