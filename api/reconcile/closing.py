@@ -102,11 +102,11 @@ class DayClose:
         return not self.report["invariants"] and not any(row["difference_cents"] for row in self.report["accounts"])
 
 
-def close_day(wiring: Wiring, *, on: date, actor: str) -> DayClose:
+def close_day(wiring: Wiring, *, on: date, actor: str, request: str | None = None) -> DayClose:
     """Read the provider's books, compare, store and sign; the same day may be closed again, each close is kept.
 
-    A provider that can't be read is compared by what was read before, and the report says so. Refuses
-    `date-not-reached`.
+    `request` is the key under which a program asked. A provider that can't be read is compared by what was read before,
+    and the report says so. Refuses `date-not-reached`.
     """
     book = wiring.book
     today = book.today()
@@ -123,6 +123,7 @@ def close_day(wiring: Wiring, *, on: date, actor: str) -> DayClose:
         "on": on.isoformat(),
         "closed_at": book.clock.now().isoformat(),
         "closed_by": actor,
+        "request": request,
         "entries": entries,
         "provider_read": is_read,
         "accounts": [each.body() for each in compared],

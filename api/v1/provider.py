@@ -27,9 +27,11 @@ def list_closes(book: BookDep, _staff: Staff) -> list[Close]:
 
 
 @router.post("/closes", status_code=201)
-def make_close(wiring: WiringDep, operator: Operator, body: ToClose) -> Close:
-    """Compare provider, bank and ledger for a day and keep the signed report; asked again, another one is made."""
-    return _shown(close_day(wiring, on=body.on or wiring.book.today(), actor=operator.party_id))
+def make_close(wiring: WiringDep, operator: Operator, key: IdempotencyKey, body: ToClose) -> Close:
+    """Compare provider, bank and ledger for a day and keep the signed report; under another key another one is made."""
+    known = next((each for each in closes(wiring.book) if each.report["request"] == key), None)
+    on = body.on or wiring.book.today()
+    return _shown(known or close_day(wiring, on=on, actor=operator.party_id, request=key))
 
 
 @router.get("/closes/{on}")

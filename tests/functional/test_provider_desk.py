@@ -104,7 +104,8 @@ def test_the_same_over_the_api_and_a_cover_of_fees_is_booked_once(enter: Enter, 
     assert desk.get("/v1/settlements").json()[0]["cover_booked_on"] == town.today.isoformat()
     codes = {case["code"] for case in desk.get("/v1/payment-cases").json()}
     assert codes == {"payment-charged-back", "movement-unknown"}
-    made = desk.post("/v1/closes", json={})
+    made, again = (desk.post("/v1/closes", json={}, headers={"Idempotency-Key": "key-00000003"}) for _ in range(2))
+    assert again.json() == made.json()
     assert (made.status_code, made.json()["agrees"], made.json()["number"]) == (201, True, 1)
     assert desk.get("/v1/closes").json() == [made.json()]
     file = desk.get(f"/v1/closes/{town.today}").content
