@@ -177,7 +177,7 @@ def _left_by_payment(connection: sa.Connection, book_id: str) -> dict[str, int]:
 def _unread_payments(connection: sa.Connection, book_id: str) -> bool:
     """Whether a payment, refund or chargeback is posted whose movement was not read yet."""
     m, p, r, c = t.provider_movement.c, t.payment.c, t.refund.c, t.chargeback.c
-    known = sa.select(m.subject).where(m.book_id == book_id)
+    known = sa.select(m.subject).where(m.book_id == book_id, m.subject.is_not(None))  # NOT IN knows no null
     back = known.where(m.kind.in_(("returned-refund", "chargeback-reversal")))
     came_back = (r.state.not_in((RefundState.SENT.value, RefundState.REFUNDED.value)), r.provider_id.not_in(back))
     unread = (
