@@ -12,7 +12,6 @@ from api.bootstrap import Wiring
 from api.deps import Language, Operator, WiringDep
 from api.identity.model import Session
 from api.refusals import status
-from contracts.dispatch import BANK_HOOKS
 from contracts.parties.queries import display_name
 from frontend.forms import Form, cents_of, refused
 from frontend.i18n import tongue
@@ -45,7 +44,7 @@ def import_statement(
         form.errors["file"] = tongue(language).text("bank.error-file")
         return _page(request, wiring, form, code=422)
     try:
-        import_statement_file(wiring.book, content, hooks=BANK_HOOKS, actor=operator.party_id)
+        import_statement_file(wiring.book, content, hooks=wiring.bank_hooks, actor=operator.party_id)
     except Refusal as refusal:
         return _page(request, wiring, refused(refusal, language, form, {}), code=status(refusal))
     return see_other(f"/{language}/operations/bank#statements")
