@@ -132,15 +132,25 @@ def test_killed_at_any_point_the_book_is_readable_and_the_next_round_tidies_up(
 
 
 def test_writers_go_on_while_the_key_is_replaced(wrapped: Book) -> None:
+    """Each has written once since the last replacement, as in 30 days; then it writes while the next one goes on."""
+    together = threading.Barrier(3, timeout=60)
+
     def write(number: int) -> None:
         book = opened(wrapped)
-        for i in range(6):
+        for i in range(3):
+            together.wait()
             post(book, paid(f"w{number}.{i}", 1, citizen=f"c{number}{i}"))
+            together.wait()
+            post(book, paid(f"v{number}.{i}", 1, citizen=f"d{number}{i}"))
 
     writers = [threading.Thread(target=write, args=(number,)) for number in (3, 4)]
     for writer in writers:
         writer.start()
-    counts = [rewrap(wrapped) for _ in range(4)]
+    counts = []
+    for _ in range(3):
+        together.wait()
+        together.wait()
+        counts.append(rewrap(wrapped))
     for writer in writers:
         writer.join()
     assert counts == sorted(counts)

@@ -34,47 +34,47 @@ def decide(desk: Desk, ask: str, do: str) -> Any:
     return done.json()
 
 
-def test_an_order_file_is_made_by_one_released_by_another_and_stays_the_same_bytes(desk: Desk) -> None:
-    payee = owe(desk, "amelie", 4_200)
-    assert code_of(desk.post("/v1/order-files", who="nadia", json={})) == "nothing-to-batch"
-    assert code_of(desk.post("/v1/order-files", who="nadia", json={"kind": "B2B"})) == "nothing-to-batch"
-    decide(desk, "/v1/payouts/request", "/v1/payouts")
-    [held] = desk.get("/v1/held-payees", who="sofia").json()
+def test_an_order_file_is_made_by_one_released_by_another_and_stays_the_same_bytes(banked: Desk) -> None:
+    payee = owe(banked, "amelie", 4_200)
+    assert code_of(banked.post("/v1/order-files", who="nadia", json={})) == "nothing-to-batch"
+    assert code_of(banked.post("/v1/order-files", who="nadia", json={"kind": "B2B"})) == "nothing-to-batch"
+    decide(banked, "/v1/payouts/request", "/v1/payouts")
+    [held] = banked.get("/v1/held-payees", who="sofia").json()
     assert (held["payee"], held["result"], held["name_held"]) == (payee, "close-match", "A. Name")
-    assert code_of(desk.post("/v1/order-files", who="nadia", json={})) == "nothing-to-batch"
+    assert code_of(banked.post("/v1/order-files", who="nadia", json={})) == "nothing-to-batch"
     at = f"/v1/held-payees/{payee}/{held['account']}"
-    decide(desk, f"{at}/override-request", f"{at}/override")
-    assert desk.get("/v1/held-payees", who="sofia").json() == []
+    decide(banked, f"{at}/override-request", f"{at}/override")
+    assert banked.get("/v1/held-payees", who="sofia").json() == []
 
-    first = desk.post("/v1/order-files", who="nadia", json={}).json()
-    assert desk.post(f"/v1/order-files/{first['batch_id']}/discarded", who="nadia").status_code == 200
-    made, again = (desk.post("/v1/order-files", who=who, json={}).json() for who in ("nadia", "pieter"))
+    first = banked.post("/v1/order-files", who="nadia", json={}).json()
+    assert banked.post(f"/v1/order-files/{first['batch_id']}/discarded", who="nadia").status_code == 200
+    made, again = (banked.post("/v1/order-files", who=who, json={}).json() for who in ("nadia", "pieter"))
     assert made == again
     assert (made["count"], made["total_cents"], made["state"]) == (1, 4_200, "made")
     at = f"/v1/order-files/{made['batch_id']}"
-    files = [desk.get(f"{at}/file", who="nadia").content for _ in range(2)]
+    files = [banked.get(f"{at}/file", who="nadia").content for _ in range(2)]
     assert {hashlib.sha256(file).hexdigest() for file in files} == {made["sha256"]}
-    assert code_of(desk.get(f"{at}/file", who="sofia")) == "role-not-allowed"
-    assert decide(desk, f"{at}/release-request", f"{at}/release") == {"batch_id": made["batch_id"]}
-    states = {each["batch_id"]: each["state"] for each in desk.get("/v1/order-files", who="sofia").json()}
+    assert code_of(banked.get(f"{at}/file", who="sofia")) == "role-not-allowed"
+    assert decide(banked, f"{at}/release-request", f"{at}/release") == {"batch_id": made["batch_id"]}
+    states = {each["batch_id"]: each["state"] for each in banked.get("/v1/order-files", who="sofia").json()}
     assert states == {first["batch_id"]: "discarded", made["batch_id"]: "released"}
-    assert code_of(desk.post(f"{at}/discarded", who="nadia")) == "move-not-allowed"
+    assert code_of(banked.post(f"{at}/discarded", who="nadia")) == "move-not-allowed"
 
 
-def test_an_entrepreneur_gives_one_mandate_and_takes_it_back(desk: Desk) -> None:
-    given = desk.post("/v1/mandates", who="velo", json={"scheme": "B2B", "language": "nl"})
+def test_an_entrepreneur_gives_one_mandate_and_takes_it_back(banked: Desk) -> None:
+    given = banked.post("/v1/mandates", who="velo", json={"scheme": "B2B", "language": "nl"})
     assert given.status_code == 201, given.text
-    assert code_of(desk.post("/v1/mandates", who="velo", json={"scheme": "CORE"})) == "mandate-active"
-    [mandate] = desk.get("/v1/mandates", who="sofia").json()
+    assert code_of(banked.post("/v1/mandates", who="velo", json={"scheme": "CORE"})) == "mandate-active"
+    [mandate] = banked.get("/v1/mandates", who="sofia").json()
     assert (mandate["mandate_id"], mandate["scheme"], mandate["state"]) == (
         given.json()["mandate_id"],
         "B2B",
         "active",
     )
-    assert [paper["kind"] for paper in desk.get("/v1/documents", who="velo").json()] == ["mandate"]
-    assert desk.post("/v1/mandates/revocation", who="velo").status_code == 200
-    assert code_of(desk.post("/v1/mandates/revocation", who="velo")) == "mandate-missing"
-    assert desk.get("/v1/direct-debits", who="sofia").json() == []
+    assert [paper["kind"] for paper in banked.get("/v1/documents", who="velo").json()] == ["mandate"]
+    assert banked.post("/v1/mandates/revocation", who="velo").status_code == 200
+    assert code_of(banked.post("/v1/mandates/revocation", who="velo")) == "mandate-missing"
+    assert banked.get("/v1/direct-debits", who="sofia").json() == []
 
 
 def test_no_refund_waits_for_the_bank_where_none_failed(desk: Desk) -> None:
