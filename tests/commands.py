@@ -1,4 +1,4 @@
-"""Commands of `bxl` as a shell sees them, each in a process of its own, forked from one that has everything imported.
+"""Commands of `bxl`, and programs of tests, in processes of their own, forked from one that has everything imported.
 
 A command imports for a second what it then uses for a tenth; a fork saves that second, hundreds of times. Whoever tries
 how a command starts, meets a terminal or ends with its parent starts Python itself.
@@ -7,6 +7,7 @@ how a command starts, meets a terminal or ends with its parent starts Python its
 import importlib
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -18,19 +19,40 @@ from typing import NoReturn
 
 ROOT = Path(__file__).parents[1]
 STREAMS = ("in", "out", "err")
+KITS = ("tests.conftest", "tests.bridges_kit", "tests.keychanges", "tests.proof", "api.rails.mollie")
+"""What programs of the tests import."""
 
 
 def run_bxl(
     *arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None, given: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `bxl` with these arguments to its end; as `subprocess.run` gives it, in text."""
+    return _run("bxl", "", arguments, env, cwd or Path.cwd(), given or "")
+
+
+def run_module(module: str, *arguments: object, crash_at: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a module of the tests as `python -m` does, from the project's folder; it kills itself at `crash_at`."""
+    return _run(module, "", arguments, {**os.environ, "BXL_CRASH_AT": crash_at}, ROOT, "")
+
+
+def run_program(source: str, *arguments: object, crash_at: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a program as `python -c` does, from the project's folder; it kills itself at `crash_at`."""
+    return _run("-c", source, arguments, {**os.environ, "BXL_CRASH_AT": crash_at}, ROOT, "")
+
+
+def _run(
+    name: str, source: str, arguments: tuple[object, ...], env: Mapping[str, str] | None, folder: Path, given: str
+) -> subprocess.CompletedProcess[str]:
+    texts = [str(argument) for argument in arguments]
     asked = {
-        "arguments": [str(argument) for argument in arguments],
+        "name": name,
+        "source": source,
+        "arguments": texts,
         "environment": dict(os.environ if env is None else env),
-        "folder": str(cwd or Path.cwd()),
+        "folder": str(folder),
     }
-    code, out, err = _parent().run(asked, given or "")
-    return subprocess.CompletedProcess(asked["arguments"], code, out, err)
+    code, out, err = _parent().run(asked, given)
+    return subprocess.CompletedProcess([name, *texts], code, out, err)
 
 
 @cache
@@ -65,7 +87,7 @@ class _Parent:
 def _serve(folder: Path) -> None:
     from api.cli.main import COMMANDS
 
-    for module, _, _ in COMMANDS.values():
+    for module in (*(module for module, _, _ in COMMANDS.values()), *KITS):
         importlib.import_module(module)
     while line := sys.stdin.buffer.readline():
         child = os.fork()
@@ -77,8 +99,7 @@ def _serve(folder: Path) -> None:
 
 
 def _become(folder: Path, asked: dict) -> NoReturn:
-    """Be a new process that runs the command."""
-    from api.cli.main import main
+    """Be a new process that runs what is asked for."""
     from ledger import crash
 
     for number, name in enumerate(STREAMS):
@@ -93,8 +114,20 @@ def _become(folder: Path, asked: dict) -> NoReturn:
     os.environ.clear()
     os.environ.update(asked["environment"])
     crash._armed = os.environ.get("BXL_CRASH_AT", "")  # it was read when the module was imported
-    sys.argv = ["bxl", *asked["arguments"]]
-    main()  # and its end is the end of Python, which closes what is open
+    sys.argv = [asked["name"], *asked["arguments"]]
+    _start(asked["name"], asked["source"])
+    sys.exit()  # the end of Python closes what is open
+
+
+def _start(name: str, source: str) -> None:
+    from api.cli.main import main
+
+    if name == "bxl":
+        main()
+    elif source:
+        exec(compile(source, name, "exec"), {"__name__": "__main__"})
+    else:
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,7 @@
 
 import itertools
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -53,6 +50,7 @@ from ledger.payments.rail import (
 )
 from ledger.payments.service import configure_payments, request_payment, request_refund
 from ledger.payments.sweep import sweep
+from tests.commands import run_module
 
 T = TypeVar("T", ProviderPayment, ProviderRefund, ProviderMandate)
 TEST_KEY = "test_" + "k" * 30
@@ -433,11 +431,9 @@ def alter_payment(sandbox: SandboxServer, provider_id: str, change: Callable[[di
 
 def kill_a_worker(shop: Shop, sandbox: SandboxServer, *, at: str) -> None:
     """Run a worker in a process of its own that kills itself at the named point."""
-    environment = {**os.environ, "BXL_CRASH_AT": at, "PYTHONPATH": "."}
     url = shop.book.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.payments_turn", url, sandbox.base]
-    ended = subprocess.run(command, env=environment, timeout=60, check=False, capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    ended = run_module("tests.payments_turn", url, sandbox.base, crash_at=at)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
 def sandbox_books(url: str) -> MollieBooks:

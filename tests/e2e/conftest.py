@@ -1,5 +1,6 @@
-"""One demo and one log-in per person for the browser tests of a file, one Chromium for all of them."""
+"""One demo and one log-in per person for the browser tests of a file, one Chromium for all of them; seeded once."""
 
+import fcntl
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,9 +15,27 @@ HERE = Path(__file__).parent
 Enter = Callable[..., BrowserContext]
 
 
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of a demo that has run and was ended, made once for all processes of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "demo").exists():
+            with running_demo(shared / "demo-making"):
+                pass
+            (shared / "demo-making").rename(shared / "demo")
+    return shared / "demo"
+
+
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with running_demo(tmp_path_factory.mktemp("demo") / "data") as running:
+def demo(seeded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A demo of the file's own, from where the seeded one was ended."""
+    data = tmp_path_factory.mktemp("demo") / "data"
+    shutil.copytree(seeded, data)
+    (data / "sandbox.port").unlink()  # two copies would ask for the same one
+    with running_demo(data) as running:
         yield running
 
 

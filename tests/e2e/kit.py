@@ -57,7 +57,7 @@ class Demo:
 
 @contextmanager
 def running_demo(data: Path) -> Iterator[Demo]:
-    """`bxl run` on a fresh folder and a free port, until it has printed its log-ins; ended as Ctrl-C ends it."""
+    """`bxl run` on a folder and a free port, until it has printed its log-ins; ended as Ctrl-C ends it."""
     port = _free_port()
     output = data.with_suffix(".log")
     with output.open("wb") as sink:

@@ -1,12 +1,8 @@
 """Transfers between two books of one database: whole or void, whatever is killed, and zero across the bridge."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -40,12 +36,12 @@ from ledger.held import open_holds
 from ledger.journal import Posting
 from ledger.money import Asset
 from tests.bridges_kit import DESTINATION, SOURCE, bridges, signed, transfer
+from tests.commands import run_module
 from tests.conftest import make_book
 from tests.entries import BANK, ON, entry, paid, post
 from tests.oracle import check_everything, digest_of
 from tests.refusals_kit import refused
 
-ROOT = Path(__file__).parents[2]
 CLOSED = "499100"
 POINTS = [p for p in CRASH_POINTS if p.startswith(("bridge.", "posting."))]
 
@@ -170,8 +166,7 @@ def test_two_books_may_send_under_one_name_and_only_the_first_arrives(books, clo
 def test_killed_anywhere_a_transfer_is_swept_to_one_end(books, point: str, into: str) -> None:
     source, destination = books
     url = source.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.integration.bridger", url, "t1", "300", into]
-    killed = subprocess.run(command, cwd=ROOT, env={**os.environ, "BXL_CRASH_AT": point}, check=False)
+    killed = run_module("tests.integration.bridger", url, "t1", 300, into, crash_at=point)
     assert killed.returncode == -signal.SIGKILL
     started = has_open(source)
     assert started == (point not in {"posting.before-seal", "posting.after-seal"})

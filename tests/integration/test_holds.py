@@ -1,11 +1,8 @@
 """Holds: what they reserve, how they end, and the timer that ends them; every no leaves the books as they were."""
 
-import os
 import signal
 import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +15,7 @@ from ledger.errors import Refusal
 from ledger.facts import Hold, PeriodClose, Release, ReleaseKind
 from ledger.held import Available, available, find_hold, open_holds
 from ledger.holds import due_holds, expire_due
+from tests.commands import run_module
 from tests.conftest import NOON
 from tests.entries import BANK, ON, PLEDGES, back, entry, paid, post
 from tests.oracle import digest_of
@@ -25,7 +23,6 @@ from tests.refusals_kit import refusal_of
 
 BANK_REF, PLEDGES_REF = AccountRef(BANK), AccountRef.parse(PLEDGES)
 HOUR = timedelta(hours=1)
-ROOT = Path(__file__).parents[2]
 
 
 def hold(key: str, cents: int, *, hours: int | None = None, **facts) -> Hold:
@@ -122,9 +119,7 @@ def test_a_timer_killed_at_any_point_of_its_commit_ends_each_hold_once(book: Boo
 
     def expire(crash_at: str = "") -> subprocess.CompletedProcess[str]:
         url = book.engine.url.render_as_string(hide_password=False)
-        command = [sys.executable, "-m", "tests.integration.expirer", url]
-        environment = {**os.environ, "BXL_CRASH_AT": crash_at}
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        return run_module("tests.integration.expirer", url, crash_at=crash_at)
 
     assert expire(point).returncode == -signal.SIGKILL
     assert len(open_keys(book)) == (1 if point == "posting.after-commit" else 3)

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,11 +22,10 @@ from ledger.storage.engine import open_engine
 from ledger.storage.keys import DESTROYED, KeyRing
 from ledger.storage.tables import subject_key
 from ledger.storage.wrapping import WrappingFile, make_wrapping_key
+from tests.commands import run_module
 from tests.conftest import POLICY_HASH
 from tests.entries import paid, post
 from tests.oracle import check_everything
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -115,9 +112,7 @@ def test_killed_at_any_point_the_book_is_readable_and_the_next_round_tidies_up(
 ) -> None:
     keys, old = keys_of(wrapped), file.path.read_bytes()
     url = wrapped.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.integration.rewrapper", url, str(file.path)]
-    environment = {**os.environ, "BXL_CRASH_AT": point}
-    killed = subprocess.run(command, cwd=ROOT, env=environment, check=False)
+    killed = run_module("tests.integration.rewrapper", url, file.path, crash_at=point)
     assert killed.returncode == -signal.SIGKILL
     is_new = point == "rewrap.after-commit"
     with wrapped.unit_of_work(actor="s1") as unit:

@@ -1,9 +1,6 @@
 """kill -9 at every named point of integrator and signer: nothing lost, nothing doubled, no two histories signed."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,10 +17,10 @@ from ledger.signer import Signer
 from ledger.verify.log import verify_log
 from ledger.verify.replay import replay
 from ledger.verify.report import Verdict
+from tests.commands import run_program
 from tests.conftest import MakeEngine
 from tests.proof import PublishedBook, new_signer, published_book
 
-ROOT = Path(__file__).parents[3]
 POINTS = [point for point in CRASH_POINTS if point.startswith(("integrator.", "signer."))]
 PROGRAM = """
 import sys
@@ -45,10 +42,7 @@ new_signer(folder, parse_policy((folder / "log" / "policy").read_bytes())).run_r
 
 def run(published: PublishedBook, *, crash_at: str) -> int:
     """Integrate and sign in a process of its own that kills itself at `crash_at`."""
-    environment = os.environ | {"BXL_CRASH_AT": crash_at, "PYTHONPATH": str(ROOT)}
-    arguments = [str(published.book.engine.url), str(published.folder)]
-    command = [sys.executable, "-c", PROGRAM, *arguments]
-    return subprocess.run(command, check=False, env=environment, cwd=ROOT).returncode
+    return run_program(PROGRAM, published.book.engine.url, published.folder, crash_at=crash_at).returncode
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 import importlib.util
 import io
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +28,7 @@ from ledger.storage.keys import DESTROYED, KeyRing
 from ledger.verify.replay import replay
 from ledger.verify.report import Report, Verdict
 from ledger.writer import GroupWriter
+from tests.commands import run_module
 from tests.conftest import MakeEngine, make_book
 from tests.entries import back, paid, post
 from tests.erasure_kit import ERASED, asked, come_and_go, erased
@@ -262,13 +260,12 @@ def test_a_request_about_an_erased_person_stops_nobody_else(book: Book, clock: F
 def test_killed_anywhere_the_key_and_the_entry_go_together(book: Book, clock: FixedClock, point: str) -> None:
     come_and_go(book, clock)
     approval_id = asked(book)
-    command = [sys.executable, "-m", "tests.erasure_kit", str_url(book), approval_id]
-    killed = subprocess.run(command, cwd=ROOT, env={**os.environ, "BXL_CRASH_AT": point}, check=False)
+    killed = run_module("tests.erasure_kit", str_url(book), approval_id, crash_at=point)
     assert killed.returncode == -signal.SIGKILL
     check_everything(book)
     is_done = point == "posting.after-commit"
     assert ((wrapped_of(book) == DESTROYED), erasures(book)) == (is_done, int(is_done))
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    again = run_module("tests.erasure_kit", str_url(book), approval_id)
     assert again.stdout == "erased\n", again.stderr
     assert (wrapped_of(book), erasures(book)) == (DESTROYED, 1)
 

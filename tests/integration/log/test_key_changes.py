@@ -1,9 +1,6 @@
 """Keys that follow one another: rotated, compromised, retired; and policies that change under four eyes."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -36,14 +33,13 @@ from ledger.verify.receipt import verify_receipt
 from ledger.verify.replay import replay
 from ledger.verify.report import Report, Verdict
 from tests import keychanges
+from tests.commands import run_program
 from tests.conformance import second_verifier
 from tests.conftest import MakeEngine
 from tests.keychanges import NEXT_ORIGIN, announce, ask, change, changing_book, policy_of, publish
 from tests.proof import CERTIFICATE, PublishedBook
 from tests.refusals_kit import refused
 from tests.witnesses import NAMES, serving, two_of_three, witness_at, witnessing_at
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -447,9 +443,7 @@ POINTS = [point for point in CRASH_POINTS if point.startswith(("integrator.", "s
 
 
 def run(book: PublishedBook, *, crash_at: str) -> int:
-    environment = os.environ | {"BXL_CRASH_AT": crash_at, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", PROGRAM, str(book.book.engine.url), str(book.folder)]
-    return subprocess.run(command, check=False, env=environment, cwd=ROOT).returncode
+    return run_program(PROGRAM, book.book.engine.url, book.folder, crash_at=crash_at).returncode
 
 
 @pytest.mark.parametrize(
