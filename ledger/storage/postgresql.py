@@ -21,18 +21,18 @@ from ledger.storage.changes import Changes, Inserts, Replacement, Updates, Wante
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects untyped
 Rows = Sequence[tuple[Any, ...]]
 
-_PINNED = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")
+_PINNED = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_material")
 # until the end of this transaction, what follows is planned once and reaches its rows by their keys: a plan made while
-# a table was small would read all of it when it has grown
-_PIN = ", ".join(
+# a table was small, or had not been analysed yet, would read all of it when it has grown
+_PIN = "SELECT " + ", ".join(
     ["set_config('plan_cache_mode', 'force_generic_plan', true)"]
     + [f"set_config('{setting}', 'off', true)" for setting in _PINNED]
 )
 _HEAD = (
     "SELECT h.next_n, h.next_block, h.next_account, h.last_hash, h.last_booked_at, h.closed_on,"
     " (SELECT d.current_on FROM business_date d WHERE d.book_id = h.book_id),"
-    " (SELECT k.wrapped FROM subject_key k WHERE k.book_id = h.book_id AND k.owner = ''),"
-    f" {_PIN} FROM head h WHERE h.book_id = %s FOR UPDATE"
+    " (SELECT k.wrapped FROM subject_key k WHERE k.book_id = h.book_id AND k.owner = '')"
+    " FROM head h WHERE h.book_id = %s FOR UPDATE"
 )
 # LATERAL with LIMIT pins the order: from each name wanted to its account by index, never through all accounts
 _ACCOUNTS = (
@@ -46,8 +46,14 @@ _ACCOUNTS = (
     " LEFT JOIN LATERAL (SELECT k.wrapped FROM subject_key k WHERE k.book_id = a.book_id AND a.personal"
     " AND k.owner = w.owner LIMIT 1) k ON true"
 )
-_KNOWN = "SELECT fact_key, n, body_hash FROM entry WHERE book_id = %s AND fact_key = ANY (%s::text[])"
-_REQUESTS = "SELECT key, actor, body_hash, outcome FROM request WHERE book_id = %s AND key = ANY (%s::text[])"
+_KNOWN = (
+    "SELECT w.key, e.n, e.body_hash FROM unnest(%s::text[]) w (key)"
+    " CROSS JOIN LATERAL (SELECT * FROM entry e WHERE e.book_id = %s AND e.fact_key = w.key LIMIT 1) e"
+)
+_REQUESTS = (
+    "SELECT w.key, r.actor, r.body_hash, r.outcome FROM unnest(%s::text[]) w (key)"
+    " CROSS JOIN LATERAL (SELECT * FROM request r WHERE r.book_id = %s AND r.key = w.key LIMIT 1) r"
+)
 
 
 def lock_and_read(driver: Any, book_id: str, wanted: Wanted) -> tuple[Rows, Rows, Rows, Rows]:  # noqa: ANN401 -- the driver's
@@ -57,10 +63,11 @@ def lock_and_read(driver: Any, book_id: str, wanted: Wanted) -> tuple[Rows, Rows
         codes, owners, assets = (_texts(column) for column in zip(*wanted.accounts, strict=True))
         questions[1] = (_ACCOUNTS, (codes, owners, assets, book_id))
     if wanted.fact_keys:
-        questions[2] = (_KNOWN, (book_id, _texts(wanted.fact_keys)))
+        questions[2] = (_KNOWN, (_texts(wanted.fact_keys), book_id))
     if wanted.request_keys:
-        questions[3] = (_REQUESTS, (book_id, _texts(wanted.request_keys)))
+        questions[3] = (_REQUESTS, (_texts(wanted.request_keys), book_id))
     with driver.pipeline():
+        driver.cursor().execute(_PIN)
         cursors = [None if asked is None else driver.cursor().execute(*asked, binary=True) for asked in questions]
     head, accounts, known, requests = ([] if cursor is None else cursor.fetchall() for cursor in cursors)
     return head, accounts, known, requests

@@ -172,6 +172,21 @@ def test_on_postgresql_statistics_from_when_the_book_was_young_do_no_harm(make_e
     assert {table: rows for (table, way), rows in counted.items() if way == "through" and rows > FEW_ROWS} == {}
 
 
+@pytest.mark.postgresql
+def test_on_postgresql_plans_made_before_anybody_has_analysed_the_tables_do_no_harm(make_engine) -> None:
+    """The planner then takes a book for a two-hundredth of its tables, and would rather read all of it than search."""
+    book = make_book(make_engine("postgresql"), FixedClock(NOON))
+    put(book, [Request([paid(f"k{i}", 10, citizen=f"c{i}")], f"r{i}", "s1", bytes(32)) for i in range(4 * YOUNG)])
+    for turn in range(TURNS):
+        again = Request([paid(f"t{turn}", 5, citizen=f"c{turn}")], f"rt{turn}", "s1", bytes(32))
+        with write_transaction(book.engine) as connection:
+            before = rows_read(connection)
+            post_requests(connection, book.book_id, [again], clock=book.clock, keys=book.keys)
+            counted = rows_read(connection) - before
+    assert counted["account", "by index"] >= 2
+    assert counted.total() < FEW_ROWS / BATCH, counted
+
+
 def rows_read(connection: sa.Connection) -> Counter:
     """By table, the rows read from beginning to end and those found by an index, so far."""
     query = "SELECT relname, coalesce(seq_tup_read, 0), coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
