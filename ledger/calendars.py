@@ -3,13 +3,26 @@
 TARGET is closed on Saturdays, Sundays, 1 January, Good Friday, Easter Monday, 1 May, 25 and 26 December, every year
 since 2002 (European Central Bank, long-term calendar for TARGET closing days, 14 December 2000). A bank holiday of one
 country is not among them.
+
+A date that falls on a closing day is rolled (ISDA 2006, section 4.12): to the next day that settles, to the previous
+one, or to the next unless that lies in another month.
 """
 
 from datetime import date, timedelta
+from enum import StrEnum
 from functools import lru_cache
+from typing import assert_never
 
-_FIRST_YEAR = 2002
+FIRST_YEAR = 2002
 _SATURDAY = 5
+
+
+class Roll(StrEnum):
+    """Where a date goes that falls on a closing day."""
+
+    FOLLOWING = "following"
+    MODIFIED_FOLLOWING = "modified-following"
+    PRECEDING = "preceding"
 
 
 def is_target_day(day: date) -> bool:
@@ -30,6 +43,35 @@ def next_target_day(day: date) -> date:
     while not is_target_day(day):
         day += timedelta(days=1)
     return day
+
+
+def previous_target_day(day: date) -> date:
+    """The last TARGET day on or before `day`.
+
+    >>> previous_target_day(date(2026, 12, 26)), previous_target_day(date(2026, 12, 24))
+    (datetime.date(2026, 12, 24), datetime.date(2026, 12, 24))
+    """
+    while not is_target_day(day):
+        day -= timedelta(days=1)
+    return day
+
+
+def rolled(day: date, roll: Roll) -> date:
+    """The TARGET day that `day` is rolled to.
+
+    >>> rolled(date(2026, 1, 31), Roll.FOLLOWING), rolled(date(2026, 1, 31), Roll.MODIFIED_FOLLOWING)
+    (datetime.date(2026, 2, 2), datetime.date(2026, 1, 30))
+    """
+    match roll:
+        case Roll.FOLLOWING:
+            return next_target_day(day)
+        case Roll.PRECEDING:
+            return previous_target_day(day)
+        case Roll.MODIFIED_FOLLOWING:
+            following = next_target_day(day)
+            return following if following.month == day.month else previous_target_day(day)
+        case _:
+            assert_never(roll)
 
 
 def add_target_days(day: date, count: int) -> date:
@@ -53,8 +95,8 @@ def add_target_days(day: date, count: int) -> date:
 @lru_cache(maxsize=64)
 def _closing_days(year: int) -> frozenset[date]:
     """The closing days of a year that may fall on a weekday."""
-    if year < _FIRST_YEAR:
-        raise ValueError(f"TARGET's rule holds from {_FIRST_YEAR} on, not in {year}")
+    if year < FIRST_YEAR:
+        raise ValueError(f"TARGET's rule holds from {FIRST_YEAR} on, not in {year}")
     easter = _easter_sunday(year)
     return frozenset(
         {

@@ -1,25 +1,43 @@
-"""Commands on what the law and an agreement say: the rows of a scheme on a date, and the schedule that terms make."""
+"""Commands on what the law and an agreement say: the rows of a scheme on a date, day counts, and schedules."""
 
 import json
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
-from typing import BinaryIO, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import partial
+from typing import BinaryIO
 
 import click
 
+from api.cli.fields import DECIMAL, FLAG, MAX_INPUT_BYTES, Fields, Reader, day, integer, word
 from api.cli.main import EXIT_REFUSED, show_refusal
 from contracts.schemes.rules import Rule, rules_of
-from contracts.terms.dates import add_months
-from contracts.terms.daycount import DayCount
-from contracts.terms.schedule import Every, RepaymentKind, Schedule, Terms, schedule
+from contracts.terms.agreed import Disbursement, Every, RateChange, RateConvention, RepaymentKind, Terms
+from contracts.terms.amortisation import Instalment
+from contracts.terms.daycount import DayCount, IcmaPeriod, days, year_fraction
+from contracts.terms.exact import decimal_half_up
+from contracts.terms.schedule import formula, schedule, totals
 from contracts.terms.taeg import taeg_of
+from ledger.calendars import Roll
 from ledger.errors import Refusal
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
-_MAX_INPUT_BYTES = 1_000_000
+_FRACTION_DECIMALS = 18
+_FREQUENCIES = (1, 2, 3, 4, 6, 12)
+_FREQUENCY: Reader[int] = Reader(
+    lambda value: 12 // value if type(value) is int and value in _FREQUENCIES else None, "1, 2, 3, 4, 6 or 12"
+)
+_CHARGES: Reader[int] = Reader(
+    lambda value: value if type(value) is int and value >= 0 else None, "a whole number of cents, not negative"
+)
 
-T = TypeVar("T")
+
+class Irregular(StrEnum):
+    """Where an irregular coupon period stands in the life of its bond."""
+
+    FIRST = "first"
+    LAST = "last"
 
 
 @click.group(name="scheme")
@@ -49,105 +67,141 @@ def terms() -> None:
     """Financial mathematics on the command line."""
 
 
+@terms.command(name="year-fraction")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--json", "_as_json", is_flag=True, help="Accepted for uniformity: the answer is always JSON.")
+def year_fraction_command(file: BinaryIO, *, _as_json: bool) -> int:
+    """Print the days and the fraction of a year between two dates, as JSON, from the JSON in FILE (default: stdin).
+
+    Fields: convention (30/360, 30E/360, 30E/360 ISDA, ACT/360, ACT/365F, ACT/ACT ISDA, ACT/ACT ICMA, ACT/ACT AFB),
+    start, end; for 30E/360 ISDA matures_on; for ACT/ACT ICMA the coupon period period_start, period_end, its frequency
+    (1, 2, 3, 4, 6 or 12 a year), end_of_month, and irregular (first or last: where an irregular period stands in the
+    life of the bond; default first). A field that a convention has no use for changes nothing.
+    """
+    return answer_in_json(lambda: _fraction_json(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
+
+
 @terms.command(name="schedule")
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("--json", "_as_json", is_flag=True, help="Accepted for uniformity: the answer is always JSON.")
 def schedule_command(file: BinaryIO, *, _as_json: bool) -> int:
     """Print the schedule of the terms in FILE (JSON; default standard input) as JSON.
 
-    Fields: principal_cents, rate_annual (text, "0.035"), starts_on, first_due_on (default: one period after the start),
-    instalments, every (month, quarter, half-year, year), kind (annuity, linear, bullet), day_count (30E/360,
-    ACT/ACT ICMA; default 30E/360).
-    """
+    \b
+    principal_cents   whole cents
+    rate_annual       text, "0.035"
+    starts_on         date
+    first_due_on      date; default: one period after the start
+    instalments       how many
+    every             month, quarter, half-year, year, week, two-weeks, 15-days
+    kind              annuity, linear, bullet, bullet-capitalised
+    day_count         default 30E/360; see year-fraction
+    rate_convention   nominal (default) or effective
+    principal_grace   first periods without principal
+    interest_grace    first periods whose interest is due, without interest, after them
+    roll              following, modified-following, preceding: due dates on days of TARGET
+    adjusted          true: interest runs between rolled dates
+    unit_cents        100: constant parts in whole euros
+    disbursements     [{"on", "amount_cents"}], the first on starts_on, together the principal
+    rate_changes      [{"on", "rate_annual"}]
+    charges_cents     costs of the first day, for the effective annual rate
+    """  # noqa: D301 -- click keeps lines after this control character as they are
+    return answer_in_json(lambda: _plan_json(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
+
+
+def answer_in_json(make: Callable[[], Mapping[str, object]]) -> int:
+    """Print what `make` gives, or the refusal, which is exit code 1."""
     try:
-        plan = schedule(read_terms(file.read(_MAX_INPUT_BYTES + 1)))
+        answer = make()
     except Refusal as refusal:
         show_refusal(refusal, as_json=True)
         return EXIT_REFUSED
-    click.echo(json.dumps(schedule_json(plan)))
+    click.echo(json.dumps(answer))
     return 0
 
 
-def read_terms(raw: bytes) -> Terms:
-    """Terms from JSON; refuses `terms-not-an-object`, `terms-field-unknown`, `-missing`, `-malformed`; see `Terms`."""
-    fields = _object(raw)
-    starts_on = _field(fields, "starts_on", _date, "a date such as 2026-03-02")
-    every = _field(fields, "every", Every, ", ".join(Every))
-    fields.setdefault("first_due_on", add_months(starts_on, every.months).isoformat())
-    fields.setdefault("day_count", DayCount.THIRTY_E_360.value)
-    made = Terms(
-        principal_cents=_field(fields, "principal_cents", _integer, "a whole number of cents"),
-        rate_annual=_field(fields, "rate_annual", _decimal, 'a fraction as text, such as "0.035"'),
-        starts_on=starts_on,
-        first_due_on=_field(fields, "first_due_on", _date, "a date such as 2026-04-02"),
-        instalments=_field(fields, "instalments", _integer, "a whole number"),
-        every=every,
-        kind=_field(fields, "kind", RepaymentKind, ", ".join(RepaymentKind)),
-        day_count=_field(fields, "day_count", DayCount, ", ".join(DayCount)),
-    )
-    for name in fields:
-        if name not in Terms.__dataclass_fields__:
-            raise Refusal("terms-field-unknown", field=name[:64])
-    return made
-
-
-def schedule_json(plan: Schedule) -> dict[str, object]:
-    """A schedule as the command prints it."""
-    names = ("n", "days", "interest_cents", "principal_cents", "total_cents", "outstanding_cents")
-    totals = ("interest_cents", "principal_cents", "total_cents")
+def _fraction_json(fields: Fields) -> dict[str, object]:
+    convention = fields.need("convention", word(DayCount))
+    start, end = fields.need("start", day()), fields.need("end", day())
+    matures_on = fields.get("matures_on", day(), None)
+    period = _icma_period(fields)
+    fields.done()
+    fraction = year_fraction(convention, start, end, period=period, matures_on=matures_on)
     return {
-        "instalments": [
-            {"due_on": row.due_on.isoformat()} | {name: getattr(row, name) for name in names}
-            for row in plan.instalments
-        ],
-        "totals": {name: getattr(plan.totals, name) for name in totals},
-        "taeg": str(taeg_of(plan)),
+        "days": days(convention, start, end, matures_on=matures_on),
+        "fraction": f"{decimal_half_up(fraction, _FRACTION_DECIMALS):f}",
     }
 
 
-def _object(raw: bytes) -> dict[str, object]:
-    try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_pairs)
-    except (ValueError, RecursionError) as error:
-        raise Refusal("terms-not-an-object", limit=_MAX_INPUT_BYTES) from error
-    if not isinstance(value, dict) or len(raw) > _MAX_INPUT_BYTES:
-        raise Refusal("terms-not-an-object", limit=_MAX_INPUT_BYTES)
-    return value
+def _icma_period(fields: Fields) -> IcmaPeriod | None:
+    """The coupon period, if all of it is given."""
+    opens_on, closes_on = fields.get("period_start", day(), None), fields.get("period_end", day(), None)
+    months = fields.get("frequency", _FREQUENCY, None)
+    end_of_month = fields.get("end_of_month", FLAG, otherwise=False)
+    is_last = fields.get("irregular", word(Irregular), None) is Irregular.LAST
+    if opens_on is None or closes_on is None or months is None:
+        return None
+    return IcmaPeriod.around(opens_on, closes_on, months=months, end_of_month=end_of_month, last=is_last)
 
 
-def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError
-    return value
+def _plan_json(fields: Fields) -> dict[str, object]:
+    charges_cents = fields.get("charges_cents", _CHARGES, 0)
+    plan = schedule(read_terms(fields))
+    rates = {"taeg": str(taeg_of(plan, charges_cents=charges_cents)), "formula": formula(plan.terms)}
+    return schedule_json(plan.instalments) | rates
 
 
-def _field(fields: Mapping[str, object], name: str, convert: Callable[[str], T], expected: str) -> T:
-    if name not in fields:
-        raise Refusal("terms-field-missing", field=name)
-    raw = fields[name]
-    is_whole = isinstance(raw, int) and not isinstance(raw, bool)
-    try:
-        if is_whole == (convert is _integer) and (is_whole or isinstance(raw, str)):
-            return convert(str(raw))
-    except (ValueError, InvalidOperation):
-        pass
-    raise Refusal("terms-field-malformed", field=name, expected=expected)
+def read_terms(fields: Fields) -> Terms:
+    """Terms from the fields of a JSON object, all of them; refuses what `Fields` and `Terms` refuse."""
+    starts_on, every = fields.need("starts_on", day()), fields.need("every", word(Every))
+    stated = partial(
+        Terms,
+        principal_cents=fields.need("principal_cents", integer("a whole number of cents")),
+        rate_annual=fields.need("rate_annual", DECIMAL),
+        starts_on=starts_on,
+        first_due_on=fields.get("first_due_on", day("2026-04-02"), every.after(starts_on)),
+        instalments=fields.need("instalments", integer()),
+        every=every,
+        kind=fields.need("kind", word(RepaymentKind)),
+        day_count=fields.get("day_count", word(DayCount), DayCount.THIRTY_E_360),
+        rate_convention=fields.get("rate_convention", word(RateConvention), RateConvention.NOMINAL),
+        principal_grace=fields.get("principal_grace", integer(), 0),
+        interest_grace=fields.get("interest_grace", integer(), 0),
+        roll=fields.get("roll", word(Roll), None),
+        adjusted=fields.get("adjusted", FLAG, otherwise=False),
+        unit_cents=fields.get("unit_cents", integer(), 1),
+        disbursements=tuple(_disbursement(part) for part in fields.objects("disbursements")),
+        rate_changes=tuple(_rate_change(change) for change in fields.objects("rate_changes")),
+    )
+    fields.done()
+    return stated()
 
 
-def _integer(text: str) -> int:
-    return int(text)
+def _disbursement(fields: Fields) -> Disbursement:
+    part = Disbursement(fields.need("on", day()), fields.need("amount_cents", integer("a whole number of cents")))
+    fields.done()
+    return part
 
 
-def _decimal(text: str) -> Decimal:
-    return Decimal(text)
+def _rate_change(fields: Fields) -> RateChange:
+    change = RateChange(fields.need("on", day()), fields.need("rate_annual", DECIMAL))
+    fields.done()
+    return change
 
 
-def _date(text: str) -> date:
-    day = date.fromisoformat(text)
-    if day.isoformat() != text:
-        raise ValueError
-    return day
+def schedule_json(rows: Sequence[Instalment]) -> dict[str, object]:
+    """Instalments and their sums as the commands print them."""
+    sums = totals(rows)
+    return {
+        "instalments": [_instalment_json(row) for row in rows],
+        "totals": {name: getattr(sums, name) for name in ("interest_cents", "principal_cents", "total_cents")},
+    }
+
+
+def _instalment_json(row: Instalment) -> dict[str, object]:
+    names = ("n", "days", "interest_cents", "principal_cents", "total_cents", "outstanding_cents")
+    shown: dict[str, object] = {"due_on": row.due_on.isoformat()} | {name: getattr(row, name) for name in names}
+    return shown | ({"capitalised_cents": row.capitalised_cents} if row.capitalised_cents else {})
 
 
 def _rule_json(row: Rule) -> dict[str, object]:

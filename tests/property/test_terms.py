@@ -4,20 +4,24 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
 
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
 from contracts.schemes.credit import CreditLoan, tax_credit
 from contracts.schemes.withholding import HolderKind, withholding
-from contracts.terms.dates import add_months
+from contracts.terms.agreed import Disbursement, RateChange, RateConvention
+from contracts.terms.dates import add_months, years
 from contracts.terms.daycount import DayCount, IcmaPeriod, year_fraction
 from contracts.terms.distribution import Claim, shares
 from contracts.terms.schedule import Every, RepaymentKind, Schedule, Terms, schedule
-from contracts.terms.taeg import taeg_of, years
+from contracts.terms.taeg import taeg_of
+from ledger.calendars import Roll
 from ledger.errors import Refusal
+from ledger.money import allocate
+from tests.footing import check_footing
 
+ICMA = DayCount.ACT_ACT_ICMA
 MANY = settings(max_examples=1_500, deadline=None)
 
 dates = st.dates(date(2020, 1, 1), date(2040, 12, 31))
@@ -27,7 +31,7 @@ dates = st.dates(date(2020, 1, 1), date(2040, 12, 31))
 def any_terms(draw: st.DrawFn) -> Terms:
     starts_on = draw(dates)
     every = draw(st.sampled_from(Every))
-    regular = add_months(starts_on, every.months)
+    regular = every.after(starts_on)
     return Terms(
         principal_cents=draw(st.integers(1, 10**9)),
         rate_annual=Decimal(draw(st.integers(0, 2_000))).scaleb(-4),
@@ -36,7 +40,30 @@ def any_terms(draw: st.DrawFn) -> Terms:
         instalments=draw(st.integers(1, 120)),
         every=every,
         kind=draw(st.sampled_from(RepaymentKind)),
-        day_count=draw(st.sampled_from(DayCount)),
+        day_count=draw(st.sampled_from(DayCount).filter(lambda day_count: every.months or day_count is not ICMA)),
+    )
+
+
+@st.composite
+def with_options(draw: st.DrawFn) -> Terms:
+    plain = draw(any_terms())
+    inside = st.dates(plain.starts_on, plain.ends_on - timedelta(days=1))
+    changes = sorted(draw(st.sets(inside, max_size=3)))
+    later = sorted({plain.starts_on, *draw(st.sets(inside, max_size=3))})
+    parts = allocate(plain.principal_cents, [draw(st.integers(1, 9)) for _ in later])
+    assume(min(parts) > 0)
+    roll = draw(st.one_of(st.none(), st.sampled_from(Roll)))
+    assume(roll is None or plain.first_due_on - plain.starts_on > timedelta(days=6))
+    return replace(
+        plain,
+        rate_convention=draw(st.sampled_from(RateConvention)),
+        principal_grace=draw(st.integers(0, plain.instalments - 1)),
+        interest_grace=draw(st.integers(0, plain.instalments - 1)),
+        roll=roll,
+        adjusted=draw(st.booleans()),
+        unit_cents=draw(st.sampled_from([1, 100])),
+        disbursements=tuple(map(Disbursement, later, parts)) if draw(st.booleans()) else (),
+        rate_changes=tuple(RateChange(on, Decimal(draw(st.integers(0, 2_000))).scaleb(-4)) for on in changes),
     )
 
 
@@ -53,28 +80,17 @@ def _schedule(terms: Terms) -> Schedule:
 @MANY
 @given(any_terms())
 def test_every_schedule_foots(terms: Terms) -> None:
-    plan = _schedule(terms)
-    rows, outstanding = plan.instalments, terms.principal_cents
-    assert len(rows) == terms.instalments
-    assert [row.n for row in rows] == list(range(1, terms.instalments + 1))
-    assert rows[0].due_on == terms.first_due_on
-    assert rows[-1].due_on == terms.ends_on
-    for earlier, later in pairwise(rows):
-        assert earlier.due_on < later.due_on
-    for row in rows:
-        assert row.interest_cents >= 0
-        assert row.principal_cents >= 0
-        assert row.total_cents == row.interest_cents + row.principal_cents
-        assert row.outstanding_cents == outstanding - row.principal_cents
-        outstanding = row.outstanding_cents
-    assert outstanding == 0
-    assert plan.totals.principal_cents == terms.principal_cents
-    assert plan.totals.interest_cents == sum(row.interest_cents for row in rows)
-    assert plan.totals.total_cents == sum(row.total_cents for row in rows)
+    check_footing(_schedule(terms))
+
+
+@settings(max_examples=400, deadline=None)
+@given(with_options())
+def test_every_schedule_with_options_foots(terms: Terms) -> None:
+    check_footing(_schedule(terms))
 
 
 @MANY
-@given(any_terms())
+@given(any_terms().filter(lambda terms: terms.kind is not RepaymentKind.BULLET_CAPITALISED))
 def test_the_interest_of_each_period_is_the_nearest_cent(terms: Terms) -> None:
     plan = _schedule(terms)
     opens, outstanding = terms.starts_on, terms.principal_cents

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 import QuantLib
 
-from ledger.calendars import add_target_days, is_target_day, next_target_day
+from ledger.calendars import Roll, add_target_days, is_target_day, next_target_day, rolled
 
 PUBLISHED_2026 = {date(2026, 1, 1), date(2026, 4, 3), date(2026, 4, 6), date(2026, 5, 1), date(2026, 12, 25)}
 PUBLISHED_2027 = {date(2027, 1, 1), date(2027, 3, 26), date(2027, 3, 29)}
@@ -23,6 +23,30 @@ def test_every_day_of_a_century_is_as_another_implementation_has_it() -> None:
         day for day in days(2002, 2101) if is_target_day(day) != other.isBusinessDay(QuantLib.Date.from_date(day))
     ]
     assert differing == []
+
+
+@pytest.mark.parametrize(
+    ("roll", "theirs"),
+    [
+        (Roll.FOLLOWING, QuantLib.Following),
+        (Roll.MODIFIED_FOLLOWING, QuantLib.ModifiedFollowing),
+        (Roll.PRECEDING, QuantLib.Preceding),
+    ],
+)
+def test_every_day_of_thirty_years_is_rolled_as_another_implementation_rolls_it(roll: Roll, theirs: int) -> None:
+    other = QuantLib.TARGET()
+    differing = [
+        day
+        for day in days(2010, 2039)
+        if rolled(day, roll) != other.adjust(QuantLib.Date.from_date(day), theirs).to_date()
+    ]
+    assert differing == []
+
+
+def test_the_belgian_holiday_is_a_day_like_others_and_the_end_of_a_month_stays_in_it() -> None:
+    assert rolled(date(2026, 7, 21), Roll.FOLLOWING) == date(2026, 7, 21)
+    assert rolled(date(2026, 5, 31), Roll.FOLLOWING) == date(2026, 6, 1)
+    assert rolled(date(2026, 5, 31), Roll.MODIFIED_FOLLOWING) == date(2026, 5, 29)
 
 
 def test_the_day_after_christmas_eve_of_2026_is_the_28th() -> None:

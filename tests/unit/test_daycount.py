@@ -59,3 +59,53 @@ def test_a_period_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(Refusal) as refused:
         year_fraction(E360, date(2026, 2, 1), date(2026, 1, 1))
     assert refused.value.code == "period-ends-before-it-starts"
+
+
+DATED = {
+    # EMU and market conventions: recent developments (ISDA, 1998), annex: the five calculations of ACT/ACT
+    "a semi-annual bond": (date(2003, 11, 1), date(2004, 5, 1), 6, "ISDA", Fraction(61, 365) + Fraction(121, 366)),
+    "the same by AFB": (date(2003, 11, 1), date(2004, 5, 1), 6, "AFB", Fraction(182, 366)),
+    "the same by ICMA": (date(2003, 11, 1), date(2004, 5, 1), 6, "ICMA", Fraction(182, 364)),
+    "a short first period by ISDA": (date(1999, 2, 1), date(1999, 7, 1), 12, "ISDA", Fraction(150, 365)),
+    "a short first period by AFB": (date(1999, 2, 1), date(1999, 7, 1), 12, "AFB", Fraction(150, 365)),
+    "its regular second": (date(1999, 7, 1), date(2000, 7, 1), 12, "ISDA", Fraction(184, 365) + Fraction(182, 366)),
+    "the same by AFB (2)": (date(1999, 7, 1), date(2000, 7, 1), 12, "AFB", Fraction(1)),
+    "the same by ICMA (2)": (date(1999, 7, 1), date(2000, 7, 1), 12, "ICMA", Fraction(1)),
+    "a long first period by ISDA": (date(2002, 8, 15), date(2003, 7, 15), 6, "ISDA", Fraction(334, 365)),
+    "the same by AFB (3)": (date(2002, 8, 15), date(2003, 7, 15), 6, "AFB", Fraction(334, 365)),
+    "a short last period by ISDA": (date(2000, 1, 30), date(2000, 6, 30), 6, "ISDA", Fraction(152, 366)),
+    "the same by AFB (4)": (date(2000, 1, 30), date(2000, 6, 30), 6, "AFB", Fraction(152, 366)),
+    "ends of months by ISDA": (date(1999, 11, 30), date(2000, 4, 30), 3, "ISDA", Fraction(32, 365) + Fraction(20, 61)),
+    "an end of month by AFB": (date(1999, 11, 30), date(2000, 4, 30), 3, "AFB", Fraction(152, 366)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DATED)
+def test_the_published_calculations_of_actual_over_actual(name: str) -> None:
+    start, end, months, method, published = DATED[name]
+    assert year_fraction(DayCount(f"ACT/ACT {method}"), start, end, period=IcmaPeriod(end, months)) == published
+
+
+def test_the_published_irregular_last_periods_of_icma() -> None:
+    """The same annex: a short last period of a half-yearly bond, and a long one at the ends of months, quarterly."""
+    short = IcmaPeriod(date(2000, 1, 30), 6)
+    assert year_fraction(ICMA, date(2000, 1, 30), date(2000, 6, 30), period=short) == Fraction(152, 182 * 2)
+    long = IcmaPeriod.around(date(1999, 11, 30), date(2000, 4, 30), months=3, end_of_month=True, last=True)
+    fraction = year_fraction(ICMA, date(1999, 11, 30), date(2000, 4, 30), period=long)
+    assert fraction == Fraction(91, 91 * 4) + Fraction(61, 92 * 4)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_regular_period_is_its_own_grid_whichever_end_has_the_shorter_month(*, last: bool) -> None:
+    for opens, closes in ((date(2025, 8, 31), date(2026, 2, 28)), (date(2026, 2, 28), date(2026, 8, 31))):
+        grid = IcmaPeriod.around(opens, closes, months=6, last=last)
+        assert year_fraction(ICMA, opens, closes, period=grid) == Fraction(1, 2)
+
+
+def test_an_irregular_first_period_is_cut_back_from_its_end() -> None:
+    grid = IcmaPeriod.around(date(2002, 8, 15), date(2003, 7, 15), months=6)
+    fraction = year_fraction(ICMA, date(2002, 8, 15), date(2003, 7, 15), period=grid)
+    assert fraction == Fraction(181, 181 * 2) + Fraction(153, 184 * 2)
+    with pytest.raises(Refusal) as refused:
+        IcmaPeriod.around(date(2026, 1, 1), date(2026, 1, 1), months=6)
+    assert refused.value.code == "period-ends-before-it-starts"

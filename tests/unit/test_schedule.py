@@ -6,10 +6,13 @@ from decimal import Decimal
 
 import pytest
 
+from contracts.terms.agreed import Disbursement, RateChange
+from contracts.terms.dates import years
 from contracts.terms.daycount import DayCount
 from contracts.terms.distribution import Claim, shares
 from contracts.terms.schedule import Every, RepaymentKind, Terms, schedule
-from contracts.terms.taeg import taeg, years
+from contracts.terms.taeg import taeg
+from ledger.calendars import Roll
 from ledger.errors import InvariantError, Refusal
 
 YEARLY = Terms(
@@ -99,6 +102,21 @@ def test_without_interest_the_totals_are_the_principal() -> None:
         ({"first_due_on": date(2026, 3, 2)}, "due-not-after-start"),
         ({"starts_on": date(1899, 12, 31)}, "terms-date-out-of-range"),
         ({"first_due_on": date(2200, 1, 1)}, "terms-date-out-of-range"),
+        ({"rate_annual": Decimal("0e9")}, "rate-out-of-range"),
+        ({"starts_on": date(2001, 12, 31), "roll": Roll.FOLLOWING}, "no-calendar-for-date"),
+        (
+            {"starts_on": date(2026, 4, 2), "first_due_on": date(2026, 4, 6), "roll": Roll.PRECEDING},
+            "due-not-after-start",
+        ),
+        ({"unit_cents": 0}, "unit-out-of-range"),
+        ({"principal_grace": 60}, "grace-too-long"),
+        ({"interest_grace": -1}, "grace-too-long"),
+        ({"rate_changes": (RateChange(date(2026, 5, 1), Decimal("0.02")),) * 601}, "terms-changes-too-many"),
+        ({"rate_changes": (RateChange(date(2026, 5, 1), Decimal("0.02")),) * 2}, "terms-change-out-of-place"),
+        ({"rate_changes": (RateChange(date(2031, 3, 2), Decimal("0.02")),)}, "terms-change-out-of-place"),
+        ({"rate_changes": (RateChange(date(2026, 5, 1), Decimal(2)),)}, "rate-out-of-range"),
+        ({"disbursements": (Disbursement(date(2026, 3, 3), 1_200_000),)}, "terms-change-out-of-place"),
+        ({"disbursements": (Disbursement(date(2026, 3, 2), 1),)}, "disbursements-differ-from-principal"),
     ],
 )
 def test_terms_that_make_no_schedule_are_refused(changes: dict[str, object], code: str) -> None:
