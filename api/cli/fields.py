@@ -105,10 +105,6 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return value
 
 
-def _short_text(value: object) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and value.isprintable() else None
-
-
 def _decimal(value: object) -> Decimal | None:
     return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else None
 
@@ -122,7 +118,6 @@ def _date(value: object) -> date | None:
 
 
 FLAG = Reader(lambda value: value if isinstance(value, bool) else None, "true or false")
-TEXT = Reader(_short_text, "a text of 1 to 64 characters")
 DECIMAL = Reader(_decimal, 'a fraction as text, such as "0.035"')
 _OBJECT: Reader[dict[str, object]] = Reader(lambda value: value if isinstance(value, dict) else None, "an object")
 _LIST: Reader[list[object]] = Reader(lambda value: value if isinstance(value, list) else None, "a list")

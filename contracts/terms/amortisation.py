@@ -18,7 +18,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import assert_never
 
-from contracts.terms.agreed import MAX_INSTALMENTS, RateConvention, RepaymentKind, Terms
+from contracts.terms.agreed import RateConvention, RepaymentKind, Terms
 from contracts.terms.dates import years
 from contracts.terms.daycount import DayCount, days, year_fraction
 from contracts.terms.exact import half_up
@@ -57,7 +57,7 @@ class Amortisation:
         self.n = 1
         self.opens_on = terms.starts_on
         self.balance_cents = 0
-        self.carried_cents = 0
+        self._carried_cents = 0
         self.rate_annual = terms.rate_annual
         self._capitalised_cents = 0
         self._no_principal = set(range(1, terms.principal_grace + 1))
@@ -82,10 +82,8 @@ class Amortisation:
         return self.terms.paid_on(self.n)
 
     def move(self, on: date, cents: int) -> None:
-        """What is owed grows by `cents` (a disbursement), or shrinks (a prepayment)."""
+        """What is owed grows by `cents`, which are paid out that day."""
         self._check_inside(on)
-        if self.balance_cents + cents < 0:
-            raise InvariantError("more principal is prepaid than is outstanding")
         self._moves.append((on, cents))
         self.balance_cents += cents
         self._constant_cents = None
@@ -98,39 +96,6 @@ class Amortisation:
         self._rates.append((on, rate_annual))
         self.rate_annual = rate_annual
         self._constant_cents = None
-
-    def carry(self, interest_cents: int) -> None:
-        """Interest of earlier that is to be paid, itself without interest, with the next instalment that has any."""
-        self.carried_cents += interest_cents
-
-    def reamortise(self) -> None:
-        """Solve the constant part again."""
-        self._constant_cents = None
-
-    def extend(self, periods: int) -> None:
-        """More instalments after the last; refuses `instalments-out-of-range`."""
-        self.end_after(self.last + periods)
-
-    def end_after(self, last: int) -> None:
-        """Another number of instalments in all; refuses `instalments-out-of-range`."""
-        if not 1 <= last <= MAX_INSTALMENTS:
-            raise Refusal("instalments-out-of-range", instalments=last, limit=MAX_INSTALMENTS)
-        self.last = last
-        self._constant_cents = None
-
-    def spare(self, periods: int, *, interest: bool) -> None:
-        """No principal, and with `interest` no interest either, in the next instalments; refuses `grace-too-long`."""
-        coming = range(self.n, self.n + periods)
-        if not 0 < periods <= self.last - self.n:
-            raise Refusal("grace-too-long", grace=periods, instalments=max(0, self.last - self.n + 1))
-        self._no_principal.update(coming)
-        if interest:
-            self._no_interest.update(coming)
-        self._constant_cents = None
-
-    def accrued_cents(self, on: date) -> int:
-        """Interest of the current period up to a day inside it or its end."""
-        return half_up(self._interest(on))
 
     def close(self) -> Instalment:
         """End the current period; refuses `annuity-below-interest` where a constant total can't pay its interest."""
@@ -171,10 +136,10 @@ class Amortisation:
             if not is_last:
                 return 0
             interest, self._capitalised_cents = self._capitalised_cents, 0
-        self.carried_cents += interest
+        self._carried_cents += interest
         if self.n in self._no_interest and not is_last:
             return 0
-        due, self.carried_cents = self.carried_cents, 0
+        due, self._carried_cents = self._carried_cents, 0
         return due
 
     def _principal(self, interest: int) -> int:
