@@ -34,6 +34,8 @@ BORROWER = Enterprise(
     address=("Chaussée de Waterloo 100", "1060 Saint-Gilles"),
     represented_by="Amélie Peeters, administratrice",
 )
+OFFERED = tuple(kind for kind in RepaymentKind if kind is not RepaymentKind.BULLET_CAPITALISED)
+"""The forms of repayment that a scheme allows; `tests/unit/test_proxi.py` shows the other refused."""
 PROOF = b"c2sp.org/tlog-proof@v1\nindex 46666\n" + b"b" * 1500 + b"\n"
 OPENING = b'{"lines":[],"n":46666}'
 

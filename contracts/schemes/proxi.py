@@ -223,8 +223,14 @@ def term_in_years(terms: Terms) -> int:
 
 
 def repayment_form(kind: RepaymentKind, every: Every) -> str:
-    """How the scheme calls a form of repayment: `bullet`, or the frequency of the instalments."""
-    return "bullet" if kind is RepaymentKind.BULLET else every.value
+    """How the scheme calls a form of repayment: `bullet`, or the frequency of the instalments.
+
+    Article 6 names no capitalised interest and no period counted in days: these go by names of their own, which no rule
+    allows. Interest added to the debt would moreover count as attributed, hence taxed, long before it is paid.
+    """
+    if kind is RepaymentKind.BULLET_CAPITALISED:
+        return kind.value
+    return "bullet" if kind is RepaymentKind.BULLET and every.months else every.value
 
 
 def provisional(rules: Sequence[Rule]) -> tuple[Rule, ...]:

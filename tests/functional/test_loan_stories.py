@@ -23,6 +23,7 @@ from contracts.terms.schedule import Every, RepaymentKind
 from ledger.errors import Refusal
 from ledger.payments.queries import payments_for
 from ledger.storage.tables import outbox
+from tests.papers import OFFERED
 from tests.products_kit import DAY, EVIDENCE, refused
 
 PROOF = hashlib.sha256(b"closure of the liquidation").hexdigest()
@@ -69,7 +70,7 @@ def test_a_loan_lives_from_its_draft_to_its_last_instalment(town):
     assert [e.event for e in page.events][:4] == ["agreed", "disbursement-ordered", "disbursed", "called"]
 
 
-@pytest.mark.parametrize("kind", list(RepaymentKind))
+@pytest.mark.parametrize("kind", OFFERED)
 @pytest.mark.parametrize("every", [Every.QUARTER, Every.YEAR])
 def test_the_cents_of_seven_lenders_tie_on_every_instalment(sqlite_town, kind, every):
     town = sqlite_town

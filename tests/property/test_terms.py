@@ -22,7 +22,7 @@ from ledger.money import allocate
 from tests.footing import check_footing
 
 ICMA = DayCount.ACT_ACT_ICMA
-MANY = settings(max_examples=1_500, deadline=None)
+MANY = settings(max_examples=500, deadline=None)
 
 dates = st.dates(date(2020, 1, 1), date(2040, 12, 31))
 

@@ -145,6 +145,19 @@ def test_the_term_is_whole_years_from_start_to_last_instalment() -> None:
     assert proxi.repayment_form(RepaymentKind.LINEAR, Every.YEAR) == "year"
 
 
+@pytest.mark.parametrize(
+    ("kind", "every"),
+    [
+        (RepaymentKind.BULLET_CAPITALISED, Every.YEAR),
+        (RepaymentKind.BULLET, Every.WEEK),
+        (RepaymentKind.LINEAR, Every.TWO_WEEKS),
+        (RepaymentKind.ANNUITY, Every.FIFTEEN_DAYS),
+    ],
+)
+def test_what_article_6_does_not_name_is_refused(kind: RepaymentKind, every: Every) -> None:
+    assert refusal_of(replace(GOOD, repayment=proxi.repayment_form(kind, every))).code == "repayment-not-allowed"
+
+
 def test_the_credit_of_twelve_thousand_repaid_at_the_end_of_five_years() -> None:
     years = credit_by_year(schedule(terms()))
     assert [(year.tax_period, year.credit_cents) for year in years] == [

@@ -15,9 +15,10 @@ from contracts.offers.model import OfferState
 from contracts.pledges.model import PledgeState
 from contracts.schemes.rules import rules_of, schemes
 from contracts.servicing.model import Label
-from contracts.terms.schedule import Every, RepaymentKind
+from contracts.terms.schedule import Every
 from frontend.i18n import LANGUAGES, catalogue, tongue
 from frontend.words import LABEL_KINDS
+from tests.papers import OFFERED
 
 HOME = Path(next(iter(frontend.__path__)))
 SOURCES = [*sorted(HOME.glob("templates/**/*.html")), *sorted(HOME.glob("**/*.py"))]
@@ -80,8 +81,8 @@ def test_every_state_and_every_event_has_words(language: str) -> None:
         *(f"state.label-{label}" for label in Label),
         *(f"state.label-{label}-meaning" for label in Label),
         *(f"state.instalment-{state}" for state in [*InstalmentState, "late"]),
-        *(f"offers.kind-{kind}" for kind in RepaymentKind),
-        *(f"offers.every-{every}" for every in Every),
+        *(f"offers.kind-{kind}" for kind in OFFERED),
+        *(f"offers.every-{every}" for every in Every if every.months),
         *(f"loan-event.{move.event}" for move in [*LOAN.transitions, *INSTALMENT.transitions]),
     ]
     assert [key for key in wanted if not words.has(key)] == []
