@@ -1,7 +1,7 @@
 """What is agreed of a repayment: amount, rate, dates, how often, in which form; and the options that few loans have."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -19,6 +19,9 @@ MAX_CHANGES = 600
 MAX_UNIT_CENTS = 1_000_000
 _RATE_DECIMALS = 12
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
+_MONTHS = {"month": 1, "quarter": 3, "half-year": 6, "year": 12}
+_DAYS = {"week": 7, "two-weeks": 14, "15-days": 15}
+_DAY_PERIODS_A_YEAR = {"week": 52, "two-weeks": 26, "15-days": 24}
 
 
 class Every(StrEnum):
@@ -35,18 +38,17 @@ class Every(StrEnum):
     @property
     def months(self) -> int:
         """The length of a regular period in months; 0 where it is counted in days."""
-        return {"month": 1, "quarter": 3, "half-year": 6, "year": 12}.get(self.value, 0)
+        return _MONTHS.get(self.value, 0)
 
     @property
     def days(self) -> int:
         """The length of a regular period in days; 0 where it is counted in months."""
-        return {"week": 7, "two-weeks": 14, "15-days": 15}.get(self.value, 0)
+        return _DAYS.get(self.value, 0)
 
     @property
     def a_year(self) -> int:
         """The regular periods a year, by which an effective rate is brought to one period."""
-        by_days = {"week": 52, "two-weeks": 26, "15-days": 24}
-        return by_days[self.value] if self.days else 12 // self.months
+        return _DAY_PERIODS_A_YEAR[self.value] if self.days else 12 // self.months
 
     def after(self, day: date) -> date:
         """The date one regular period after `day`."""
@@ -66,7 +68,7 @@ class RateConvention(StrEnum):
     """What the annual rate says of one period of the m in a year.
 
     NOMINAL: the rate times the day count's fraction. EFFECTIVE: (1 + rate)^(1/m) - 1, as Belgian quotes of a monthly
-    rate have it; the day count then counts days only.
+    rate have it; the day count then counts days only, and a part of a period earns by its share of the period's days.
     """
 
     NOMINAL = "nominal"
@@ -115,8 +117,20 @@ class Terms:
     unit_cents: int = 1
     disbursements: tuple[Disbursement, ...] = ()
     rate_changes: tuple[RateChange, ...] = ()
+    grid: IcmaPeriod | None = field(init=False, repr=False, compare=False)
+    """The grid of regular due dates, if they are months apart.
+
+    When the first falls one period after the start, the start's day of the month counts: a loan of 31 January, monthly,
+    is due on 28 February, then on 31 March.
+    """
+    first_period_is_regular: bool = field(init=False, repr=False, compare=False)
+    """Whether the first period is as long as the others."""
 
     def __post_init__(self) -> None:
+        is_regular = self.every.after(self.starts_on) == self.first_due_on
+        anchor_on = self.starts_on if is_regular else self.first_due_on
+        object.__setattr__(self, "first_period_is_regular", is_regular)
+        object.__setattr__(self, "grid", IcmaPeriod(anchor_on, self.every.months) if self.every.months else None)
         if not 0 < self.principal_cents <= MAX_MINOR:
             raise Refusal("principal-out-of-range", principal_cents=self.principal_cents)
         for rate in (self.rate_annual, *(change.rate_annual for change in self.rate_changes)):
@@ -158,24 +172,11 @@ class Terms:
                 "terms-change-out-of-place", field="disbursements", wanted_on=self.disbursements[0].on.isoformat()
             )
 
-    @property
-    def grid(self) -> IcmaPeriod | None:
-        """The grid of regular due dates, if they are months apart.
-
-        When the first falls one period after the start, the start's day of the month counts: a loan of 31 January,
-        monthly, is due on 28 February, then on 31 March.
-        """
-        if not self.every.months:
-            return None
-        regular = self.every.after(self.starts_on) == self.first_due_on
-        return IcmaPeriod(self.starts_on if regular else self.first_due_on, self.every.months)
-
     def due_on(self, n: int) -> date:
         """The date of instalment `n`, counted from 1, before it is rolled."""
-        grid = self.grid
-        if grid is None:
+        if self.grid is None:
             return self.first_due_on + timedelta(days=self.every.days * (n - 1))
-        return grid.grid_date(n if grid.anchor_on == self.starts_on else n - 1)
+        return self.grid.grid_date(n if self.first_period_is_regular else n - 1)
 
     def paid_on(self, n: int) -> date:
         """The date on which instalment `n` is to be paid."""
@@ -186,11 +187,6 @@ class Terms:
     def ends_on(self) -> date:
         """The date of the last instalment, before it is rolled."""
         return self.due_on(self.instalments)
-
-    @property
-    def first_period_is_regular(self) -> bool:
-        """Whether the first period is as long as the others."""
-        return self.every.after(self.starts_on) == self.first_due_on
 
     @property
     def paid_out(self) -> tuple[Disbursement, ...]:

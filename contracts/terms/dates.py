@@ -5,6 +5,7 @@ from datetime import date
 from fractions import Fraction
 
 MONTHS_A_YEAR = 12
+SHORTEST_MONTH = 28
 
 
 def add_months(day: date, months: int) -> date:
@@ -15,6 +16,8 @@ def add_months(day: date, months: int) -> date:
     """
     years, month = divmod(day.month - 1 + months, MONTHS_A_YEAR)
     year = day.year + years
+    if day.day <= SHORTEST_MONTH:
+        return date(year, month + 1, day.day)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
