@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -124,7 +125,14 @@ def document_desk(wiring: Wiring) -> DocumentDesk:
         verify_address=f"{settings.origin}/verify",
         sandbox=settings.is_sandbox,
         passphrase=settings.key_passphrase,
+        ask_timestamp=None if settings.tsa_url is None else partial(_ask_timestamp, settings),
     )
+
+
+def _ask_timestamp(settings: Settings, query: bytes) -> bytes:
+    from api.timestamps import authority_of  # noqa: PLC0415 -- only who signs needs the client
+
+    return authority_of(settings).answer(query)
 
 
 def wire(settings: Settings) -> Wiring:

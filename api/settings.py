@@ -20,7 +20,7 @@
 | BXL_KEY_PASSPHRASE | encrypts the log's private keys at rest; without it they are as safe as the files | none |
 | BXL_LOG_KEY_PKCS11 | Ed25519 keys of the log in tokens: `pkcs11:` URIs apart by spaces, the newest first | files |
 | BXL_LOG_KEY_PIN | the PIN of these tokens | none |
-| BXL_TSA_URL, BXL_TSA_CERTIFICATE | timestamp authority of the daily anchor, and its root in PEM | none |
+| BXL_TSA_URL, BXL_TSA_CERTIFICATE | timestamp authority of anchors and signatures, and its root in PEM | none |
 | BXL_WITNESSES | file of `witness`, `group` and `quorum` lines for the policy of a new book | no witness is asked for |
 | BXL_SMTP_URL, BXL_MAIL_FROM | mail server, `smtp://user:secret@host:587`; else mail stays in the mailbox | none |
 """

@@ -7,11 +7,12 @@ certificate, hash of the data; and, of a fresh answer, that it is to this reques
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from asn1crypto import tsp
 from cryptography import x509
 from rfc3161_client import (
     HashAlgorithm,
@@ -21,6 +22,7 @@ from rfc3161_client import (
     VerifierBuilder,
     decode_timestamp_response,
 )
+from rfc3161_client.verify import Verifier
 
 from api.settings import Settings
 from ledger.errors import Refusal
@@ -43,6 +45,14 @@ class TimestampAuthority:
         token = _ask(self.url, request.as_bytes())
         check_token(self.certificates, token, stamped, nonce=request.nonce)
         return token
+
+    def answer(self, query: bytes) -> bytes:
+        """The answer to a query that somebody else has made, both in DER; refuses as `stamp` does."""
+        asked = tsp.TimeStampReq.load(query)
+        digest, nonce = asked["message_imprint"]["hashed_message"].native, asked["nonce"].native
+        answer = _ask(self.url, query)
+        _check(self.certificates, answer, lambda verifier, token: verifier.verify(token, digest), nonce=nonce)
+        return answer
 
     def check(self, token: bytes, stamped: bytes) -> datetime:
         """The instant of a token that was kept; refuses `timestamp-invalid`."""
@@ -71,10 +81,20 @@ def check_token(
 
     `nonce` is that of the request, where the token is the answer to one of ours.
     """
+    return _check(certificates, token, lambda verifier, answer: verifier.verify_message(answer, stamped), nonce=nonce)
+
+
+def _check(
+    certificates: Sequence[x509.Certificate],
+    token: bytes,
+    verify: Callable[[Verifier, TimeStampResponse], bool],
+    *,
+    nonce: int | None,
+) -> datetime:
     verifier = VerifierBuilder(roots=list(certificates), nonce=nonce).build()
     try:
         answer: TimeStampResponse = decode_timestamp_response(token)
-        verifier.verify_message(answer, stamped)
+        verify(verifier, answer)
         stamped_at: datetime = answer.tst_info.gen_time
     except (ValueError, VerificationError) as error:
         raise Refusal("timestamp-invalid", reason=str(error)[:200]) from error

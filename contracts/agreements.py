@@ -48,7 +48,9 @@ def write_due_agreements(book: Book, desk: DocumentDesk, *, limit: int = 20) -> 
 def write_agreement(book: Book, desk: DocumentDesk, *, loan_id: str, pledge_id: str) -> bool:
     """Draw, sign and store one lender's agreement and tell her; False if somebody else had done so meanwhile."""
     data, language = agreement_data(book, desk, loan_id=loan_id, pledge_id=pledge_id)
-    pdf = sign_pdf(render_agreement(data, language), signers=_signers(book, desk, data))
+    pdf = sign_pdf(
+        render_agreement(data, language), signers=_signers(book, desk, data), ask_timestamp=desk.ask_timestamp
+    )
     with book.unit_of_work(actor=ACTOR) as uow:
         loan_book = lock_loan(uow, loan_id)
         claim = _claim_of(loan_book, pledge_id)
@@ -151,6 +153,7 @@ def _data(
         verify_address=desk.verify_address,
         sandbox=desk.sandbox,
         policy_sha256=desk.policy_sha256,
+        stamped=desk.ask_timestamp is not None,
     )
 
 

@@ -54,7 +54,7 @@ def give_mandate(book: Book, desk: DocumentDesk, borrower: str, scheme: DebitSch
     )
     key = party_identity(desk.keys_dir, party=borrower, now=book.clock.now(), passphrase=desk.passphrase)
     signer = DocumentSigner(field=SIGNATURE_FIELD, identity=key, reason=mandate_id)
-    pdf = sign_pdf(render_mandate(data, language), signers=[signer])
+    pdf = sign_pdf(render_mandate(data, language), signers=[signer], ask_timestamp=desk.ask_timestamp)
     with book.unit_of_work(actor=borrower) as uow:
         document_id = store_document(
             uow,

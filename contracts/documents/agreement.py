@@ -216,6 +216,8 @@ def _articles(data: AgreementData, words: Wording) -> Iterator[Block]:
         yield Prose(say("article.policy", policy=data.policy_sha256), small=True)
     yield from _article(words, "complaints", say("article.complaints"))
     yield from _article(words, "signing", say("article.signing", file=TERMS_FILE))
+    if data.stamped:
+        yield Prose(say("article.signing_stamped"))
 
 
 def _tax(data: AgreementData, words: Wording) -> Iterator[Block]:

@@ -4,6 +4,7 @@ The caller reads the figures from its own queries and freezes them here; a docum
 integer cents, dates are Brussels calendar dates. A paper is issued once: a later one supersedes it, none is edited.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,6 +15,9 @@ from contracts.terms.schedule import Schedule, Terms
 
 Language = Literal["fr", "nl", "en"]
 LANGUAGES: tuple[Language, ...] = ("fr", "nl", "en")
+
+AskTimestamp = Callable[[bytes], bytes]
+"""A timestamp authority's answer to a query, both in DER (RFC 3161), after the answer was checked."""
 
 
 class DocumentKind(StrEnum):
@@ -92,6 +96,7 @@ class AgreementData:
     early_repayment_allowed: bool = True
     allocation_order: tuple[Literal["interest", "principal"], ...] = ("interest", "principal")
     policy_sha256: str | None = None
+    stamped: bool = False
 
     @property
     def terms(self) -> Terms:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contracts.documents.authority import SigningIdentity
+from contracts.documents.model import AskTimestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +17,15 @@ class DocumentSigner:
     reason: str
 
 
-def sign_pdf(pdf: bytes, *, signers: Sequence[DocumentSigner]) -> bytes:
-    """`pdf` with one PAdES B-B signature per signer, in their order; the stated time is the machine's."""
+def sign_pdf(pdf: bytes, *, signers: Sequence[DocumentSigner], ask_timestamp: AskTimestamp | None = None) -> bytes:
+    """`pdf` with one PAdES signature per signer, in their order; the stated time is the machine's.
+
+    With `ask_timestamp` each signature carries a token over itself (level B-T), else it is at level B-B. Refuses what
+    `ask_timestamp` refuses; then nothing is signed.
+    """
     from contracts.documents import pades  # noqa: PLC0415 -- pyHanko takes a second to load
 
-    return pades.sign(pdf, signers)
+    return pades.sign(pdf, signers, ask_timestamp)
 
 
 def sign_receipt(pdf: bytes, *, identity: SigningIdentity, at: datetime) -> bytes:

@@ -8,6 +8,7 @@ behind it, its digest is that of the file, and both attachments are there.
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NoReturn
 
 from contracts.documents.receipt import OPENING_FILE, PROOF_FILE
@@ -22,6 +23,7 @@ class SignatureReport:
     """What is known of one signature after its bytes were checked.
 
     `intact`: the bytes it covers are as they were signed, and what was appended later is another signature.
+    `stamped_at` is the instant of its timestamp; None where it carries none.
     """
 
     field: str
@@ -29,6 +31,7 @@ class SignatureReport:
     intact: bool
     trusted: bool
     covers_whole_document: bool
+    stamped_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,18 @@ def verify_receipt_pdf(pdf: bytes, *, receipt_certificate_sha256: str) -> Receip
     return _attachments(pdf)
 
 
-def verify_pdf_signatures(pdf: bytes, *, roots_der: Sequence[bytes]) -> tuple[SignatureReport, ...]:
+def verify_pdf_signatures(
+    pdf: bytes, *, roots_der: Sequence[bytes], timestamp_roots_der: Sequence[bytes] = ()
+) -> tuple[SignatureReport, ...]:
     """Every signature of `pdf`, checked against `roots_der`, in the order in which they were made.
 
-    Refuses `document-unsigned`, `document-signature-invalid`, `document-signature-untrusted`; a later signature is the
-    only change that an earlier one allows.
+    Refuses `document-unsigned`, `document-signature-invalid`, `document-signature-untrusted`, and
+    `document-timestamp-untrusted` where a token is not over its signature or `timestamp_roots_der` do not vouch for it;
+    a later signature is the only change that an earlier one allows.
     """
     from contracts.documents import pades  # noqa: PLC0415 -- pyHanko takes a second to load
 
-    return pades.validate(pdf, roots_der)
+    return pades.validate(pdf, roots_der, timestamp_roots_der)
 
 
 def _signature(value: bytes) -> bytes:

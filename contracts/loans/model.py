@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
+from contracts.documents.model import AskTimestamp
 from contracts.offers.model import OfferState
 from contracts.servicing.model import Label
 from contracts.terms.daycount import DayCount
@@ -96,7 +97,10 @@ class OfferClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentDesk:
-    """What the wiring hands over to have agreements written: where the signing keys are, and what the papers name."""
+    """What the wiring hands over to have agreements written: where the signing keys are, and what the papers name.
+
+    `ask_timestamp` is the port to a timestamp authority; None where there is none, and then signatures carry no stamp.
+    """
 
     keys_dir: Path
     licence_holder: str
@@ -104,6 +108,7 @@ class DocumentDesk:
     sandbox: bool
     policy_sha256: str | None = None
     passphrase: bytes | None = None
+    ask_timestamp: AskTimestamp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

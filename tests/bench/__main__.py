@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.clock import SystemClock
-from tests.bench import audit, bankfiles, exchange, grown, history, peer, posting, proof, webhooks
+from tests.bench import audit, bankfiles, exchange, grown, history, papers, peer, posting, proof, webhooks
 from tests.bench.databases import databases
 from tests.bench.report import Report
 from tests.bench.scale import FULL, QUICK
@@ -30,6 +30,7 @@ PARTS = {
     "exchange": exchange.SECTION,
     "bankfiles": bankfiles.SECTION,
     "webhooks": webhooks.SECTION,
+    "papers": papers.SECTION,
     "history": history.SECTION,
     "grown": grown.SECTION,
 }

@@ -107,5 +107,13 @@ BARS = (
     Bar("webhooks.rate", "webhooks taken for {webhook_seconds} s, a worker at work", 199, "a second"),
     Bar("webhooks.p99", "webhooks at 200 a second, 99 of 100", 100, "ms", at_most=True),
     Bar("webhooks.lost", "webhooks and payments lost", 0, "", at_most=True),
+    Bar(
+        "papers.drawn",
+        "loan agreement of 4 pages or more, tagged, with its terms attached, drawn",
+        80,
+        "ms",
+        at_most=True,
+    ),
+    Bar("papers.stamped", "the same drawn and signed for both with timestamps", 400, "ms", at_most=True),
     Bar("audit", "audit of rows, hashes and sums, of one core", 100_000, "entries/s"),
 )

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from api.timestamps import TimestampAuthority, read_certificates
 from contracts.documents import authority
 from contracts.documents.agreement import SIGNATURE_FIELDS, render_agreement
+from contracts.documents.model import AskTimestamp
 from contracts.documents.receipt import render_receipt
 from contracts.documents.signature import DocumentSigner, sign_pdf, sign_receipt
 from contracts.documents.statement import render_statement
 from contracts.documents.text import money, wording
+from ledger.errors import Refusal
 from tests import papers
+from tests.timestamp_authority import make_authority, serving
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 VALID = "Signature Validation: Signature is Valid."
@@ -25,7 +29,7 @@ def tool(name: str, *arguments: str) -> str:
     return subprocess.run([path, *arguments], capture_output=True, text=True, check=True).stdout
 
 
-def signed_agreement(keys: Path) -> bytes:
+def signed_agreement(keys: Path, ask_timestamp: AskTimestamp | None = None) -> bytes:
     parties = (papers.BORROWER.party, papers.LENDER.party)
     signers = [
         DocumentSigner(
@@ -33,7 +37,7 @@ def signed_agreement(keys: Path) -> bytes:
         )
         for field, party in zip(SIGNATURE_FIELDS, parties, strict=True)
     ]
-    return sign_pdf(render_agreement(papers.agreement(), "nl"), signers=signers)
+    return sign_pdf(render_agreement(papers.agreement(), "nl"), signers=signers, ask_timestamp=ask_timestamp)
 
 
 def sealed_receipt(keys: Path) -> bytes:
@@ -48,6 +52,27 @@ def test_poppler_accepts_both_signatures_of_an_agreement(tmp_path: Path) -> None
     assert report.count(VALID) == 2
     assert report.count("ETSI.CAdES.detached") == 2
     assert "Total document signed" in report.split("Signature #2")[1]
+
+
+def test_poppler_accepts_signatures_stamped_by_an_authority_over_http(tmp_path: Path) -> None:
+    authority_of_time = make_authority(tmp_path / "tsa")
+    file = tmp_path / "agreement.pdf"
+    with serving(lambda query: (200, authority_of_time.reply(query))) as url:
+        tsa = TimestampAuthority(url, read_certificates(authority_of_time.root))
+        file.write_bytes(signed_agreement(tmp_path / "keys", tsa.answer))
+    report = tool("pdfsig", str(file))
+    assert report.count(VALID) == 2
+    assert "Total document signed" in report.split("Signature #2")[1]
+
+
+def test_nothing_is_signed_where_the_answer_is_of_another_authority(tmp_path: Path) -> None:
+    asked, trusted = make_authority(tmp_path / "tsa"), make_authority(tmp_path / "other")
+    with (
+        serving(lambda query: (200, asked.reply(query))) as url,
+        pytest.raises(Refusal) as found,
+    ):
+        signed_agreement(tmp_path / "keys", TimestampAuthority(url, read_certificates(trusted.root)).answer)
+    assert found.value.code == "timestamp-invalid"
 
 
 def test_poppler_refuses_both_signatures_when_a_byte_is_flipped(tmp_path: Path) -> None:

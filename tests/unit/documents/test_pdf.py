@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pdfua
 import pikepdf
 import pytest
 
@@ -57,6 +58,22 @@ def test_every_paper_carries_what_an_archive_asks_for(kind: str, language: str) 
             if isinstance(thing, pikepdf.Dictionary | pikepdf.Stream) and thing.get("/Type") == "/Font":
                 assert "/FontFile2" in thing.FontDescriptor, f"{thing.BaseFont} is not embedded"
                 assert "/ToUnicode" in thing
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_checker_of_accessibility_finds_nothing(kind: str, language: str, tmp_path: Path) -> None:
+    file = tmp_path / "paper.pdf"
+    file.write_bytes(render(kind, language))
+    assert pdfua.validate(file).findings == ()
+
+
+def test_the_checker_finds_what_is_taken_away(tmp_path: Path) -> None:
+    file = tmp_path / "paper.pdf"
+    with pikepdf.open(io.BytesIO(render("agreement", "en"))) as pdf:
+        del pdf.Root.StructTreeRoot
+        pdf.save(file)
+    assert pdfua.validate(file).findings
 
 
 @pytest.mark.parametrize("kind", KINDS)

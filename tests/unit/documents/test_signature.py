@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from contracts.documents import authority
 from contracts.documents.agreement import SIGNATURE_FIELDS, render_agreement
 from contracts.documents.signature import DocumentSigner, sign_pdf
 from contracts.documents.verify import verify_pdf_signatures
+from ledger.clock import SystemClock
 from ledger.errors import Refusal
 from tests import papers
+from tests.timestamp_authority import Authority, make_authority
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -32,15 +35,14 @@ def root(signed: bytes, keys: Path) -> bytes:
 @pytest.fixture(scope="module")
 def signed(keys: Path) -> bytes:
     parties = {"borrower": papers.BORROWER.party, "lender": papers.LENDER.party}
-    signers = [
-        DocumentSigner(
-            field=field,
-            identity=authority.party_identity(keys, party=parties[field], now=NOW),
-            reason="loan agreement",
-        )
-        for field in SIGNATURE_FIELDS
-    ]
+    signers = [signer(keys, field, parties[field]) for field in SIGNATURE_FIELDS]
     return sign_pdf(render_agreement(papers.agreement(), "fr"), signers=signers)
+
+
+def signer(keys: Path, field: str, party: str) -> DocumentSigner:
+    """Who signs a field."""
+    identity = authority.party_identity(keys, party=party, now=NOW)
+    return DocumentSigner(field=field, identity=identity, reason="loan agreement")
 
 
 def test_both_parties_signatures_are_accepted(signed: bytes, root: bytes) -> None:
@@ -90,6 +92,54 @@ def test_certificates_of_another_authority_are_not_trusted(signed: bytes, tmp_pa
     with pytest.raises(Refusal) as found:
         verify_pdf_signatures(signed, roots_der=[stranger])
     assert found.value == Refusal("document-signature-untrusted", field="borrower")
+
+
+def stamped(keys: Path, authority_of_time: Authority) -> bytes:
+    """The agreement, each of its signatures with a token."""
+    signers = [signer(keys, "borrower", papers.BORROWER.party), signer(keys, "lender", papers.LENDER.party)]
+    pdf = render_agreement(papers.agreement(), "fr")
+    return sign_pdf(pdf, signers=signers, ask_timestamp=authority_of_time.reply)
+
+
+def test_each_signature_carries_a_timestamp_where_an_authority_gives_one(
+    keys: Path, root: bytes, signed: bytes, tmp_path: Path
+) -> None:
+    before = SystemClock().now().replace(microsecond=0)
+    clock = make_authority(tmp_path / "tsa")
+    reports = verify_pdf_signatures(stamped(keys, clock), roots_der=[root], timestamp_roots_der=[der(clock)])
+    assert [report.field for report in reports] == ["borrower", "lender"]
+    for report in reports:
+        assert report.stamped_at is not None
+        assert before <= report.stamped_at <= SystemClock().now()
+    unstamped = verify_pdf_signatures(signed, roots_der=[root])
+    assert [report.stamped_at for report in unstamped] == [None, None]
+
+
+def test_a_timestamp_of_an_authority_that_is_not_known_is_not_trusted(keys: Path, root: bytes, tmp_path: Path) -> None:
+    assert root
+    clock, other = make_authority(tmp_path / "tsa"), make_authority(tmp_path / "other")
+    for known in ([], [der(other)]):
+        with pytest.raises(Refusal) as found:
+            verify_pdf_signatures(stamped(keys, clock), roots_der=[root], timestamp_roots_der=known)
+        assert found.value == Refusal("document-timestamp-untrusted", field="borrower")
+
+
+def test_a_paper_is_not_signed_where_the_authority_fails(keys: Path) -> None:
+    def fail(_query: bytes) -> bytes:
+        raise Refusal("timestamp-unavailable", reason="down")
+
+    with pytest.raises(Refusal) as found:
+        sign_pdf(
+            b"%PDF" + render_agreement(papers.agreement(), "fr")[4:],
+            signers=[signer(keys, "borrower", papers.BORROWER.party)],
+            ask_timestamp=fail,
+        )
+    assert found.value.code == "timestamp-unavailable"
+
+
+def der(clock: Authority) -> bytes:
+    """The root of an authority of time."""
+    return x509.load_pem_x509_certificate(clock.root.read_bytes()).public_bytes(Encoding.DER)
 
 
 def test_an_unsigned_paper_and_a_file_that_is_no_pdf_are_refused(root: bytes) -> None:
