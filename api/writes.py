@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Header
 
@@ -20,6 +20,7 @@ from ledger.requests import AnsweredMeanwhile
 from ledger.storage.base import JSON, json_text
 from ledger.storage.keys import BOOK_OWNER
 
+Drawn = TypeVar("Drawn")
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,100}")
 
 
@@ -78,11 +79,33 @@ def write_once(
         keep_refusal(book, actor, own_key, body_hash, refusal)
         raise
     except AnsweredMeanwhile:
-        kept = _answer_of_the_other(book, actor, own_key, body_hash)
+        # Two requests with one key at one time: the one that came second gives the answer of the first.
+        kept = _kept_answer(book, actor, own_key, body_hash)
         if kept is None:
             raise
         return _again(kept)
     return Answer(outcome, replayed=False)
+
+
+def draw_and_write_once(
+    book: Book,
+    *,
+    actor: str,
+    key: str,
+    request: Mapping[str, JSON],
+    draw: Callable[[], Drawn],
+    do: Callable[[UnitOfWork, Drawn], Mapping[str, JSON]],
+) -> Answer:
+    """`write_once` of what is drawn beforehand, outside the unit of work; an answered request draws nothing again."""
+    own_key, body_hash = key_of(actor, key), digest_of(book, request)
+    if kept := _kept_answer(book, actor, own_key, body_hash):
+        return _again(kept)
+    try:
+        drawn = draw()
+    except Refusal as refusal:
+        keep_refusal(book, actor, own_key, body_hash, refusal)
+        raise
+    return write_once(book, actor=actor, key=key, request=request, do=lambda uow: do(uow, drawn))
 
 
 def digest_of(book: Book, request: Mapping[str, JSON]) -> bytes:
@@ -117,7 +140,6 @@ def keep_refusal(book: Book, actor: str, own_key: str, body_hash: bytes, refusal
             uow.remember(own_key, body_hash=body_hash, outcome=outcome)
 
 
-def _answer_of_the_other(book: Book, actor: str, own_key: str, body_hash: bytes) -> Mapping[str, JSON] | None:
-    """Two requests with one key at one time: the one that came second gives the answer of the first."""
+def _kept_answer(book: Book, actor: str, own_key: str, body_hash: bytes) -> Mapping[str, JSON] | None:
     with book.read() as connection:
         return requests.recall(connection, book.book_id, own_key, actor=actor, body_hash=body_hash)

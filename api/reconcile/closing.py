@@ -97,13 +97,38 @@ class DayClose:
     file: bytes
 
     @property
+    def key(self) -> str:
+        """Under which it is kept among the book's evidence."""
+        return f"{_stem(self.on)}{self.number}"
+
+    @property
     def agrees(self) -> bool:
         """Whether every account agreed with every source, and every invariant held."""
         return not self.report["invariants"] and not any(row["difference_cents"] for row in self.report["accounts"])
 
 
-def close_day(wiring: Wiring, *, on: date, actor: str, request: str | None = None) -> DayClose:
-    """Read the provider's books, compare, store and sign; the same day may be closed again, each close is kept.
+@dataclass(frozen=True, slots=True)
+class DrawnClose:
+    """A close that was compared and is not kept yet: its report still lacks its number."""
+
+    on: date
+    report: Mapping[str, JSON]
+    compared: Sequence[Compared]
+    identity: SigningIdentity
+
+
+def close_day(wiring: Wiring, *, on: date, actor: str) -> DayClose:
+    """Draw the close of a day and keep it; the same day may be closed again, each close is kept.
+
+    Refuses `date-not-reached`.
+    """
+    drawn = draw_close(wiring, on=on, actor=actor)
+    with wiring.book.unit_of_work(actor=actor) as uow:
+        return keep_close(uow, drawn)
+
+
+def draw_close(wiring: Wiring, *, on: date, actor: str, request: str | None = None) -> DrawnClose:
+    """Read the provider's books and compare; nothing is kept but what was read, so no unit of work waits for a network.
 
     `request` is the key under which a program asked. A provider that can't be read is compared by what was read before,
     and the report says so. Refuses `date-not-reached`.
@@ -133,26 +158,59 @@ def close_day(wiring: Wiring, *, on: date, actor: str, request: str | None = Non
     settings = wiring.settings
     now, passphrase = book.clock.now(), settings.key_passphrase
     identity = make_receipt_identity(settings.keys_folder, now=now, passphrase=passphrase)
-    with book.unit_of_work(actor=actor) as uow:
-        return _store(uow, on, report, compared, identity)
+    return DrawnClose(on, report, compared, identity)
+
+
+def keep_close(uow: UnitOfWork, drawn: DrawnClose) -> DayClose:
+    """Number the close among those of its day, sign it, keep it, and open and close the cases of what differs."""
+    on = drawn.on
+    c = t.payment_evidence.c
+    count = sa.select(sa.func.count()).where(c.book_id == uow.book_id, c.fact_key.startswith(_stem(on)))
+    number = int(uow.connection.execute(count).scalar_one()) + 1
+    report = {**drawn.report, "number": number}
+    signature = sign_digest(hashlib.sha256(json_text(report).encode()).digest(), drawn.identity)
+    file: dict[str, JSON] = {"report": report, "signature": base64.b64encode(signature).decode()}
+    keep_evidence(uow, f"{_stem(on)}{number}", file, owner="")
+    for each in drawn.compared:
+        subject = f"close:{each.account}:{each.source}"
+        if each.difference_cents:
+            differs = Refusal(
+                CASE,
+                account=each.account,
+                closed_on=on.isoformat(),
+                ledger_cents=each.ledger_cents,
+                stated_cents=each.stated_cents or 0,
+            )
+            open_case(uow, subject, differs, payment_id=None)
+        else:
+            close_cases(uow, subject, CASE, reason=f"agrees on {on.isoformat()}")
+    return DayClose(on, number, report, json_text(file).encode())
 
 
 def closes(book: Book, *, limit: int = 50) -> list[DayClose]:
     """Every close that is stored, the newest first."""
     c = t.payment_evidence.c
     query = sa.select(c.fact_key, c.body).where(c.book_id == book.book_id, c.fact_key.startswith("close:"))
-    with book.read() as connection:
-        rows = connection.execute(query.order_by(c.kept_at.desc(), c.fact_key.desc()).limit(limit)).all()
-        bodies = [book.keys.open_personal(connection, "", row.body) for row in rows]
-    return [_day_close(row.fact_key, body) for row, body in zip(rows, bodies, strict=True)]
+    return _opened(book, query.order_by(c.kept_at.desc(), c.fact_key.desc()).limit(limit))
 
 
 def latest_close(book: Book, on: date) -> DayClose:
     """The newest close of a day; refuses `close-unknown`."""
-    for each in closes(book, limit=10_000):
-        if each.on == on:
-            return each
+    c = t.payment_evidence.c
+    # The third close of a day stands before the tenth: numbers have no leading zeros.
+    by_number = (sa.func.length(c.fact_key).desc(), c.fact_key.desc())
+    query = sa.select(c.fact_key, c.body).where(c.book_id == book.book_id, c.fact_key.startswith(_stem(on)))
+    for each in _opened(book, query.order_by(*by_number).limit(1)):
+        return each
     raise Refusal("close-unknown", on=on.isoformat())
+
+
+def kept_close(book: Book, key: str) -> DayClose:
+    """The close that is kept under a key, as `DayClose.key` gives it."""
+    c = t.payment_evidence.c
+    query = sa.select(c.fact_key, c.body).where(c.book_id == book.book_id, c.fact_key == key)
+    [found] = _opened(book, query)
+    return found
 
 
 def verify_close(file: bytes, *, certificate_sha256: str) -> Mapping[str, Any]:
@@ -213,31 +271,15 @@ def _read_provider(wiring: Wiring, on: date) -> tuple[int | None, bool]:
         return None, False
 
 
-def _store(
-    uow: UnitOfWork, on: date, report: dict[str, JSON], compared: Sequence[Compared], identity: SigningIdentity
-) -> DayClose:
-    c = t.payment_evidence.c
-    stem = f"close:{on.isoformat()}:"
-    count = sa.select(sa.func.count()).where(c.book_id == uow.book_id, c.fact_key.startswith(stem))
-    number = int(uow.connection.execute(count).scalar_one()) + 1
-    report["number"] = number
-    signature = sign_digest(hashlib.sha256(json_text(report).encode()).digest(), identity)
-    file: dict[str, JSON] = {"report": report, "signature": base64.b64encode(signature).decode()}
-    keep_evidence(uow, f"{stem}{number}", file, owner="")
-    for each in compared:
-        subject = f"close:{each.account}:{each.source}"
-        if each.difference_cents:
-            differs = Refusal(
-                CASE,
-                account=each.account,
-                closed_on=on.isoformat(),
-                ledger_cents=each.ledger_cents,
-                stated_cents=each.stated_cents or 0,
-            )
-            open_case(uow, subject, differs, payment_id=None)
-        else:
-            close_cases(uow, subject, CASE, reason=f"agrees on {on.isoformat()}")
-    return DayClose(on, number, report, json_text(file).encode())
+def _stem(on: date) -> str:
+    return f"close:{on.isoformat()}:"
+
+
+def _opened(book: Book, query: sa.Select[tuple[str, bytes]]) -> list[DayClose]:
+    with book.read() as connection:
+        rows = connection.execute(query).all()
+        bodies = [book.keys.open_personal(connection, "", row.body) for row in rows]
+    return [_day_close(row.fact_key, body) for row, body in zip(rows, bodies, strict=True)]
 
 
 def _day_close(key: str, body: bytes) -> DayClose:

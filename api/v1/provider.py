@@ -8,10 +8,10 @@ from datetime import date
 from fastapi import APIRouter, Response
 
 from api.deps import BookDep, Operator, Staff, WiringDep
-from api.reconcile.closing import DayClose, close_day, closes, latest_close
-from api.v1.answers import answer_once
+from api.reconcile.closing import DayClose, DrawnClose, closes, draw_close, keep_close, kept_close, latest_close
+from api.v1.answers import REPLAYED, answer_once
 from api.v1.schemas.provider import Chargeback, Close, Cover, PaymentCase, ProviderSettlement, ToClose
-from api.writes import IdempotencyKey
+from api.writes import IdempotencyKey, draw_and_write_once
 from ledger.book import UnitOfWork
 from ledger.payments import queries
 from ledger.payments.settlements import book_fee_cover
@@ -27,11 +27,21 @@ def list_closes(book: BookDep, _staff: Staff) -> list[Close]:
 
 
 @router.post("/closes", status_code=201)
-def make_close(wiring: WiringDep, operator: Operator, key: IdempotencyKey, body: ToClose) -> Close:
+def make_close(wiring: WiringDep, operator: Operator, key: IdempotencyKey, response: Response, body: ToClose) -> Close:
     """Compare provider, bank and ledger for a day and keep the signed report; under another key another one is made."""
-    known = next((each for each in closes(wiring.book) if each.report["request"] == key), None)
-    on = body.on or wiring.book.today()
-    return _shown(known or close_day(wiring, on=on, actor=operator.party_id, request=key))
+    actor, book = operator.party_id, wiring.book
+
+    def draw() -> DrawnClose:
+        return draw_close(wiring, on=body.on or book.today(), actor=actor, request=key)
+
+    def do(uow: UnitOfWork, drawn: DrawnClose) -> dict[str, JSON]:
+        return {"close": keep_close(uow, drawn).key}
+
+    request: dict[str, JSON] = {"path": "/v1/closes", "body": body.model_dump(mode="json")}
+    answer = draw_and_write_once(book, actor=actor, key=key, request=request, draw=draw, do=do)
+    if answer.replayed:
+        response.headers[REPLAYED] = "true"
+    return _shown(kept_close(book, str(answer.outcome["close"])))
 
 
 @router.get("/closes/{on}")

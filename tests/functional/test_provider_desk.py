@@ -10,9 +10,10 @@ from fastapi.testclient import TestClient
 from api.bootstrap import Wiring
 from api.identity.service import open_session_for
 from api.mail.transport import KeptMail
-from api.reconcile.closing import verify_close
+from api.reconcile.closing import close_day, latest_close, verify_close
 from api.security import COOKIE
 from api.settings import read_settings
+from api.v1 import provider as provider_v1
 from contracts.documents.authority import make_receipt_identity
 from frontend.site import build_site
 from ledger.payments.inbox import receive
@@ -106,7 +107,35 @@ def test_the_same_over_the_api_and_a_cover_of_fees_is_booked_once(enter: Enter, 
     assert codes == {"payment-charged-back", "movement-unknown"}
     made, again = (desk.post("/v1/closes", json={}, headers={"Idempotency-Key": "key-00000003"}) for _ in range(2))
     assert again.json() == made.json()
+    assert "Idempotency-Replayed" not in made.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
     assert (made.status_code, made.json()["agrees"], made.json()["number"]) == (201, True, 1)
     assert desk.get("/v1/closes").json() == [made.json()]
     file = desk.get(f"/v1/closes/{town.today}").content
     assert json.loads(file)["report"]["number"] == 1
+
+
+def test_a_close_is_given_again_under_its_key_however_many_came_after_it(
+    enter: Enter, sqlite_town: Town, wiring: Wiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = sqlite_town
+    desk = enter(town.maker)
+    desk.headers["Origin"] = ORIGIN
+    keyed = {"Idempotency-Key": "key-00000001"}
+    made = desk.post("/v1/closes", json={}, headers=keyed)
+    for _ in range(60):
+        later = close_day(wiring, on=town.today, actor=town.maker)
+    assert later.number == 61
+    assert latest_close(town.book, town.today).file == later.file
+    with monkeypatch.context() as patch:
+        patch.setattr(provider_v1, "draw_close", None)  # nothing is compared again
+        assert desk.post("/v1/closes", json={}, headers=keyed).json() == made.json()
+    reused = desk.post("/v1/closes", json={"on": str(town.today)}, headers=keyed)
+    assert (reused.status_code, reused.json()["code"]) == (409, "idempotency-key-reused")
+    early, still = (
+        desk.post("/v1/closes", json={"on": "2099-01-01"}, headers={"Idempotency-Key": "key-00000002"})
+        for _ in range(2)
+    )
+    assert early.json()["code"] == "date-not-reached"
+    assert still.json()["code"] == "date-not-reached"
+    assert desk.post("/v1/closes", json={}, headers={"Idempotency-Key": "key-00000003"}).json()["number"] == 62
