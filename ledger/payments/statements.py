@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from ledger.book import Book, UnitOfWork
 from ledger.clock import check_happened
 from ledger.errors import Refusal
+from ledger.payments import overdrafts
 from ledger.payments import statement_tables as t
 from ledger.payments.bank import client_account
 from ledger.payments.bookings import BankHooks, Booking, book_lines
@@ -79,14 +80,30 @@ class _Neighbour:
 def import_statement_file(book: Book, file: bytes, *, hooks: BankHooks, actor: str = ACTOR) -> Imported:
     """Import every statement of a camt.053 file in one unit of work; the same file again adds nothing.
 
-    Refuses what `read_statements` refuses, `statement-of-another-account`, `statement-altered`, `statement-overlaps`,
+    An account that the bank shows below zero is booked so, see `ledger.payments.overdrafts`. Refuses what
+    `read_statements` refuses, `statement-of-another-account`, `statement-altered`, `statement-overlaps`,
     `statement-contradicts`, `date-not-reached`; then nothing of the file is imported.
     """
     statements = sorted(read_statements(file), key=lambda s: (s.closed_on, s.sequence or 0))
+    try:
+        done = _import_all(book, file, statements, hooks=hooks, actor=actor)
+    except Refusal as refusal:
+        if not overdrafts.goes_below(book, refusal):
+            raise
+        done = _import_all(book, file, statements, hooks=hooks, actor=actor, overdrawn=True)
+    overdrafts.restore_floor(book, actor=actor)
+    return done
+
+
+def _import_all(
+    book: Book, file: bytes, statements: Sequence[Statement], *, hooks: BankHooks, actor: str, overdrawn: bool = False
+) -> Imported:
     done = Imported(hashlib.sha256(file).hexdigest())
     with book.unit_of_work(actor=actor) as uow:
         pass_gate(uow)
         _keep_file(uow, file, done.sha256)
+        if overdrawn:
+            overdrafts.lift_floor(uow, statements[-1], sha256=done.sha256)
         for statement in statements:
             done = _counted(done, import_statement(uow, statement, sha256=done.sha256, hooks=hooks))
     return done

@@ -4,26 +4,29 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from api.refusals import sentence
 from contracts.dispatch import BANK_HOOKS, resolve_credits
 from contracts.loans.model import LoanState
 from contracts.pledges.model import PledgeState
 from ledger import approvals
 from ledger.accounts import AccountRef
+from ledger.balances import standings
 from ledger.book import Book
 from ledger.clock import FixedClock
 from ledger.errors import Refusal
-from ledger.payments import suspense, transfers
+from ledger.payments import statements, suspense, transfers
 from ledger.payments.bank import configure_bank
 from ledger.payments.bookings import BankHooks
 from ledger.payments.iso20022.model import Account
 from ledger.payments.model import TransferState
-from ledger.payments.queries import payment, payments_for, transfer_orders
+from ledger.payments.queries import open_cases, payment, payments_for, transfer_orders
 from ledger.payments.receiving import request_transfer
 from ledger.payments.statements import import_statement_file, receive_statement_files
 from tests.camt_kit import CLIENT_IBAN, Bank, Move, belgian_iban
 from tests.erasure_kit import come_and_go, erased
 from tests.functional.conftest import sqlite_town as sqlite_town
 from tests.functional.conftest import town as town
+from tests.oracle import check_everything
 from tests.products_kit import DAY, Town
 from tests.transfers_kit import Client, client_of
 
@@ -84,6 +87,57 @@ def test_charges_and_debits_that_nobody_ordered_are_booked_and_shown(sqlite_town
     )
     assert client.cases() == ["bank-debit-unknown", "client-account-charged"]
     assert (town.balance("657000"), town.balance("499200"), town.balance("550100")) == (350, 1_200, 8_450)
+
+
+def test_an_account_that_the_bank_shows_overdrawn_is_booked_so_until_the_operator_has_paid_in(town: Town) -> None:
+    client = client_of(town)
+    ogm = client.pledge(town.citizen("Ada"), 10_000)
+    client.receive(Move(10_000, ogm=ogm))
+    assert floor(town) == 0
+    taken = client.bank.statement(Move(-350, code="ACMT-MDOP-CHRG"), Move(-12_000, text="seized"), day=DAY)
+    assert (client.take(taken).lines, town.balance("550100"), client.bank.balance_cents) == (2, -2_350, -2_350)
+    assert floor(town) is None
+    with town.book.read() as connection:
+        [case] = [each for each in open_cases(connection, "main") if each.code == "client-account-overdrawn"]
+    stated = {name: case.facts[name] for name in ("statement", "closing_cents")}
+    assert stated == {"statement": "S2026-0002", "closing_cents": -2_350}
+    assert "S2026-0002" in sentence(Refusal(case.code, **case.facts), "fr")
+    town.jump_to(DAY.replace(day=DAY.day + 5))
+    with pytest.raises(Refusal, match="cash-rule-not-met"), town.book.unit_of_work(actor="system") as uow:
+        transfers.refuse_uncovered(uow, 1)  # nothing leaves meanwhile
+
+    client.receive(Move(-100, code="ACMT-MDOP-CHRG"))  # it may fall further
+    assert client.take(taken).known_statements == 1
+    client.receive(Move(2_449, text="one cent is missing"))
+    assert (town.balance("550100"), floor(town)) == (-1, None)
+    client.receive(Move(1, text="?"))
+    assert (town.balance("550100"), floor(town)) == (0, 0)
+    assert "client-account-overdrawn" not in client.cases()
+    assert client.receive(Move(-5, text="?"), Move(3, text="?")).lines == 2  # another day, another case
+    assert (client.cases().count("client-account-overdrawn"), town.balance("550100")) == (1, -2)
+    check_everything(town.book)
+
+
+def floor(town: Town) -> int | None:
+    with town.book.read() as connection:
+        [standing] = standings(connection, "main", AccountRef("550100"))
+    return standing.minimum
+
+
+def test_no_other_account_goes_below_its_floor_by_a_statement(
+    sqlite_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(sqlite_town)
+    entries = sqlite_town.entries()
+    refusal = Refusal("floor-breached", account="489100:c1", asset="EUR", rule="", missing_cents=1)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(statements, "import_statement", refuse)
+    with pytest.raises(Refusal) as refused:
+        client.receive(Move(-5, text="?"))
+    assert (refused.value, sqlite_town.entries()) == (refusal, entries)
 
 
 def test_a_file_of_the_bank_that_is_refused_is_a_case_and_the_next_one_is_taken(sqlite_town: Town) -> None:
