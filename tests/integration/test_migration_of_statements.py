@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command, config
 
 from api import migrations
 from ledger.payments import queries
 from ledger.payments.model import PaymentState
-from ledger.storage.engine import open_engine, schema_transaction
+from ledger.storage.engine import schema_transaction
 from tests.conftest import make_book
+from tests.old_databases import BOTH, old_database
 
 OLD_PAYMENT = (
     "INSERT INTO payment (book_id, payment_id, reference, payer, amount_cents, credit, state, requested_at,"
@@ -23,21 +23,11 @@ LINE = (
 )
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+@pytest.fixture(params=BOTH)
 def old_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
     """A database of the revision before, with one open payment."""
-    is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'old.sqlite3'}" if is_sqlite else request.getfixturevalue("make_empty_postgresql")()
-    engine = open_engine(url)
-    with schema_transaction(engine) as connection:
-        settings = config.Config()
-        settings.set_main_option("script_location", "api:migrations")
-        settings.set_main_option("path_separator", "os")
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "0005")
-        connection.exec_driver_sql(OLD_PAYMENT)
-    yield engine
-    engine.dispose()
+    with old_database(request, tmp_path, "0005", OLD_PAYMENT) as engine:
+        yield engine
 
 
 def test_open_payments_stay_payable_at_the_provider_and_statement_lines_are_final(old_engine, clock):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command, config
 
 from api import migrations
 from ledger.payments import queries
 from ledger.payments.model import TransferState
-from ledger.storage.engine import open_engine, schema_transaction
+from ledger.storage.engine import schema_transaction
 from tests.conftest import make_book
+from tests.old_databases import BOTH, old_database
 
 DAY = date(2026, 3, 2)
 INSERT = (
@@ -22,21 +22,11 @@ INSERT = (
 )
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+@pytest.fixture(params=BOTH)
 def old_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
     """A database of revision 0003 with one open transfer."""
-    is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'old.sqlite3'}" if is_sqlite else request.getfixturevalue("make_empty_postgresql")()
-    engine = open_engine(url)
-    with schema_transaction(engine) as connection:
-        settings = config.Config()
-        settings.set_main_option("script_location", "api:migrations")
-        settings.set_main_option("path_separator", "os")
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "0003")
-        connection.exec_driver_sql(INSERT)
-    yield engine
-    engine.dispose()
+    with old_database(request, tmp_path, "0003", INSERT) as engine:
+        yield engine
 
 
 def test_open_transfers_stay_open_through_the_upgrade_and_block_a_second_of_their_reference(old_engine, clock):
