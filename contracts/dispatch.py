@@ -1,7 +1,7 @@
 """Which product a payment fact belongs to, by the reference it carries, and what the relay does with each topic.
 
-`pledge:<pledge>` is a lender's, `due:<loan>:<n>` a borrower's. A refund of a payment that nothing could take carries
-`excess:<payment>` and belongs to whatever that payment was for.
+`pledge:<pledge>` is a lender's, `due:<loan>:<n>` a borrower's, and `owed:<loan>:<n>` is what her bank took back. A
+refund of a payment that nothing could take carries `excess:<payment>` and belongs to whatever that payment was for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +12,7 @@ from contracts import events
 from contracts.loans import chargebacks as loan_chargebacks
 from contracts.loans import debits as loan_debits
 from contracts.loans import service as loans
+from contracts.loans.owed import OWED, settle_owed, tell_and_ask
 from contracts.loans.transfers import note_failed_disbursement
 from contracts.parties.queries import told_ibans
 from contracts.pledges import chargebacks as pledge_chargebacks
@@ -29,6 +30,7 @@ from ledger.payments.queries import payment
 from ledger.storage.base import JSON
 
 PLEDGE = "pledge:"
+OF_LOANS = ("due:", OWED)
 REASON_NOT_STATED = "MS03"
 Body = Mapping[str, JSON]
 Handler = Callable[[UnitOfWork, Body], None]
@@ -54,7 +56,7 @@ def hold_charged(uow: UnitOfWork, reference: str) -> None:
     """Lock what a payment that is charged back was for."""
     if reference.startswith("pledge:"):
         pledge_chargebacks.hold(uow, reference)
-    if reference.startswith("due:"):
+    if reference.startswith(OF_LOANS):
         loan_chargebacks.hold(uow, reference)
 
 
@@ -62,7 +64,7 @@ def take_back(uow: UnitOfWork, charged: ChargedBack) -> AccountRef:
     """Whose money a chargeback takes now."""
     if charged.payment.reference.startswith("pledge:"):
         return pledge_chargebacks.take_back(uow, charged)
-    if charged.payment.reference.startswith("due:"):
+    if charged.payment.reference.startswith(OF_LOANS):
         return loan_chargebacks.take_back(uow, charged)
     return charged.credited
 
@@ -71,7 +73,7 @@ def give_back(uow: UnitOfWork, charged: ChargedBack) -> AccountRef:
     """Whose money it is that was won back."""
     if charged.payment.reference.startswith("pledge:"):
         return pledge_chargebacks.give_back(uow, charged)
-    if charged.payment.reference.startswith("due:"):
+    if charged.payment.reference.startswith(OF_LOANS):
         return loan_chargebacks.give_back(uow, charged)
     return charged.credited
 
@@ -82,8 +84,8 @@ CHARGEBACKS = ChargebackHooks(hold=hold_charged, taken=take_back, won_back=give_
 
 def confirm_payment(uow: UnitOfWork, body: Body) -> None:
     """Handle `payment.paid`."""
-    if str(body["reference"]).startswith(loan_debits.OWED):
-        loan_debits.settle_owed(uow, body)
+    if str(body["reference"]).startswith(OWED):
+        settle_owed(uow, body)
     elif _is_of_a_due(uow, body):
         loans.settle_due(uow, body)
     else:
@@ -162,6 +164,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.LOAN_ISSUE: loans.continue_issue,
     events.LOAN_DISTRIBUTE: loans.continue_distribution,
     events.LOAN_WRITE_OFF: loans.continue_write_off,
+    events.LOAN_OWED: tell_and_ask,
 }
 """By topic, each in one unit of work."""
 
@@ -173,4 +176,4 @@ def _gives_back_suspense(body: Body) -> bool:
 def _is_of_a_due(uow: UnitOfWork, body: Body) -> bool:
     """Whether the fact is of a borrower's payment."""
     paid = payment(uow.connection, uow.book_id, str(body["payment_id"]))
-    return paid is not None and paid.reference.startswith(("due:", loan_debits.OWED))
+    return paid is not None and paid.reference.startswith(OF_LOANS)

@@ -25,6 +25,8 @@ LOAN_ISSUE = "loan.issue"
 LOAN_DISTRIBUTE = "loan.distribute"
 LOAN_WRITE_OFF = "loan.write-off"
 """Emitted by the products: the next chunk of a run over many pledges or lenders."""
+LOAN_OWED = "loan.owed"
+"""A borrower's bank took back what her lenders have: `loan_id`, `n`; she is asked for it."""
 
 MAIL_TEMPLATES = frozenset({
     "pledge-made",
@@ -50,6 +52,7 @@ MAIL_TEMPLATES = frozenset({
     "transfer-failed",
     "debit-announced",
     "debit-failed",
+    "due-taken-back",
 })  # fmt: skip
 
 

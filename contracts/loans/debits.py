@@ -19,24 +19,21 @@ from contracts.loans import tables as t
 from contracts.loans.cash import CASH_RULE, owed_cents, parked_dues
 from contracts.loans.lifecycle import INSTALMENT, LOAN, SETTLED
 from contracts.loans.model import InstalmentState, LoanState
+from contracts.loans.owed import ask_for_owed
 from contracts.loans.service import lock_loan, request_due_payment
-from contracts.parties.queries import party
 from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
 from ledger.payments.debits import NOTICE_DAYS, Debit, debit, debits_for, order_debit
 from ledger.payments.mandates import active_mandate
-from ledger.payments.methods import PaymentKind
 from ledger.payments.model import REFUNDS_DUE, PaymentState
 from ledger.payments.queries import payments_for
 from ledger.payments.reasons import Action
-from ledger.payments.service import close_case, request_payment
+from ledger.payments.service import close_case
 from ledger.storage.base import JSON
 
 JOB = "system:loans"
 MOST_ATTEMPTS = 2
-OWED = "owed:"
-"""What the reference of a payment begins with that repays what a debit's return left open: `owed:<loan>:<n>`."""
 
 
 def announce_debits(book: Book, on: date) -> int:
@@ -94,7 +91,7 @@ def note_failed_debit(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     facts: dict[str, JSON] = {"title": book.loan.title, "n": n, "amount_cents": failed.amount_cents}
     emit_mail(uow, "debit-failed", key=failed.debit_id, to=book.loan.borrower, facts=facts, path="/enterprise")
     if _settled_by(book, n, failed):
-        _ask_for_owed(uow, book, n, failed)
+        ask_for_owed(uow, loan_id, n)
     elif book.instalment_state(n) is InstalmentState.CALLED:
         retried = body["action"] == Action.RETRY and announce_debit(uow, loan_id, n)
         if not retried:
@@ -114,16 +111,6 @@ def taken_from(uow: UnitOfWork, returned: Debit) -> AccountRef:
     return owed
 
 
-def settle_owed(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
-    """Handle `payment.paid` of what was owed: the client account is whole again, and what was parked goes on."""
-    _, loan_id, _ = str(body["reference"]).split(":")
-    book, payment_id, on = lock_loan(uow, loan_id), str(body["payment_id"]), date.fromisoformat(str(body["paid_on"]))
-    if body["account"] != str(postings.collected(loan_id)):
-        return
-    amount_cents = int(str(body["amount_cents"]))
-    uow.post(postings.owed_repaid(book.loan, payment_id=payment_id, amount_cents=amount_cents, on=on, actor=uow.actor))
-
-
 def distribute_parked(book: Book, on: date) -> int:
     """Dated job: what the cash rule held back is distributed once its borrower owes nothing more."""
     with book.read() as connection:
@@ -140,20 +127,3 @@ def distribute_parked(book: Book, on: date) -> int:
 def _settled_by(book: q.LoanBook, n: int, paid: Debit) -> bool:
     settled = (move for move in book.instalment_history[n - 1] if move.event == SETTLED)
     return any(move.facts["payment_id"] == paid.payment_id for move in settled)
-
-
-def _ask_for_owed(uow: UnitOfWork, book: q.LoanBook, n: int, failed: Debit) -> None:
-    """The borrower is asked at once for what her bank took back from money that the lenders have."""
-    loan = book.loan
-    language = party(uow.connection, uow, loan.borrower).language
-    request_payment(
-        uow,
-        reference=f"{OWED}{loan.loan_id}:{n}",
-        payer=loan.borrower,
-        amount_cents=failed.amount_cents,
-        description=f"{loan.title} ({loan.loan_id}, {n})",
-        credit=postings.collected(loan.loan_id),
-        return_path=f"/{language}/enterprise?back=1",
-        language=language,
-        kind=PaymentKind.DUE,
-    )

@@ -218,7 +218,7 @@ def settle_due(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
         return
     held = body["account"] == str(postings.collected(loan_id))
     if not held or book.instalment_state(n) is not InstalmentState.CALLED:
-        _send_back(uow, book, payment_id, on, amount_cents=int(str(body["amount_cents"])), held=held)
+        send_back(uow, book, payment_id, on, amount_cents=int(str(body["amount_cents"])), held=held)
         return
     entry = postings.due_settled(book.loan, book.instalments[n - 1], on=on, actor=uow.actor)
     uow.post(entry)
@@ -442,7 +442,7 @@ def _emit_rest(uow: UnitOfWork, topic: str, book: q.LoanBook, first: int, *, key
     return False
 
 
-def _send_back(uow: UnitOfWork, book: q.LoanBook, payment_id: str, on: date, *, amount_cents: int, held: bool) -> None:
+def send_back(uow: UnitOfWork, book: q.LoanBook, payment_id: str, on: date, *, amount_cents: int, held: bool) -> None:
     """Money of the borrower that no due can take goes back to her."""
     if held:
         uow.post(

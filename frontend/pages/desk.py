@@ -15,6 +15,7 @@ from contracts.dispatch import resolve_credits
 from contracts.erasure import erase_party
 from contracts.loans import service as loans
 from contracts.loans.model import LoanState
+from contracts.loans.owed import owed_dues
 from contracts.loans.queries import loans_overview, transfer_orders
 from contracts.offers import service as offers
 from contracts.offers.model import OfferState
@@ -69,7 +70,8 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         failed_refunds = pledges_in(connection, book.book_id, PledgeState.REFUND_FAILED)
         accounts = ibans_to_verify(connection, book)
         shown = {order.payee for order in (*waiting_orders, *booked)} | {each.party_id for each in accounts}
-        shown |= {each.lender for each in failed_refunds}
+        owed = owed_dues(connection, book.book_id)
+        shown |= {each.lender for each in failed_refunds} | {each.borrower for each in owed}
         names = {party_id: display_name(connection, book, party_id) for party_id in shown}
         payable = balances.balances(connection, book.book_id, code_prefix=payouts.PAYABLE)
         at_provider = balances.balance(connection, book.book_id, PROVIDER_BALANCE)
@@ -95,6 +97,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         asked=asked,
         to_disburse=[loan for loan in overview if loan.state is LoanState.AGREED],
         loans=overview,
+        owed=owed,
         orders=waiting_orders,
         booked=booked,
         names=names,

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from api.bootstrap import document_desk
 from api.deps import BookDep, Entrepreneur, Language, Number, WiringDep
+from contracts.loans.owed import ask_again, owed_dues
 from contracts.loans.queries import BorrowerDue, borrower_page, loan_page
 from contracts.loans.service import request_due_payment
 from contracts.mandates import LANGUAGES, give_mandate
@@ -35,8 +36,10 @@ def enterprise(
         today = book.today_in(connection)
         missing = missing_methods(connection, book.book_id)
         page = borrower_page(connection, book, entrepreneur.party_id, today)
+        owed = owed_dues(connection, book.book_id, entrepreneur.party_id)
         asked = {(due.loan_id, due.n): due.transfer for due in page.dues if due.transfer is not None}
-        account = client_account(connection, book.book_id) if asked else None
+        owed_asked = {each.reference: each.transfer for each in owed if each.transfer is not None}
+        account = client_account(connection, book.book_id) if asked or owed_asked else None
         mandate = active_mandate(connection, book.book_id, entrepreneur.party_id)
         debits = collected_on(connection, book.book_id, entrepreneur.party_id)
         can_sign = has_client_account(connection, book.book_id)
@@ -45,11 +48,15 @@ def enterprise(
     is_making = any(
         due.payment is not None and due.payment.checkout_url is None and due.payment.payment_id not in debits
         for due in payable
-    )
+    ) or any(each.is_asked and each.payment and each.payment.checkout_url is None for each in owed)
     return render(
         request,
         "enterprise.html",
         page=page,
+        owed=owed,
+        owed_transfers={
+            key: transfer_request(account, view) for key, view in owed_asked.items() if account is not None
+        },
         transfers=transfers,
         mandate=mandate,
         debits=debits,
@@ -66,7 +73,7 @@ def enterprise(
             )
             for due in payable
         },
-        refresh=refresh_to(f"/{language}/enterprise", back, is_making=is_making, waits=bool(payable)),
+        refresh=refresh_to(f"/{language}/enterprise", back, is_making=is_making, waits=bool(payable or owed)),
     )
 
 
@@ -80,6 +87,19 @@ def pay_again(wiring: WiringDep, entrepreneur: Entrepreneur, language: Language,
         payment_id = request_due_payment(uow, loan_id, n)
     wiring.send_call_now(payment_id)
     return see_other(f"/{language}/enterprise#dues")
+
+
+@router.post("/enterprise/owed/{loan_id}/{n}/payment")
+def pay_owed(wiring: WiringDep, entrepreneur: Entrepreneur, language: Language, loan_id: str, n: Number) -> Response:
+    """Ask for a new payment link of what one's bank took back, where the last one failed or ran out."""
+    book = wiring.book
+    with book.unit_of_work(actor=entrepreneur.party_id) as uow:
+        if loan_page(uow.connection, book, loan_id, uow.today()).borrower != entrepreneur.party_id:
+            raise Refusal("loan-not-known", loan_id=loan_id)
+        asked = ask_again(uow, loan_id, n)
+    for payment_id in asked:
+        wiring.send_call_now(payment_id)
+    return see_other(f"/{language}/enterprise#owed")
 
 
 @router.post("/enterprise/mandate")

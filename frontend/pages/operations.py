@@ -19,6 +19,7 @@ from api.identity.model import Session
 from api.refusals import status
 from api.worker.dates import request_move
 from contracts.loans import service as loans
+from contracts.loans.owed import ask_again
 from contracts.offers import service as offers
 from contracts.parties import service as parties
 from contracts.pledges import service as pledges
@@ -190,6 +191,12 @@ def ask_repetition(
 def send_refund_again(request: Request, wiring: WiringDep, operator: Operator, pledge_id: str) -> Response:
     """Ask the provider again for a refund that failed."""
     return _answer(request, wiring, operator, Form(), "refunds", lambda uow: pledges.retry_refund(uow, pledge_id))
+
+
+@router.post("/loans/{loan_id}/owed/{n}")
+def ask_owed(request: Request, wiring: WiringDep, operator: Operator, loan_id: str, n: Number) -> Response:
+    """Ask a borrower again for what her bank took back."""
+    return _answer(request, wiring, operator, Form(), "owed", lambda uow: ask_again(uow, loan_id, n))
 
 
 @router.post("/loans/{loan_id}/bankruptcy")
