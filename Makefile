@@ -3,8 +3,9 @@
 PYTHON ?= python3
 V := .venv/bin
 
-.PHONY: help run check test bench simulate crash-run mutate fuzz storm audit docs lock clean
+.PHONY: help run check test bench simulate lives crash-run mutate fuzz storm audit docs lock clean
 LIVES ?= 20
+LOANS ?= 2000
 KILLS ?= 200
 ENTRIES ?= 200000
 ROUNDS ?= 200
@@ -35,6 +36,9 @@ bench: $(V)/.development .venv-peers/.ready ## measure, print and store docs/ben
 
 simulate: $(V)/.development ## let every statement of posting fail in turn, in LIVES stories (default 20) on both databases
 	@$(V)/python -m tests.simulator --lives $(LIVES) $(if $(SEED),--seed $(SEED))
+
+lives: $(V)/.development ## live LOANS random loans (default 2000) against a naive model, the book audited after every step
+	@$(V)/python -m tests.lives --lives $(LOANS) $(if $(SEED),--seed $(SEED))
 
 crash-run: $(V)/.development ## kill writers KILLS times (default 200) while they post ENTRIES entries (default 200000), then the log's processes in ROUNDS rounds (default 200)
 	@$(V)/python -m tests.crash --kills $(KILLS) --entries $(ENTRIES)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from contracts.loans.model import Loan
+from contracts.loans.model import InstalmentState, Loan
 from contracts.loans.postings import OWED_BY_BORROWER
+from contracts.loans.queries import LoanBook
 from contracts.loans.tables import loan as loan_table
 from ledger import balances
 from ledger.accounts import AccountRef
@@ -43,6 +44,22 @@ def park_if_short(uow: UnitOfWork, loan: Loan, n: int, amount_cents: int) -> boo
     short = Refusal(CASH_RULE, amount_cents=amount_cents, missing_cents=missing_cents)
     open_case(uow, f"due:{loan.loan_id}:{n}", short, payment_id=None)
     return True
+
+
+def is_shared_out(connection: sa.Connection, book_id: str, book: LoanBook, *, besides: int) -> bool:
+    """Whether every due was paid and its lenders have their shares, `besides` the one that is shared out now.
+
+    A due that was paid may wait: for this rule, or for its next chunk of lenders. The last share that it has tells.
+    """
+    if any(book.instalment_state(each.n) is not InstalmentState.SETTLED for each in book.instalments):
+        return False
+    shares = {
+        n: [share for share in row if share.interest_cents + share.principal_cents]
+        for n, row in enumerate(book.plan, 1)
+        if n != besides
+    }
+    last = {f"due:{book.loan.loan_id}:{n}:{row[-1].pledge_id}" for n, row in shares.items() if row}
+    return balances.entries_by_key(connection, book_id, last).keys() == last
 
 
 def parked_dues(connection: sa.Connection, book_id: str) -> list[ParkedDue]:

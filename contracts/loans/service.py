@@ -15,7 +15,7 @@ from contracts.events import LOAN_DISTRIBUTE, LOAN_ISSUE, LOAN_WRITE_OFF, OFFER_
 from contracts.loans import postings
 from contracts.loans import queries as q
 from contracts.loans import tables as t
-from contracts.loans.cash import park_if_short
+from contracts.loans.cash import is_shared_out, park_if_short
 from contracts.loans.lifecycle import (
     BANKRUPTCY,
     CALLED,
@@ -411,8 +411,7 @@ def _distribute(uow: UnitOfWork, book: q.LoanBook, n: int, *, first: int, on: da
         key = f"{loan.loan_id}:{n}:{claim.pledge_id}"
         _tell(uow, "instalment-distributed", loan, key, claim.lender, **facts)
     is_last = _emit_rest(uow, LOAN_DISTRIBUTE, book, first, key=f"{loan.loan_id}:{n}", n=n, on=on.isoformat())
-    states = {book.instalment_state(each.n) for each in book.instalments}
-    if is_last and states == {InstalmentState.SETTLED}:
+    if is_last and is_shared_out(uow.connection, uow.book_id, book, besides=n):
         moves.record_move(uow, LOAN, loan.loan_id, REPAID, on=on)
         for to in [loan.borrower, *book.lenders]:
             _tell(uow, "loan-repaid", loan, f"{loan.loan_id}:{to}", to, amount_cents=loan.principal_cents)

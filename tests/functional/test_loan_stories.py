@@ -21,6 +21,7 @@ from contracts.servicing import payouts
 from contracts.servicing.model import Label
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger.errors import Refusal
+from ledger.payments.inbox import receive
 from ledger.payments.queries import payments_for
 from ledger.storage.tables import outbox
 from tests.papers import OFFERED
@@ -99,6 +100,32 @@ def test_the_cents_of_seven_lenders_tie_on_every_instalment(sqlite_town, kind, e
         assert town.balance(f"489600:{loan_id}") == 0
     assert town.loan(loan_id).state is LoanState.REPAID
     assert sum(claim_of(town, lender).received_principal_cents for lender in lenders) == sum(SEVEN)
+
+
+def test_a_loan_is_repaid_only_when_what_waited_for_cover_is_with_its_lenders_too(town):
+    ada, borrower = town.citizen("Ada"), town.enterprise()
+    loan_id = town.fund({ada: 100_000}, borrower)
+    dues = town.loan(loan_id).instalments
+    for due in dues[:3]:
+        town.jump_to(due.due_on)
+        town.pay_due(loan_id, due.n)
+    [taken] = [p for p in payments_of(town, loan_id, 1) if p.provider_id]
+    chargeback_id = town.rail.charge_back(taken.provider_id)
+    hear(town, taken.provider_id)
+    town.jump_to(dues[3].due_on)
+    town.pay_due(loan_id, 4)
+    assert town.balance(f"489600:{loan_id}") == -dues[3].total_cents
+    town.jump_to(dues[4].due_on)
+    town.rail.win_back(chargeback_id)
+    hear(town, taken.provider_id)
+    town.pay_due(loan_id, 5)
+    assert town.balance(f"489600:{loan_id}") == -dues[3].total_cents
+    assert town.loan(loan_id).state is LoanState.RUNNING, "the fourth due is not with its lenders"
+    town.go_to(town.today + timedelta(days=1))
+    assert town.loan(loan_id).state is LoanState.REPAID
+    assert [town.balance(a) for a in (f"489600:{loan_id}", f"416300:{borrower}")] == [0, 0]
+    assert town.balance(f"020000:{ada}", f"LOAN-{loan_id.upper()}") == 0
+    assert len([name for name, _ in town.mails if name == "loan-repaid"]) == 2
 
 
 def test_two_pledges_of_one_lender_are_two_claims_on_one_account(sqlite_town):
@@ -539,3 +566,14 @@ def loans_overview(town):
 def due_payments(town, loan_id, n):
     with town.book.read() as connection:
         return payments_for(connection, town.book.book_id, f"due:{loan_id}:{n}")
+
+
+def payments_of(town, loan_id, n):
+    with town.book.read() as connection:
+        return payments_for(connection, town.book.book_id, f"due:{loan_id}:{n}")
+
+
+def hear(town, provider_id):
+    with town.book.unit_of_work(actor="webhook") as uow:
+        receive(uow, provider_id)
+    town.settle()

@@ -1,0 +1,1 @@
+"""Random lives of loans against a naive model, the book audited after every step."""
