@@ -181,7 +181,7 @@ def keep_close(uow: UnitOfWork, drawn: DrawnClose) -> DayClose:
                 ledger_cents=each.ledger_cents,
                 stated_cents=each.stated_cents or 0,
             )
-            open_case(uow, subject, differs, payment_id=None)
+            open_case(uow, subject, differs, payment_id=None, recurs=True)
         else:
             close_cases(uow, subject, CASE, reason=f"agrees on {on.isoformat()}")
     return DayClose(on, number, report, json_text(file).encode())

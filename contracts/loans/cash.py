@@ -42,7 +42,7 @@ def park_if_short(uow: UnitOfWork, loan: Loan, n: int, amount_cents: int) -> boo
     if missing_cents <= 0:
         return False
     short = Refusal(CASH_RULE, amount_cents=amount_cents, missing_cents=missing_cents)
-    open_case(uow, f"due:{loan.loan_id}:{n}", short, payment_id=None)
+    open_case(uow, f"due:{loan.loan_id}:{n}", short, payment_id=None, recurs=True)
     return True
 
 

@@ -17,19 +17,25 @@ def upsert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgr
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def open_case(uow: UnitOfWork, subject: str, refusal: Refusal, *, payment_id: str | None) -> None:
-    """Show `refusal` to the operators once per `subject` (a provider's id); the same case again changes nothing."""
+def open_case(uow: UnitOfWork, subject: str, refusal: Refusal, *, payment_id: str | None, recurs: bool = False) -> None:
+    """Show `refusal` to the operators once per `subject` (a provider's id); the same case again changes nothing.
+
+    A case that `recurs` is a state, not a fact: once it was closed, the same again opens it anew.
+    """
+    c = t.payment_case.c
+    stated = {"payment_id": payment_id, "facts": dict(refusal.facts), "opened_at": uow.now()}
+    insert = upsert(uow.connection, t.payment_case).values(
+        book_id=uow.book_id, subject=subject, code=refusal.code, **stated
+    )
+    if not recurs:
+        uow.connection.execute(insert.on_conflict_do_nothing())
+        return
     uow.connection.execute(
-        upsert(uow.connection, t.payment_case)
-        .values(
-            book_id=uow.book_id,
-            subject=subject,
-            code=refusal.code,
-            payment_id=payment_id,
-            facts=dict(refusal.facts),
-            opened_at=uow.now(),
+        insert.on_conflict_do_update(
+            index_elements=["book_id", "subject", "code"],
+            set_={**stated, "closed_at": None, "closed_by": None, "closing_reason": None},
+            where=c.closed_at.is_not(None),
         )
-        .on_conflict_do_nothing()
     )
 
 

@@ -1,6 +1,7 @@
 """What a borrower's bank takes back after the lenders had it: shown with amount, day and reason, and repaid."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ from api.mail.transport import KeptMail
 from api.security import COOKIE
 from api.settings import read_settings
 from contracts.dispatch import BANK_HOOKS, HANDLERS
+from contracts.loans.debits import distribute_parked
 from contracts.loans.owed import OwedDue, ask_again, owed_dues
 from frontend.site import build_site
 from ledger.payments.bank import configure_bank
 from ledger.payments.inbox import receive
 from ledger.payments.iso20022.model import Account
 from ledger.payments.model import RefundState
-from ledger.payments.queries import payments_for, refunds_of_payment
+from ledger.payments.queries import open_cases, payments_for, refunds_of_payment
 from ledger.payments.statements import import_statement_file
 from tests.api_kit import ORIGIN
 from tests.camt_kit import CLIENT_IBAN, Bank, Move
@@ -190,6 +192,38 @@ def test_two_parts_of_one_payment_that_are_taken_back_are_two_debts(sqlite_town:
         town.pay(each.payment.payment_id)
     assert (owed(town), town.balance(f"416300:{levain}")) == ([], 0)
     check_everything(town.book)
+
+
+def test_what_waits_again_before_it_was_distributed_is_a_case_again_and_is_distributed_in_the_end(
+    sqlite_town: Town,
+) -> None:
+    town = sqlite_town
+    levain, loan_id, provider_id = running(town)
+    taken_back(town, provider_id)
+    town.jump_to(town.loan(loan_id).instalments[1].due_on)
+    town.pay_due(loan_id, 2)
+    [first] = owed(town)
+    town.pay(first.payment.payment_id)
+    assert distribute_parked(town.book, town.today) == 1
+    town.rail.charge_back(first.payment.provider_id)
+    with town.book.unit_of_work(actor="webhook") as uow:
+        receive(uow, first.payment.provider_id)
+    town.process_only()  # the lenders' turn comes after it
+    town.settle()
+    second_due = town.loan(loan_id).instalments[1].total_cents
+    assert town.balance(f"489600:{loan_id}") == -second_due
+    assert "cash-rule-not-met" in cases(town)
+    [second] = owed(town)
+    town.pay(second.payment.payment_id)
+    town.jump_to(town.today + timedelta(days=1))
+    assert (town.balance(f"489600:{loan_id}"), town.balance(f"416300:{levain}")) == (0, 0)
+    assert "cash-rule-not-met" not in cases(town)
+    check_everything(town.book)
+
+
+def cases(town: Town) -> list[str]:
+    with town.book.read() as connection:
+        return [case.code for case in open_cases(connection, "main")]
 
 
 def refunds(town: Town, payment_id: str) -> list[int]:

@@ -96,6 +96,9 @@ def test_what_differs_is_named_opens_a_case_and_the_case_closes_with_the_next_cl
     hear(shop, payment)
     assert close_day(wiring, on=DAY, actor="s1").agrees
     assert shop.cases() == []
+    pay(shop, "pledge:p2", heard=False)  # what differs once more is a case once more
+    assert not close_day(wiring, on=DAY, actor="s1").agrees
+    assert shop.cases() == ["close-differs", "close-differs"]
 
 
 def test_an_earlier_day_is_closed_as_it_was_and_a_day_to_come_is_not(shop, wiring):
