@@ -19,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.refusals import sentence
+from contracts import payouts
 from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
 from contracts.loans import debits as loan_debits
 from contracts.loans import queries as loan_queries
@@ -31,7 +32,6 @@ from contracts.parties.model import Attribute, LegalIdentity, LenderDeclaration,
 from contracts.pledges import queries as pledge_queries
 from contracts.pledges import service as pledges
 from contracts.pledges.model import PledgeMade, PledgeState
-from contracts.servicing import payouts
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger import approvals, balances, outbox

@@ -17,6 +17,7 @@ from api.bootstrap import Wiring, document_desk
 from api.identity.registration import Registration, register_citizen
 from api.rails.sandbox.bank.control import BankControl
 from api.worker.steps import settle
+from contracts import payouts
 from contracts.agreements import write_due_agreements
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans
@@ -25,7 +26,6 @@ from contracts.offers.model import OfferDraft
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute, LegalIdentity, LenderDeclaration, Role, StaffIdentity
 from contracts.pledges import service as pledges
-from contracts.servicing import payouts
 from contracts.servicing.accounts import account_of
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
@@ -199,7 +199,7 @@ class Stage:
             FIRST, lambda uow: batches.request_release(uow, made.batch_id, reason="orders checked one by one")
         )
         self._do(SECOND, lambda uow: approvals.approve(uow, asked))
-        self._do(SECOND, lambda uow: batches.release_batch(uow, made.batch_id, approval_id=asked))
+        self._do(SECOND, lambda uow: payouts.release_file(uow, made.batch_id, approval_id=asked))
 
     def go_bankrupt(self, offer: str) -> None:
         """Record the borrower's bankruptcy."""

@@ -23,6 +23,7 @@ from api.v1.schemas.orders import (
 )
 from api.writes import IdempotencyKey
 from contracts.mandates import give_mandate
+from contracts.payouts import release_file
 from contracts.servicing import bank_refunds as refunds
 from contracts.servicing.accounts import account_of
 from ledger.book import UnitOfWork
@@ -81,13 +82,13 @@ def request_release(
 
 
 @router.post("/order-files/{batch_id}/release")
-def release_file(
+def release_order_file(
     book: BookDep, operator: Operator, key: IdempotencyKey, response: Response, batch_id: str, body: Release
 ) -> dict[str, str]:
     """Let a file go to the bank that a colleague has approved."""
 
     def do(uow: UnitOfWork) -> dict[str, JSON]:
-        batches.release_batch(uow, batch_id, approval_id=body.approval_id)
+        release_file(uow, batch_id, approval_id=body.approval_id)
         return {"batch_id": batch_id}
 
     path = f"/v1/order-files/{batch_id}/release"

@@ -11,8 +11,8 @@ from api.v1.answers import answer_once
 from api.v1.schemas.control import Asked, Confirmation, Settlement, TransferOrder
 from api.v1.schemas.loans import Reason, Release
 from api.writes import IdempotencyKey
+from contracts import payouts
 from contracts.loans import queries, service
-from contracts.servicing import payouts
 from ledger.book import UnitOfWork
 from ledger.payments import transfers
 from ledger.storage.base import JSON

@@ -1,24 +1,32 @@
-"""The cash rule of one borrower: nothing more is distributed while the client account lacks money for her.
+"""The cash rule of one loan: its money is what its own lenders and its own borrower have brought to the bank.
 
-It lacks what her bank took back after her lenders were paid (416300). What waits is a case, named by the due.
+Nothing more is distributed while the client account lacks money for the borrower: what her bank took back after her
+lenders were paid (416300). What waits is a case, named by the due. And nothing is paid out, to her or to her lenders,
+that is still with the provider (`ledger.payments.whereabouts`), however much of others' money the bank holds.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from contracts.loans.model import InstalmentState, Loan
+from contracts.loans.model import InstalmentState, Loan, due_of
 from contracts.loans.postings import OWED_BY_BORROWER
-from contracts.loans.queries import LoanBook
+from contracts.loans.queries import LoanBook, loan_book
 from contracts.loans.tables import loan as loan_table
+from contracts.loans.tables import loan_claim as claim_table
 from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
-from ledger.errors import Refusal
+from ledger.errors import Fact, Refusal
 from ledger.payments.queries import open_cases
 from ledger.payments.rows import open_case
+from ledger.payments.whereabouts import not_banked
+from ledger.storage import bulk
 
-CASH_RULE = "cash-rule-not-met"
+CASH_RULE, PLEDGE = "cash-rule-not-met", "pledge:"
+PAYABLE = "489300"
+"""Code of the account of what stands to a lender's credit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,40 @@ class ParkedDue:
     loan_id: str
     n: int
     borrower: str
+
+
+def refuse_not_banked(uow: UnitOfWork, book: LoanBook) -> None:
+    """Refuse `campaign-cash-short` unless the bank has booked every payment that makes up the loan."""
+    missing_cents = loans_not_banked(uow.connection, uow.book_id).get(book.loan.loan_id, 0)
+    if missing_cents:
+        facts: dict[str, Fact] = {"amount_cents": book.loan.principal_cents, "missing_cents": missing_cents}
+        raise Refusal("campaign-cash-short", loan_id=book.loan.loan_id, **facts)
+
+
+def loans_not_banked(connection: sa.Connection, book_id: str) -> dict[str, int]:
+    """What makes up loans and is not booked by the bank yet, in cents by loan."""
+    found = not_banked(connection, book_id)
+    pledged = {each.reference.removeprefix(PLEDGE): each.cents for each in found if each.reference.startswith(PLEDGE)}
+    c = claim_table.c
+    query = sa.select(c.loan_id, c.pledge_id).where(c.book_id == book_id, bulk.among(connection, c.pledge_id, pledged))
+    missing: dict[str, int] = defaultdict(int)
+    for loan_id, pledge_id in connection.execute(query):
+        missing[loan_id] += pledged[pledge_id]
+    return missing
+
+
+def shares_not_banked(connection: sa.Connection, book_id: str) -> dict[str, int]:
+    """What was distributed to lenders of instalments that the bank has not booked, or not whole: cents by lender."""
+    dues = {due_of(each.reference) for each in not_banked(connection, book_id) if each.reference.startswith("due:")}
+    waiting: dict[str, int] = defaultdict(int)
+    for loan_id, n in sorted(dues):
+        claims = loan_book(connection, book_id, loan_id).claims
+        keys = [f"due:{loan_id}:{n}:{claim.pledge_id}" for claim in claims]
+        for entry in balances.entries_by_key(connection, book_id, keys).values():
+            for line in entry.lines:
+                if line.account.code == PAYABLE:
+                    waiting[line.account.owner] += line.credit
+    return waiting
 
 
 def owed_cents(connection: sa.Connection, book_id: str, borrower: str) -> int:

@@ -15,7 +15,7 @@ from contracts.events import LOAN_DISTRIBUTE, LOAN_ISSUE, LOAN_WRITE_OFF, OFFER_
 from contracts.loans import postings
 from contracts.loans import queries as q
 from contracts.loans import tables as t
-from contracts.loans.cash import is_shared_out, park_if_short
+from contracts.loans.cash import is_shared_out, park_if_short, refuse_not_banked
 from contracts.loans.lifecycle import (
     BANKRUPTCY,
     CALLED,
@@ -110,7 +110,8 @@ def request_disbursement(uow: UnitOfWork, loan_id: str, *, on: date, reason: str
 def order_disbursement(uow: UnitOfWork, loan_id: str, *, approval_id: str, on: date) -> str:
     """Release the transfer that pays the loan out, under four eyes and the cash rule; gives the order's id.
 
-    Refuses what `ledger.payments.transfers` refuses, `move-not-allowed`, and `loan-not-fully-issued`.
+    Refuses what `ledger.payments.transfers` refuses, `move-not-allowed`, `loan-not-fully-issued`, and
+    `campaign-cash-short` while a pledge of the loan is still with the provider.
     """
     book = lock_loan(uow, loan_id)
     LOAN.after(book.state, DISBURSEMENT_ORDERED)
@@ -118,6 +119,7 @@ def order_disbursement(uow: UnitOfWork, loan_id: str, *, approval_id: str, on: d
         raise Refusal("loan-not-fully-issued", loan_id=loan_id)
     draft = disbursement_draft(uow, loan_id, on=on)
     [order_id] = transfers.order_transfers(uow, [draft], approval_id=approval_id, on=on)
+    refuse_not_banked(uow, book)
     key = f"sct:{order_id}:sent"
     moves.record_move(uow, LOAN, loan_id, DISBURSEMENT_ORDERED, on=on, fact_key=key, facts={"order_id": order_id})
     return order_id

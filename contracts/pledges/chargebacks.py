@@ -6,7 +6,7 @@
 | firm, and its loan agreed; converted | nobody's here: the lender owes it (416200) | stays; its lender is frozen |
 | withdrawn, returned, refunded, refund_failed | what was to be refunded: 489400 | stays |
 
-What the lender owes is read from 416200: while it stands, she is paid nothing out (`contracts.servicing.payouts`).
+What the lender owes is read from 416200: while it stands, she is paid nothing out (`contracts.payouts`).
 Money that comes back goes where it was taken from; where its offer has ended meanwhile it goes back to the lender.
 """
 

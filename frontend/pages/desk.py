@@ -11,9 +11,11 @@ from api.bootstrap import Wiring
 from api.identity.model import Session
 from api.operations import figures, standing_of
 from api.worker.dates import latest_move
+from contracts import payouts
 from contracts.dispatch import resolve_credits
 from contracts.erasure import erase_party
 from contracts.loans import service as loans
+from contracts.loans.cash import PAYABLE, loans_not_banked, shares_not_banked
 from contracts.loans.model import LoanState
 from contracts.loans.owed import owed_dues
 from contracts.loans.queries import loans_overview, transfer_orders
@@ -24,7 +26,6 @@ from contracts.parties.queries import display_name, ibans_to_verify
 from contracts.pledges import service as pledges
 from contracts.pledges.model import PledgeState
 from contracts.pledges.queries import pledges_in
-from contracts.servicing import payouts
 from contracts.servicing.bank_refunds import order_refunds
 from frontend.forms import Form
 from frontend.rendering import render
@@ -73,7 +74,9 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         owed = owed_dues(connection, book.book_id)
         shown |= {each.lender for each in failed_refunds} | {each.borrower for each in owed}
         names = {party_id: display_name(connection, book, party_id) for party_id in shown}
-        payable = balances.balances(connection, book.book_id, code_prefix=payouts.PAYABLE)
+        payable = balances.balances(connection, book.book_id, code_prefix=PAYABLE)
+        loans_short = loans_not_banked(connection, book.book_id)
+        shares_short = shares_not_banked(connection, book.book_id)
         at_provider = balances.balance(connection, book.book_id, PROVIDER_BALANCE)
         at_bank = balances.balance(connection, book.book_id, CLIENT_BANK)
     names |= {a.requested_by: _actor_name(book, a.requested_by) for a in waiting}
@@ -103,6 +106,8 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         names=names,
         titles=titles,
         payable_cents=sum(row.credit - row.debit for row in payable),
+        loans_short=loans_short,
+        shares_short=sum(shares_short.values()),
         payable_count=sum(1 for row in payable if row.credit),
         at_provider=at_provider,
         at_bank=at_bank,
@@ -178,7 +183,7 @@ def _let_out(uow: UnitOfWork, approval: Approval, about: str) -> None:
     """Let something go that was held: a file to the bank, money to a payee's account, a call to the provider."""
     approval_id = approval.approval_id
     if approval.action == batches.RELEASE:
-        batches.release_batch(uow, about, approval_id=approval_id)
+        payouts.release_file(uow, about, approval_id=approval_id)
     elif approval.action == payees.OVERRIDE:
         payees.override(uow, about, str(approval.body["account"]), approval_id=approval_id)
     else:

@@ -18,12 +18,12 @@ from api.deps import Language, Number, Operator, WiringDep
 from api.identity.model import Session
 from api.refusals import status
 from api.worker.dates import request_move
+from contracts import payouts
 from contracts.loans import service as loans
 from contracts.loans.owed import ask_again
 from contracts.offers import service as offers
 from contracts.parties import service as parties
 from contracts.pledges import service as pledges
-from contracts.servicing import payouts
 from frontend.forms import Form, cents_of, date_of, refused
 from frontend.i18n import tongue
 from frontend.pages.desk import approve_and_do, desk_page

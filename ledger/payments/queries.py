@@ -201,6 +201,13 @@ def transfer_orders(
     return [_transfer_order(row) for row in rows]
 
 
+def orders_of_file(connection: sa.Connection, book_id: str, batch_id: str) -> list[TransferOrder]:
+    """The transfer orders that stand in a file, in order of their ids."""
+    c = t.transfer_order.c
+    query = sa.select(t.transfer_order).where(c.book_id == book_id, c.batch_id == batch_id).order_by(c.order_id)
+    return [_transfer_order(row) for row in connection.execute(query)]
+
+
 def transfer_order(connection: sa.Connection, book_id: str, order_id: str) -> TransferOrder | None:
     """One transfer order, or nothing."""
     c = t.transfer_order.c

@@ -10,7 +10,7 @@ Topics emitted: `transfer.booked` of a refund {order_id, reference, kind, payee,
 `transfer.failed` of any transfer, with its `reason`: the money is whose it was before, and it may be ordered again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -34,6 +34,7 @@ from ledger.payments.model import (
 from ledger.payments.moves import move, record_birth
 from ledger.payments.rows import upsert
 from ledger.payments.settlements import book_settlement
+from ledger.storage import bulk
 from ledger.storage.base import JSON
 
 TRANSFER_BOOKED, TRANSFER_FAILED = "transfer.booked", "transfer.failed"
@@ -84,10 +85,24 @@ def order_transfers(
     """
     approvals.require(uow, approval_id, APPROVAL_ACTION, approval_body(drafts))
     pass_gate(uow)
+    known = ordered(uow.connection, uow.book_id, [draft.reference for draft in drafts])
     for draft in drafts:
-        _refuse_unfit(uow, draft)
+        if draft.amount_cents <= 0:
+            raise Refusal("payment-amount-not-positive", amount_cents=draft.amount_cents)
+        if draft.reference in known:
+            raise Refusal("transfer-already-ordered", reference=draft.reference, order_id=known[draft.reference])
     refuse_uncovered(uow, sum(d.amount_cents for d in drafts))
     return [_order(uow, draft, approval_id, on or uow.today()) for draft in drafts]
+
+
+def ordered(connection: sa.Connection, book_id: str, references: Collection[str]) -> dict[str, str]:
+    """The orders under these references that stand, booked or not: their ids by reference."""
+    c = t.transfer_order.c
+    stands = c.state.in_([TransferState.ORDERED.value, TransferState.BOOKED.value])
+    query = sa.select(c.reference, c.order_id).where(
+        c.book_id == book_id, stands, bulk.among(connection, c.reference, references)
+    )
+    return {row.reference: row.order_id for row in connection.execute(query)}
 
 
 def confirm_booked(uow: UnitOfWork, order_id: str, *, statement_reference: str, evidence: str, on: date) -> None:
@@ -209,20 +224,6 @@ def record_settlement(uow: UnitOfWork, *, reference: str, amount_cents: int, evi
     check_happened(on, today=uow.today())
     pass_gate(uow)
     book_settlement(uow, reference=reference, amount_cents=amount_cents, evidence=evidence, on=on)
-
-
-def _refuse_unfit(uow: UnitOfWork, draft: TransferDraft) -> None:
-    if draft.amount_cents <= 0:
-        raise Refusal("payment-amount-not-positive", amount_cents=draft.amount_cents)
-    known = uow.connection.execute(
-        sa.select(t.transfer_order.c.order_id).where(
-            t.transfer_order.c.book_id == uow.book_id,
-            t.transfer_order.c.reference == draft.reference,
-            t.transfer_order.c.state.in_([TransferState.ORDERED.value, TransferState.BOOKED.value]),
-        )
-    ).scalar_one_or_none()
-    if known is not None:
-        raise Refusal("transfer-already-ordered", reference=draft.reference, order_id=known)
 
 
 def _order(uow: UnitOfWork, draft: TransferDraft, approval_id: str, on: date) -> str:

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from contracts import payouts
 from contracts.agreements import write_due_agreements
 from contracts.dispatch import HANDLERS
 from contracts.documents.authority import root_certificate
@@ -17,7 +18,6 @@ from contracts.loans import queries, service
 from contracts.loans.model import DocumentDesk, LoanState, distribution
 from contracts.offers.model import OfferState
 from contracts.pledges.model import PledgeState
-from contracts.servicing import payouts
 from contracts.servicing.model import Label
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger.errors import Refusal

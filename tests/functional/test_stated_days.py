@@ -6,11 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 
+from contracts import payouts
 from contracts.loans import service as loans
 from contracts.loans.model import LoanState
 from contracts.offers import service as offers
 from contracts.parties import service as parties
-from contracts.servicing import payouts
 from contracts.servicing.model import Label
 from ledger.payments import transfers
 from ledger.payments.queries import payments_for

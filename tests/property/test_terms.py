@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import assume, given, reject, settings
+from hypothesis import assume, example, given, reject, settings
 from hypothesis import strategies as st
 
 from contracts.schemes.credit import CreditLoan, tax_credit
@@ -83,8 +83,23 @@ def test_every_schedule_foots(terms: Terms) -> None:
     check_footing(_schedule(terms))
 
 
+PAID_OUT_ON_A_ROLLED_DAY = Terms(
+    principal_cents=4,
+    rate_annual=Decimal(0),
+    starts_on=date(2021, 5, 1),
+    first_due_on=date(2022, 5, 1),
+    instalments=3,
+    every=Every.YEAR,
+    kind=RepaymentKind.ANNUITY,
+    day_count=DayCount.THIRTY_360,
+    roll=Roll.PRECEDING,
+    disbursements=(Disbursement(date(2021, 5, 1), 2), Disbursement(date(2022, 4, 29), 2)),
+)
+
+
 @settings(max_examples=400, deadline=None)
 @given(with_options())
+@example(PAID_OUT_ON_A_ROLLED_DAY)
 def test_every_schedule_with_options_foots(terms: Terms) -> None:
     check_footing(_schedule(terms))
 

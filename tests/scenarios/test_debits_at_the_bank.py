@@ -18,7 +18,7 @@ from contracts.loans.model import DocumentDesk, InstalmentState, LoanState
 from contracts.loans.owed import owed_dues
 from contracts.loans.queries import loan_book
 from contracts.mandates import give_mandate
-from contracts.servicing import payouts
+from contracts import payouts
 from contracts.servicing.accounts import account_of
 from contracts.terms.schedule import Every
 from ledger import approvals

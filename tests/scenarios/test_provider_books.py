@@ -6,9 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from contracts import payouts
 from contracts.pledges import service as pledges
 from contracts.pledges.model import PledgeState
-from contracts.servicing import payouts
 from ledger.accounts import AccountRef
 from ledger.errors import Refusal
 from ledger.payments import queries, transfers

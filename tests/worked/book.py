@@ -22,10 +22,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from contracts import payouts
 from contracts.dispatch import CHARGEBACKS, resolve_credit
 from contracts.loans import service as loans
 from contracts.pledges import service as pledges
-from contracts.servicing import payouts
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger import balances
 from ledger.accounts import AccountRef, chart_row
