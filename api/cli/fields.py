@@ -76,6 +76,10 @@ class Fields:
         for n, member in enumerate(self.get(name, _LIST, [])):
             yield Fields({"": member}, f"{self._path}{name}[{n}]").object("")
 
+    def has(self, name: str) -> bool:
+        """Whether a field is there, read or not, and not null."""
+        return self._left.get(name) is not None
+
     def done(self) -> None:
         """Refuses `terms-field-unknown` for a field that was not read."""
         for name in self._left:

@@ -1,9 +1,7 @@
-"""Commands on what the law and an agreement say: the rows of a scheme on a date, day counts, and schedules."""
+"""Commands on what an agreement says: day counts and schedules."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 from typing import BinaryIO
@@ -12,7 +10,6 @@ import click
 
 from api.cli.fields import DECIMAL, FLAG, MAX_INPUT_BYTES, Fields, Reader, day, integer, word
 from api.cli.main import EXIT_REFUSED, show_refusal
-from contracts.schemes.rules import Rule, rules_of
 from contracts.terms.agreed import Disbursement, Every, RateChange, RateConvention, RepaymentKind, Terms
 from contracts.terms.amortisation import Instalment
 from contracts.terms.daycount import DayCount, IcmaPeriod, days, year_fraction
@@ -22,7 +19,6 @@ from contracts.terms.taeg import taeg_of
 from ledger.calendars import Roll
 from ledger.errors import Refusal
 
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
 _FRACTION_DECIMALS = 18
 _FREQUENCIES = (1, 2, 3, 4, 6, 12)
 _FREQUENCY: Reader[int] = Reader(
@@ -38,28 +34,6 @@ class Irregular(StrEnum):
 
     FIRST = "first"
     LAST = "last"
-
-
-@click.group(name="scheme")
-def scheme() -> None:
-    """Rules of law and of schemes, as dated rows."""
-
-
-@scheme.command(name="show")
-@click.argument("name", metavar="SCHEME")
-@click.option("--on", "on", type=_DAY, required=True, help="The date whose rules are wanted.")
-@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
-def show_command(name: str, on: datetime, *, as_json: bool) -> None:
-    """Print the rows of SCHEME (proxi.B, BE, ECSPR) in force on a date, with their sources and their status."""
-    rows = rules_of(name, on.date())
-    if as_json:
-        click.echo(json.dumps([_rule_json(row) for row in rows]))
-        return
-    for row in rows:
-        until = f" to {row.valid_to}" if row.valid_to else ""
-        click.echo(f"{row.param:<40} {_shown(row):<30} {row.unit}")
-        click.echo(f"    from {row.valid_from}{until}, {row.status.value}, confidence {row.confidence.value}")
-        click.echo(f"    {row.source}")
 
 
 @click.group(name="terms")
@@ -202,29 +176,3 @@ def _instalment_json(row: Instalment) -> dict[str, object]:
     names = ("n", "days", "interest_cents", "principal_cents", "total_cents", "outstanding_cents")
     shown: dict[str, object] = {"due_on": row.due_on.isoformat()} | {name: getattr(row, name) for name in names}
     return shown | ({"capitalised_cents": row.capitalised_cents} if row.capitalised_cents else {})
-
-
-def _rule_json(row: Rule) -> dict[str, object]:
-    """A row as JSON: decimals as text, sets as arrays."""
-    value: object = row.value
-    if isinstance(row.value, Decimal):
-        value = str(row.value)
-    if isinstance(row.value, tuple):
-        value = list(row.value)
-    return {
-        "id": row.id,
-        "scheme": row.scheme,
-        "param": row.param,
-        "value": value,
-        "unit": row.unit,
-        "anchor": row.anchor.value,
-        "source": row.source,
-        "confidence": row.confidence.value,
-        "status": row.status.value,
-        "valid_from": row.valid_from.isoformat(),
-        "valid_to": row.valid_to.isoformat() if row.valid_to else None,
-    }
-
-
-def _shown(row: Rule) -> str:
-    return ", ".join(str(member) for member in row.value) if isinstance(row.value, tuple) else str(row.value)

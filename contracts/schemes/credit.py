@@ -1,4 +1,6 @@
-"""The lender's yearly tax credit on proxi loans of regime B (ordinance of 17 March 2023, art. 12).
+"""The lender's yearly tax credit on loans of a scheme: art. 12 of the ordinance of 17 March 2023 for proxi loans.
+
+The Winwin and the Coup de Pouce loan reckon alike, with rates, first periods and caps of their own: dated rows.
 
 For a tax period, a loan's base is the mean of its balances on 1 January and 31 December: what was lent less what was
 effectively repaid, so an unpaid instalment does not lower it. The balance of 1 January is that of the day's beginning:
@@ -10,6 +12,7 @@ fraction until one rounding half up on the total; the parts by loan follow by la
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from fractions import Fraction
 
 from contracts.schemes.rules import Rule, rule
@@ -18,6 +21,27 @@ from contracts.terms.schedule import Schedule
 from ledger.errors import InvariantError
 
 SCHEME = "proxi.B"
+
+
+class ZeroGround(StrEnum):
+    """Why a loan brings nothing in a tax period."""
+
+    NOT_RESIDENT = "lender-not-resident"
+    DIED = "lender-died"
+    PROOF_MISSING = "proof-missing"
+    ACCELERATED = "accelerated"
+    DEREGISTERED = "deregistered"
+    NOT_RUNNING = "not-running"
+
+
+@dataclass(frozen=True, slots=True)
+class CreditPart:
+    """One loan in one tax period: its mean balance in cents, exact, and why it brings nothing, if it does not."""
+
+    loan_id: str
+    started_on: date
+    mean_cents: Fraction
+    ground: ZeroGround | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +69,16 @@ class CreditLoan:
         opening = self.balance_cents(date(tax_period - 1, 12, 31))
         return Fraction(opening + self.balance_cents(date(tax_period, 12, 31)), 2)
 
-    def earns_in(self, tax_period: int) -> bool:
-        """Whether nothing stops the credit of this loan in the period."""
-        stops = [day.year for day in (self.accelerated_on, self.deregistered_on) if day is not None]
-        return (
-            self.starts_on.year <= tax_period <= self.term_ends_on.year
-            and all(tax_period < stop for stop in stops)
-            and not (tax_period > self.starts_on.year and tax_period in self.periods_without_proof)
+    def ground_in(self, tax_period: int) -> ZeroGround | None:
+        """What stops the credit of this loan in the period, if anything does."""
+        if not self.starts_on.year <= tax_period <= self.term_ends_on.year:
+            return ZeroGround.NOT_RUNNING
+        return stopped(
+            tax_period,
+            self.starts_on,
+            has_proof=tax_period not in self.periods_without_proof,
+            accelerated_on=self.accelerated_on,
+            deregistered_on=self.deregistered_on,
         )
 
 
@@ -65,6 +92,7 @@ class TaxCredit:
     base_later_cents: int
     by_loan: Mapping[str, int]
     rules: tuple[Rule, ...]
+    grounds: Mapping[str, ZeroGround]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +119,52 @@ def tax_credit(
     >>> [tax_credit(year, [bullet]).credit_cents for year in range(2024, 2030)]
     [24000, 48000, 48000, 30000, 30000, 15000]
     """
-    if len({loan.loan_id for loan in loans}) != len(loans):
+    personal = stopped_for_lender(tax_period, resident=brussels_resident, died_on=died_on)
+    return credit_of_parts(
+        SCHEME,
+        tax_period,
+        [
+            CreditPart(
+                loan.loan_id, loan.starts_on, loan.mean_cents(tax_period), personal or loan.ground_in(tax_period)
+            )
+            for loan in loans
+        ],
+    )
+
+
+def stopped_for_lender(tax_period: int, *, resident: bool, died_on: date | None) -> ZeroGround | None:
+    """What in the lender's person stops her credit: another residence, or her death in an earlier period."""
+    if not resident:
+        return ZeroGround.NOT_RESIDENT
+    return ZeroGround.DIED if died_on is not None and tax_period > died_on.year else None
+
+
+def stopped(
+    tax_period: int, started_on: date, *, has_proof: bool, accelerated_on: date | None, deregistered_on: date | None
+) -> ZeroGround | None:
+    """What in the loan stops its credit: it was called, the borrower struck off, or a later year's proof is missing."""
+    if accelerated_on is not None and tax_period >= accelerated_on.year:
+        return ZeroGround.ACCELERATED
+    if deregistered_on is not None and tax_period >= deregistered_on.year:
+        return ZeroGround.DEREGISTERED
+    return ZeroGround.PROOF_MISSING if tax_period > started_on.year and not has_proof else None
+
+
+def credit_of_parts(scheme: str, tax_period: int, parts: Sequence[CreditPart]) -> TaxCredit:
+    """The credit of a lender over her loans of one scheme; refuses `no-rule-for-date`."""
+    if len({part.loan_id for part in parts}) != len(parts):
         raise InvariantError("a loan counts once")
-    rates = _rates(tax_period)
-    is_entitled = brussels_resident and (died_on is None or tax_period <= died_on.year)
-    earning = [loan for loan in loans if is_entitled and loan.earns_in(tax_period)]
-    first = {
-        x.loan_id: x.mean_cents(tax_period) for x in earning if tax_period - x.starts_on.year < rates.first_periods
-    }
-    later = {x.loan_id: x.mean_cents(tax_period) for x in earning if x.loan_id not in first}
+    rates = _rates(scheme, tax_period)
+    earning = [part for part in parts if part.ground is None]
+    first = {x.loan_id: x.mean_cents for x in earning if tax_period - x.started_on.year < rates.first_periods}
+    later = {x.loan_id: x.mean_cents for x in earning if x.loan_id not in first}
     first_base = min(sum(first.values(), Fraction(0)), Fraction(rates.cap))
     later_base = min(sum(later.values(), Fraction(0)), rates.cap - first_base)
     exact = _scaled(first, first_base, rates.first) | _scaled(later, later_base, rates.later)
     total = half_up(sum(exact.values(), Fraction(0)))
-    by_loan = {loan.loan_id: 0 for loan in loans} | _largest_remainder(total, exact)
-    return TaxCredit(tax_period, total, half_up(first_base), half_up(later_base), by_loan, rates.rules)
+    by_loan = {part.loan_id: 0 for part in parts} | largest_remainder(total, exact)
+    grounds = {part.loan_id: part.ground for part in parts if part.ground is not None}
+    return TaxCredit(tax_period, total, half_up(first_base), half_up(later_base), by_loan, rates.rules, grounds)
 
 
 def credit_by_year(plan: Schedule, *, loan_id: str = "indication") -> tuple[TaxCredit, ...]:
@@ -123,10 +182,10 @@ def credit_by_year(plan: Schedule, *, loan_id: str = "indication") -> tuple[TaxC
     return tuple(tax_credit(year, [loan]) for year in range(loan.starts_on.year, loan.term_ends_on.year + 1))
 
 
-def _rates(tax_period: int) -> _Rates:
+def _rates(scheme: str, tax_period: int) -> _Rates:
     on = date(tax_period, 12, 31)
-    first, later = rule(SCHEME, "credit_rate_first_periods", on), rule(SCHEME, "credit_rate_later_periods", on)
-    periods, cap = rule(SCHEME, "credit_first_periods", on), rule(SCHEME, "credit_base_cap_cents", on)
+    first, later = rule(scheme, "credit_rate_first_periods", on), rule(scheme, "credit_rate_later_periods", on)
+    periods, cap = rule(scheme, "credit_first_periods", on), rule(scheme, "credit_base_cap_cents", on)
     return _Rates(
         first=Fraction(first.decimal()),
         later=Fraction(later.decimal()),
@@ -142,7 +201,7 @@ def _scaled(means: Mapping[str, Fraction], base: Fraction, rate: Fraction) -> di
     return {loan_id: mean * rate * (base / total if total else 0) for loan_id, mean in means.items()}
 
 
-def _largest_remainder(total: int, exact: Mapping[str, Fraction]) -> dict[str, int]:
+def largest_remainder(total: int, exact: Mapping[str, Fraction]) -> dict[str, int]:
     """Whole cents that sum to `total`, each within one of its exact share; ties go by alphabetical order."""
     parts = {loan_id: value.numerator // value.denominator for loan_id, value in exact.items()}
     missing = total - sum(parts.values())

@@ -105,10 +105,15 @@ class Rule:
 
 def rule(scheme: str, param: str, on: date) -> Rule:
     """The row of `scheme` and `param` on a date; refuses `no-rule-for-date`."""
-    for row in _rows().get((scheme, param), ()):
-        if row.covers(on):
-            return row
-    raise Refusal("no-rule-for-date", scheme=scheme, param=param, wanted_on=on.isoformat())
+    found = find_rule(scheme, param, on)
+    if found is None:
+        raise Refusal("no-rule-for-date", scheme=scheme, param=param, wanted_on=on.isoformat())
+    return found
+
+
+def find_rule(scheme: str, param: str, on: date) -> Rule | None:
+    """The row of `scheme` and `param` on a date, where a scheme may well have none: a cap that only some know."""
+    return next((row for row in _rows().get((scheme, param), ()) if row.covers(on)), None)
 
 
 def rules_of(scheme: str, on: date) -> tuple[Rule, ...]:
