@@ -121,6 +121,9 @@ def _date(value: object) -> date | None:
     return read if read and read.isoformat() == value and _FIRST_DAY <= read <= _LAST_DAY else None
 
 
+CENTS: Reader[int] = Reader(
+    lambda value: value if type(value) is int and value >= 0 else None, "a whole number of cents, not negative"
+)
 FLAG = Reader(lambda value: value if isinstance(value, bool) else None, "true or false")
 DECIMAL = Reader(_decimal, 'a fraction as text, such as "0.035"')
 _OBJECT: Reader[dict[str, object]] = Reader(lambda value: value if isinstance(value, dict) else None, "an object")

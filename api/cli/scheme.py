@@ -9,8 +9,11 @@ from typing import BinaryIO
 
 import click
 
-from api.cli.fields import FLAG, MAX_INPUT_BYTES, Fields, Reader, day, word
+from api.cli.fields import CENTS, FLAG, MAX_INPUT_BYTES, Fields, Reader, day, word
+from api.cli.rules import provisional_notes
+from api.cli.scheme_check import check_command
 from api.cli.terms import answer_in_json
+from contracts.schemes.conditions import regime
 from contracts.schemes.credit import CreditPart, credit_of_parts, stopped, stopped_for_lender
 from contracts.schemes.loss import Haircut, Loss, LossEvent, LostLoan, loss_credit
 from contracts.schemes.rules import Rule, rules_of
@@ -19,10 +22,6 @@ from ledger.errors import Refusal
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 _LONGEST_ID = 100
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199
-_REGIME_B_FROM = date(2024, 3, 1)
-_CENTS: Reader[int] = Reader(
-    lambda value: value if type(value) is int and value >= 0 else None, "a whole number of cents, not negative"
-)
 _YEAR: Reader[int] = Reader(
     lambda value: value if type(value) is int and _FIRST_YEAR <= value <= _LAST_YEAR else None,
     "a year",
@@ -36,6 +35,9 @@ _TEXT: Reader[str] = Reader(
 @click.group(name="scheme")
 def scheme() -> None:
     """Rules of law and of schemes, as dated rows."""
+
+
+scheme.add_command(check_command)
 
 
 @scheme.command(name="show")
@@ -111,7 +113,7 @@ def _credit_json(fields: Fields) -> dict[str, object]:
         "base_first_cents": credit.base_first_cents,
         "base_later_cents": credit.base_later_cents,
         "by_loan": dict(credit.by_loan),
-        "notes": notes + _provisional(credit.rules),
+        "notes": notes + provisional_notes(credit.rules),
         "rules": [row.id for row in credit.rules],
     }
 
@@ -120,7 +122,7 @@ def _part(fields: Fields, scheme_name: str, tax_period: int, notes: list[dict[st
     loan_id, started_on = fields.need("id", _TEXT), fields.need("started_on", day())
     registered_on = fields.get("registered_on", day(), None)
     balances = fields.object("balances")
-    opening, closing = balances.need("1 Jan", _CENTS), balances.need("31 Dec", _CENTS)
+    opening, closing = balances.need("1 Jan", CENTS), balances.need("31 Dec", CENTS)
     balances.done()
     ground = stopped(
         tax_period,
@@ -135,17 +137,9 @@ def _part(fields: Fields, scheme_name: str, tax_period: int, notes: list[dict[st
     if started_on.year == tax_period and opening:
         notes.append({"loan": loan_id, "code": "opening-balance-of-first-year-is-zero"})
         opening = 0
-    regime = _regime(scheme_name, registered_on)
-    if regime is not None and regime != scheme_name:
-        notes.append({"loan": loan_id, "code": "other-regime", "scheme": regime})
+    if (other := regime(scheme_name, registered_on)) != scheme_name:
+        notes.append({"loan": loan_id, "code": "other-regime", "scheme": other})
     return CreditPart(loan_id, started_on, Fraction(opening + closing, 2), ground)
-
-
-def _regime(scheme_name: str, registered_on: date | None) -> str | None:
-    """The regime of a proxi loan goes by its registration; the cap and the rates of the yearly credit run over both."""
-    if registered_on is None or not scheme_name.startswith("proxi."):
-        return None
-    return "proxi.A" if registered_on < _REGIME_B_FROM else "proxi.B"
 
 
 def _loss_json(fields: Fields) -> dict[str, object]:
@@ -161,7 +155,7 @@ def _loss_json(fields: Fields) -> dict[str, object]:
         "credit_cents": credit.credit_cents,
         "base_cents": credit.base_cents,
         "by_loan": dict(credit.by_loan),
-        "notes": notes + _provisional(credit.rules),
+        "notes": notes + provisional_notes(credit.rules),
         "rules": [row.id for row in credit.rules],
     }
 
@@ -182,7 +176,7 @@ def _lost(fields: Fields) -> LostLoan:
         deregistered_on=fields.get("deregistered_on", day(), None),
         is_resident=fields.get("brussels_resident", FLAG, otherwise=True),
         is_exemplary=fields.get("exemplary", FLAG, otherwise=False),
-        outstanding_cents=fields.get("outstanding_cents", _CENTS, None),
+        outstanding_cents=fields.get("outstanding_cents", CENTS, None),
         losses=tuple(_loss(each) for each in fields.objects("losses")),
         haircuts=tuple(_haircut(each) for each in fields.objects("haircuts")),
     )
@@ -196,13 +190,13 @@ def _optional(fields: Fields, name: str) -> list[Fields]:
 
 
 def _loss(fields: Fields) -> Loss:
-    loss = Loss(fields.need("on", day()), fields.need("cents", _CENTS))
+    loss = Loss(fields.need("on", day()), fields.need("cents", CENTS))
     fields.done()
     return loss
 
 
 def _haircut(fields: Fields) -> Haircut:
-    on, cents = fields.need("on", day()), fields.need("cents", _CENTS)
+    on, cents = fields.need("on", day()), fields.need("cents", CENTS)
     haircut = Haircut(on, cents, fields.get("final_on", day(), None))
     fields.done()
     return haircut
@@ -214,11 +208,6 @@ def _refuse_twice(loan_ids: Iterable[str]) -> None:
         if loan_id in seen:
             raise Refusal("terms-field-malformed", field="loans", expected="each id once")
         seen.add(loan_id)
-
-
-def _provisional(rules: Iterable[Rule]) -> list[dict[str, object]]:
-    """A figure that follows from a provisional row says so."""
-    return [{"rule": row.id, "code": "provisional"} for row in rules if row.is_provisional]
 
 
 def _rule_json(row: Rule) -> dict[str, object]:

@@ -40,7 +40,7 @@ from contracts.parties.queries import party, payout_iban
 from contracts.pledges import service as pledges
 from contracts.pledges.model import Pledge, PledgeState
 from contracts.pledges.queries import pledge, pledges_of_offer, state_of
-from contracts.schemes import proxi
+from contracts.schemes import conditions
 from contracts.terms.schedule import Schedule, schedule
 from ledger import approvals
 from ledger.accounts import AccountRef
@@ -328,10 +328,12 @@ def _agree_loan(uow: UnitOfWork, record: OfferRecord, *, on: date) -> str:
     principal = sum(each.amount_cents for each in firm)
     assert principal == gauge(uow.connection, uow.book_id, record.offer_id).firm, "the gauge differs from the pledges"
     terms = draft.terms(principal, on)
-    form = proxi.repayment_form(draft.kind, draft.every)
-    proxi.check_conditions(concluded_on=on, rate_annual=draft.rate_annual, term_years=draft.term_years, repayment=form)
+    form, rate = conditions.repayment_form(draft.kind, draft.every), draft.rate_annual
+    conditions.check_conditions(
+        draft.scheme, concluded_on=on, rate_annual=rate, term_years=draft.term_years, repayment=form
+    )
     outstanding = offers.borrower_outstanding_cents(uow, draft.borrower)
-    proxi.check_borrower_cap(on=on, amount_cents=principal, outstanding_cents=outstanding)
+    conditions.check_borrower_cap(draft.scheme, on=on, amount_cents=principal, outstanding_cents=outstanding)
     loan_id = uow.new_id("l")
     named = {"book_id": uow.book_id, "loan_id": loan_id}
     row = {"offer_id": record.offer_id, "borrower": draft.borrower, "principal_cents": principal, "agreed_on": on}

@@ -16,7 +16,7 @@ from contracts.offers.lifecycle import CANCELLED, FAILED, FUNDED, MACHINE, PUBLI
 from contracts.offers.model import Gauge, OfferDraft, OfferState, body_of, check_accepts, check_draft, outcome
 from contracts.parties.queries import party
 from contracts.parties.service import lock_party
-from contracts.schemes import proxi
+from contracts.schemes import conditions
 from contracts.schemes.rules import Rule, rule
 from ledger import approvals, balances
 from ledger.book import UnitOfWork
@@ -155,31 +155,31 @@ def mark_cancelled(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str
 def _check(uow: UnitOfWork, draft: OfferDraft, on: date) -> tuple[Rule, ...]:
     """Everything that can be known of an offer before anybody pledges; the rules it rests on."""
     check_draft(draft)
-    if draft.scheme != proxi.SCHEME:
-        raise Refusal("scheme-unknown", scheme=draft.scheme, known=[proxi.SCHEME])
+    if draft.scheme != conditions.PROXI_B:
+        raise Refusal("scheme-unknown", scheme=draft.scheme, known=[conditions.PROXI_B])
     if not draft.borrower.startswith("e"):
         raise Refusal("borrower-not-an-enterprise", borrower=draft.borrower)
     party(uow.connection, uow, draft.borrower)
-    form = proxi.repayment_form(draft.kind, draft.every)
+    form = conditions.repayment_form(draft.kind, draft.every)
     used: dict[str, Rule] = {}
     for day in (max(on, draft.opens_on), draft.closes_on):
-        conditions = proxi.check_conditions(
-            concluded_on=day, rate_annual=draft.rate_annual, term_years=draft.term_years, repayment=form
+        rows = conditions.check_conditions(
+            draft.scheme, concluded_on=day, rate_annual=draft.rate_annual, term_years=draft.term_years, repayment=form
         )
-        used.update({row.id: row for row in (*conditions, rule("ECSPR", "reflection_calendar_days", day))})
+        used.update({row.id: row for row in (*rows, rule("ECSPR", "reflection_calendar_days", day))})
     return tuple(used.values())
 
 
 def _check_borrower_cap(uow: UnitOfWork, record: q.OfferRecord, on: date) -> None:
     """The borrower's other open offers count with their maximum: all of it may be lent."""
-    borrower = record.draft.borrower
+    borrower, most = record.draft.borrower, record.draft.maximum_cents
     lock_party(uow, borrower)
     open_elsewhere = sum(
         card.maximum_cents for card in q.offers(uow.connection, uow, on, state=OfferState.OPEN, borrower=borrower)
     )
     outstanding = borrower_outstanding_cents(uow, borrower)
-    proxi.check_borrower_cap(
-        on=on, amount_cents=record.draft.maximum_cents, outstanding_cents=outstanding + open_elsewhere
+    conditions.check_borrower_cap(
+        record.draft.scheme, on=on, amount_cents=most, outstanding_cents=outstanding + open_elsewhere
     )
 
 

@@ -28,7 +28,7 @@ from contracts.parties.model import (
     checked_email,
     checked_enterprise_number,
 )
-from contracts.schemes.proxi import LenderFacts
+from contracts.schemes.conditions import LenderFacts
 from contracts.schemes.withholding import HolderKind
 from ledger.errors import Refusal
 from ledger.storage import bulk

@@ -43,7 +43,7 @@ from contracts.pledges.model import (
     firm_on,
     payment_is_usable,
 )
-from contracts.schemes import proxi
+from contracts.schemes import conditions
 from contracts.schemes.ecspr import reflection_ends_on
 from ledger import balances
 from ledger.accounts import AccountRef
@@ -373,12 +373,13 @@ def _check_scheme(
     live = q.live_cents(uow.connection, uow.book_id, lender)
     concluded = q.concluded_cents(uow.connection, uow.book_id, lender, on.year)
     claims = balances.balances(uow.connection, uow.book_id, code_prefix="020000", owner=lender)
-    proxi.check(
-        proxi.ProxiApplication(
+    conditions.check(
+        conditions.Application(
+            scheme=draft.scheme,
             concluded_on=on,
             rate_annual=draft.rate_annual,
             term_years=draft.term_years,
-            repayment=proxi.repayment_form(draft.kind, draft.every),
+            repayment=conditions.repayment_form(draft.kind, draft.every),
             amount_cents=amount_cents,
             lender=lender_facts(uow.connection, uow, lender, borrower=draft.borrower, on=on),
             lender_concluded_cents=stated.concluded_cents + live + concluded,

@@ -116,21 +116,29 @@ def find_rule(scheme: str, param: str, on: date) -> Rule | None:
     return next((row for row in _rows().get((scheme, param), ()) if row.covers(on)), None)
 
 
+def rule_of_those_that_have_it(scheme: str, param: str, on: date) -> Rule | None:
+    """The row on a date; None where `scheme` never has such a parameter. Where it has one, refuses like `rule`."""
+    return rule(scheme, param, on) if (scheme, param) in _rows() else None
+
+
+def rules_in_force(scheme: str, on: date) -> tuple[Rule, ...]:
+    """All rows of `scheme` on a date, by parameter; none where it has none."""
+    return tuple(row for (name, _), rows in sorted(_rows().items()) if name == scheme for row in rows if row.covers(on))
+
+
 def rules_of(scheme: str, on: date) -> tuple[Rule, ...]:
     """All rows of `scheme` on a date, by parameter; refuses `scheme-unknown` and `no-rule-for-date`."""
     if scheme not in schemes():
         raise Refusal("scheme-unknown", scheme=scheme, known=schemes())
-    found = tuple(
-        row for (name, _), rows in sorted(_rows().items()) if name == scheme for row in rows if row.covers(on)
-    )
+    found = rules_in_force(scheme, on)
     if not found:
         raise Refusal("no-rule-for-date", scheme=scheme, param="*", wanted_on=on.isoformat())
     return found
 
 
-def schemes() -> tuple[str, ...]:
-    """The names of all schemes that have rows."""
-    return tuple(sorted({scheme for scheme, _ in _rows()}))
+def schemes(param: str | None = None) -> tuple[str, ...]:
+    """The names of all schemes that have rows, or rows of one parameter."""
+    return tuple(sorted({scheme for scheme, name in _rows() if param in {None, name}}))
 
 
 def load(texts: Iterable[str]) -> Mapping[tuple[str, str], tuple[Rule, ...]]:

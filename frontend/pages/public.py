@@ -10,7 +10,7 @@ from api.identity.model import Session
 from contracts.offers.model import OfferState
 from contracts.offers.queries import EXAMPLE_CENTS, OfferCard, OfferPage, offer_page, open_offers
 from contracts.schemes.credit import TaxCredit, credit_by_year
-from contracts.schemes.rules import rules_of, schemes
+from contracts.schemes.rules import rules_in_force, schemes
 from contracts.schemes.withholding import HolderKind, net_rate_annual
 from frontend.charts import Label, stacked
 from frontend.figures import schedule_bars
@@ -70,9 +70,9 @@ def how(request: Request) -> Response:
 
 @router.get("/rules")
 def rules(request: Request, book: BookDep) -> Response:
-    """The rules in force on the business date, each with its source and how sure it is."""
+    """The rules in force on the business date, each with its source and how sure it is; a scheme may have none left."""
     today = book.today()
-    return render(request, "rules.html", groups=[(scheme, rules_of(scheme, today)) for scheme in schemes()])
+    return render(request, "rules.html", groups=[(scheme, rules_in_force(scheme, today)) for scheme in schemes()])
 
 
 @router.get("/verify")

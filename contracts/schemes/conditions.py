@@ -1,8 +1,11 @@
-"""The proxi loan, regime B: who may lend to whom, how much, at what rate and for how long.
+"""The conditions of a scheme: who may lend to whom, how much, at what rate and for how long.
 
-Every condition is checked against the rows in force on the date of conclusion, and a check that passes returns the rows
-it rests on, so that whoever shows its outcome can also show which of them are provisional. Tax residence is not among
-the conditions: it decides the tax credit only (`contracts.schemes.credit`).
+Every condition is checked against the scheme's rows in force on the date of conclusion, and a check that passes returns
+the rows it rests on, so that whoever shows its outcome can also show which of them are provisional. Tax residence is no
+condition: it decides the tax credit only (`contracts.schemes.credit`).
+
+Which of two regimes a proxi loan belongs to goes by its registration. A loan that was concluded under the one and
+registered under the other has no row on its date of conclusion, and is refused rather than judged by another's rules.
 """
 
 from collections.abc import Sequence
@@ -11,14 +14,14 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from contracts.schemes.credit import credit_by_year as credit_by_year
-from contracts.schemes.credit import tax_credit as tax_credit
-from contracts.schemes.rules import Rule, rule
+from contracts.schemes.rules import Rule, rule, rule_of_those_that_have_it
 from contracts.terms.dates import MONTHS_A_YEAR, add_months
 from contracts.terms.schedule import Every, RepaymentKind, Terms
 from ledger.errors import Refusal
 
-SCHEME = "proxi.B"
+PROXI_A, PROXI_B = "proxi.A", "proxi.B"
+REGIME_B_FROM = date(2024, 3, 1)
+"""Entry into force of the government order of 8 February 2024: loans registered from then on are of regime B."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,20 @@ class LenderBar(StrEnum):
     EMPLOYEE = "employee"
     SPOUSE = "spouse"
     DIRECTOR = "director"
+    FOUNDER = "founder"
     SHAREHOLDER = "shareholder"
     BORROWER = "borrower"
+
+
+class BorrowerBar(StrEnum):
+    """Why an enterprise cannot borrow; each is also the end of a refusal's code, `borrower-ineligible-…`."""
+
+    NOT_AN_SME = "not-an-sme"
+    OUTSIDE_REGION = "outside-region"
+    SECTOR = "sector"
+    FOSSIL_FUELS = "fossil-fuels"
+    USE_OF_FUNDS = "use-of-funds"
+    CONDUCT = "conduct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,7 @@ class LenderFacts:
     """Spouse or legal cohabitant of the borrower who is self-employed."""
     is_director: bool = False
     """Director or manager of the borrower, or the spouse or legal cohabitant of one."""
+    is_founder: bool = False
     shareholding: Decimal = Decimal(0)
     """Fraction of the borrower's shares, direct and indirect, together with the spouse."""
     is_proxi_borrower: bool = False
@@ -60,12 +76,31 @@ class LenderFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ProxiApplication:
+class BorrowerFacts:
+    """What the scheme asks of the enterprise, at conclusion and, for most of it, during the whole term."""
+
+    is_sme: bool = True
+    """Fewer than 250 full-time equivalents, and a turnover up to 50 M EUR or a balance sheet up to 43 M EUR."""
+    is_established_in_region: bool = True
+    """Registered, with an active establishment unit in the scheme's region."""
+    is_in_excluded_sector: bool = False
+    is_in_fossil_fuels: bool = False
+    """Prospection, extraction, processing, transport or storage of fossil fuels."""
+    funds_serve_activity: bool = True
+    """The money serves the enterprise's own activity only: no dividend, no purchase of shares."""
+    has_declared_conduct: bool = True
+    """The sworn declaration on law, fundamental rights, corruption and tax havens is filed, and nothing belies it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
     """One lender's part of one loan, with what both already have: all amounts in cents, this part not included.
 
-    `lender_concluded_cents` counts what the lender concludes in the calendar year of `concluded_on`, on every platform.
+    `lender_concluded_cents` counts what the lender concludes in the calendar year of `concluded_on`, on every platform
+    and over both regimes of the proxi loan. `registered_on` is None while the loan is not registered.
     """
 
+    scheme: str
     concluded_on: date
     rate_annual: Decimal
     term_years: int
@@ -74,18 +109,22 @@ class ProxiApplication:
     lender: LenderFacts = field(default_factory=LenderFacts)
     lender_concluded_cents: int = 0
     lender_outstanding_cents: int = 0
+    borrower: BorrowerFacts = field(default_factory=BorrowerFacts)
     borrower_outstanding_cents: int = 0
+    registered_on: date | None = None
 
 
-def check(application: ProxiApplication) -> tuple[Rule, ...]:
+def check(application: Application) -> tuple[Rule, ...]:
     """All conditions of one lender's part; returns every rule used, or raises the first refusal.
 
-    >>> application = ProxiApplication(date(2026, 3, 2), Decimal("0.0350"), 5, "month", 50_000)
+    >>> application = Application(PROXI_B, date(2026, 3, 2), Decimal("0.0350"), 5, "month", 50_000)
     >>> [row.id for row in check(application) if row.is_provisional][:2]
     ['BE/legal_rate@2026-01-01', 'proxi.B/rate_floor_of_legal_rate@2024-03-01']
     """
-    on = application.concluded_on
+    on, scheme = application.concluded_on, application.scheme
+    check_registration(scheme, concluded_on=on, registered_on=application.registered_on)
     conditions = check_conditions(
+        scheme,
         concluded_on=on,
         rate_annual=application.rate_annual,
         term_years=application.term_years,
@@ -93,26 +132,64 @@ def check(application: ProxiApplication) -> tuple[Rule, ...]:
     )
     return (
         *conditions,
-        *check_lender(application.lender, concluded_on=on),
+        *check_lender(scheme, application.lender, concluded_on=on),
         *check_lender_caps(
+            scheme,
             concluded_on=on,
             amount_cents=application.amount_cents,
             concluded_cents=application.lender_concluded_cents,
             outstanding_cents=application.lender_outstanding_cents,
         ),
+        *check_borrower(scheme, application.borrower, on=on),
         *check_borrower_cap(
-            on=on, amount_cents=application.amount_cents, outstanding_cents=application.borrower_outstanding_cents
+            scheme,
+            on=on,
+            amount_cents=application.amount_cents,
+            outstanding_cents=application.borrower_outstanding_cents,
         ),
     )
 
 
-def check_conditions(*, concluded_on: date, rate_annual: Decimal, term_years: int, repayment: str) -> tuple[Rule, ...]:
+def regime(scheme: str, registered_on: date | None) -> str:
+    """The scheme whose rules a loan of `scheme` keeps, by the date of its registration.
+
+    >>> regime("proxi.B", date(2024, 2, 29)), regime("winwin", date(2024, 2, 29)), regime("proxi.A", None)
+    ('proxi.A', 'winwin', 'proxi.A')
+    """
+    if registered_on is None or scheme not in {PROXI_A, PROXI_B}:
+        return scheme
+    return PROXI_A if registered_on < REGIME_B_FROM else PROXI_B
+
+
+def check_registration(scheme: str, *, concluded_on: date, registered_on: date | None) -> None:
+    """A loan is registered once it is concluded, and keeps the rules of its regime.
+
+    Refuses `registered-before-concluded` and `regime-differs`.
+    """
+    if registered_on is not None and registered_on < concluded_on:
+        raise Refusal(
+            "registered-before-concluded",
+            registered_on=registered_on.isoformat(),
+            concluded_on=concluded_on.isoformat(),
+        )
+    if registered_on is not None and regime(scheme, registered_on) != scheme:
+        raise Refusal(
+            "regime-differs",
+            scheme=scheme,
+            regime=regime(scheme, registered_on),
+            registered_on=registered_on.isoformat(),
+        )
+
+
+def check_conditions(
+    scheme: str, *, concluded_on: date, rate_annual: Decimal, term_years: int, repayment: str
+) -> tuple[Rule, ...]:
     """The loan's own conditions, before any lender: rate, term, form of repayment.
 
     Refuses `rate-outside-corridor`, `term-not-allowed`, `repayment-not-allowed`, `no-rule-for-date`.
     """
-    corridor = rate_corridor(concluded_on)
-    terms, forms = rule(SCHEME, "term_years", concluded_on), rule(SCHEME, "repayment_forms", concluded_on)
+    corridor = rate_corridor(scheme, concluded_on)
+    terms, forms = rule(scheme, "term_years", concluded_on), rule(scheme, "repayment_forms", concluded_on)
     if not corridor.floor <= rate_annual <= corridor.ceiling:
         raise Refusal(
             "rate-outside-corridor",
@@ -128,16 +205,16 @@ def check_conditions(*, concluded_on: date, rate_annual: Decimal, term_years: in
     return (*corridor.rules, terms, forms)
 
 
-def rate_corridor(concluded_on: date) -> Corridor:
+def rate_corridor(scheme: str, concluded_on: date) -> Corridor:
     """The rates allowed on a date: from half the legal rate to the legal rate; refuses `no-rule-for-date`.
 
-    >>> corridor = rate_corridor(date(2026, 3, 2))
+    >>> corridor = rate_corridor(PROXI_B, date(2026, 3, 2))
     >>> corridor.floor, corridor.ceiling
     (Decimal('0.02250'), Decimal('0.04500'))
     """
     legal = rule("BE", "legal_rate", concluded_on)
-    floor = rule(SCHEME, "rate_floor_of_legal_rate", concluded_on)
-    ceiling = rule(SCHEME, "rate_ceiling_of_legal_rate", concluded_on)
+    floor = rule(scheme, "rate_floor_of_legal_rate", concluded_on)
+    ceiling = rule(scheme, "rate_ceiling_of_legal_rate", concluded_on)
     return Corridor(
         floor=legal.decimal() * floor.decimal(),
         ceiling=legal.decimal() * ceiling.decimal(),
@@ -145,19 +222,19 @@ def rate_corridor(concluded_on: date) -> Corridor:
     )
 
 
-def check_lender(lender: LenderFacts, *, concluded_on: date) -> tuple[Rule, ...]:
+def check_lender(scheme: str, lender: LenderFacts, *, concluded_on: date) -> tuple[Rule, ...]:
     """Whether this person may lend to this borrower; refuses `lender-ineligible-…` (see `LenderBar`)."""
-    limit = rule(SCHEME, "shareholding_limit", concluded_on)
-    bars = (
-        (not lender.is_natural_person, LenderBar.NOT_A_NATURAL_PERSON),
-        (lender.acts_in_trade, LenderBar.ACTS_IN_TRADE),
-        (lender.is_employee, LenderBar.EMPLOYEE),
-        (lender.is_spouse_or_cohabitant, LenderBar.SPOUSE),
-        (lender.is_director, LenderBar.DIRECTOR),
-        (lender.is_proxi_borrower, LenderBar.BORROWER),
-    )
-    for applies, bar in bars:
-        if applies:
+    bars, limit = rule(scheme, "lender_bars", concluded_on), rule(scheme, "shareholding_limit", concluded_on)
+    for bar, applies in (
+        (LenderBar.NOT_A_NATURAL_PERSON, not lender.is_natural_person),
+        (LenderBar.ACTS_IN_TRADE, lender.acts_in_trade),
+        (LenderBar.EMPLOYEE, lender.is_employee),
+        (LenderBar.SPOUSE, lender.is_spouse_or_cohabitant),
+        (LenderBar.DIRECTOR, lender.is_director),
+        (LenderBar.FOUNDER, lender.is_founder),
+        (LenderBar.BORROWER, lender.is_proxi_borrower),
+    ):
+        if applies and bar in bars.members():
             raise Refusal(f"lender-ineligible-{bar.value}")
     if lender.shareholding > limit.decimal():
         raise Refusal(
@@ -165,19 +242,35 @@ def check_lender(lender: LenderFacts, *, concluded_on: date) -> tuple[Rule, ...]
             share_percent=_percent(lender.shareholding),
             limit_percent=_percent(limit.decimal()),
         )
-    return (limit,)
+    return (bars, limit)
+
+
+def check_borrower(scheme: str, borrower: BorrowerFacts, *, on: date) -> tuple[Rule, ...]:
+    """Whether this enterprise may borrow under the scheme; refuses `borrower-ineligible-…` (see `BorrowerBar`)."""
+    bars = rule(scheme, "borrower_bars", on)
+    for bar, applies in (
+        (BorrowerBar.NOT_AN_SME, not borrower.is_sme),
+        (BorrowerBar.OUTSIDE_REGION, not borrower.is_established_in_region),
+        (BorrowerBar.SECTOR, borrower.is_in_excluded_sector),
+        (BorrowerBar.FOSSIL_FUELS, borrower.is_in_fossil_fuels),
+        (BorrowerBar.USE_OF_FUNDS, not borrower.funds_serve_activity),
+        (BorrowerBar.CONDUCT, not borrower.has_declared_conduct),
+    ):
+        if applies and bar in bars.members():
+            raise Refusal(f"borrower-ineligible-{bar.value}")
+    return (bars,)
 
 
 def check_lender_caps(
-    *, concluded_on: date, amount_cents: int, concluded_cents: int, outstanding_cents: int
+    scheme: str, *, concluded_on: date, amount_cents: int, concluded_cents: int, outstanding_cents: int
 ) -> tuple[Rule, ...]:
-    """The lender's two caps, `amount_cents` added: concluded in the calendar year, and outstanding at any time.
+    """The lender's caps, `amount_cents` added: concluded in the calendar year, where there is one, and outstanding.
 
     Refuses `lender-cap-exceeded` and `lender-stock-cap-exceeded`, with what is still possible.
     """
-    flow = rule(SCHEME, "lender_flow_cap_cents", concluded_on)
-    stock = rule(SCHEME, "lender_stock_cap_cents", concluded_on)
-    if concluded_cents + amount_cents > flow.integer():
+    flow = rule_of_those_that_have_it(scheme, "lender_flow_cap_cents", concluded_on)
+    stock = rule(scheme, "lender_stock_cap_cents", concluded_on)
+    if flow is not None and concluded_cents + amount_cents > flow.integer():
         raise Refusal(
             "lender-cap-exceeded",
             amount_cents=amount_cents,
@@ -192,12 +285,12 @@ def check_lender_caps(
             limit_cents=stock.integer(),
             left_cents=max(0, stock.integer() - outstanding_cents),
         )
-    return (flow, stock)
+    return (stock,) if flow is None else (flow, stock)
 
 
-def check_borrower_cap(*, on: date, amount_cents: int, outstanding_cents: int) -> tuple[Rule, ...]:
+def check_borrower_cap(scheme: str, *, on: date, amount_cents: int, outstanding_cents: int) -> tuple[Rule, ...]:
     """The borrower's cap on principal granted and not repaid; refuses `borrower-cap-exceeded`."""
-    cap = rule(SCHEME, "borrower_stock_cap_cents", on)
+    cap = rule(scheme, "borrower_stock_cap_cents", on)
     if outstanding_cents + amount_cents > cap.integer():
         raise Refusal(
             "borrower-cap-exceeded",

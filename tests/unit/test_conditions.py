@@ -1,4 +1,4 @@
-"""Who may lend how much to whom under the proxi scheme, and what the credit is."""
+"""Who may lend how much to whom under a scheme, and what the credit is."""
 
 from dataclasses import replace
 from datetime import date
@@ -6,43 +6,43 @@ from decimal import Decimal
 
 import pytest
 
-from contracts.schemes import proxi
+from contracts.schemes import conditions
+from contracts.schemes.conditions import PROXI_B, Application, BorrowerFacts, LenderFacts
 from contracts.schemes.credit import CreditLoan, credit_by_year, tax_credit
-from contracts.schemes.proxi import LenderFacts, ProxiApplication
 from contracts.terms.dates import add_months
 from contracts.terms.schedule import Every, RepaymentKind, Terms, schedule
 from ledger.errors import InvariantError, Refusal
 
-GOOD = ProxiApplication(
-    concluded_on=date(2026, 3, 2), rate_annual=Decimal("0.0350"), term_years=5, repayment="month", amount_cents=50_000
-)
+GOOD = Application(PROXI_B, date(2026, 3, 2), Decimal("0.0350"), 5, "month", 50_000)
 
 
-def refusal_of(application: ProxiApplication) -> Refusal:
+def refusal_of(application: Application) -> Refusal:
     with pytest.raises(Refusal) as refused:
-        proxi.check(application)
+        conditions.check(application)
     return refused.value
 
 
 def test_a_good_application_names_every_rule_it_rests_on_and_which_are_provisional() -> None:
-    rules = proxi.check(GOOD)
+    rules = conditions.check(GOOD)
     assert [row.param for row in rules] == [
         "legal_rate",
         "rate_floor_of_legal_rate",
         "rate_ceiling_of_legal_rate",
         "term_years",
         "repayment_forms",
+        "lender_bars",
         "shareholding_limit",
         "lender_flow_cap_cents",
         "lender_stock_cap_cents",
+        "borrower_bars",
         "borrower_stock_cap_cents",
     ]
-    assert proxi.provisional(rules) == rules  # in 2026 all of them are
+    assert conditions.provisional(rules) == rules  # in 2026 all of them are
 
 
 @pytest.mark.parametrize("rate", ["0.0225", "0.0450"])
 def test_both_ends_of_the_corridor_are_inside(rate: str) -> None:
-    assert proxi.check(replace(GOOD, rate_annual=Decimal(rate)))
+    assert conditions.check(replace(GOOD, rate_annual=Decimal(rate)))
 
 
 @pytest.mark.parametrize("rate", ["0.0224", "0.0451"])
@@ -53,7 +53,7 @@ def test_a_rate_outside_the_corridor_of_the_conclusion_is_refused(rate: str) -> 
 
 
 def test_the_corridor_is_that_of_the_year_of_conclusion() -> None:
-    corridor = proxi.rate_corridor(date(2024, 6, 1))
+    corridor = conditions.rate_corridor(PROXI_B, date(2024, 6, 1))
     assert (corridor.floor, corridor.ceiling) == (Decimal("0.02875"), Decimal("0.0575"))
 
 
@@ -67,12 +67,12 @@ def test_only_five_and_eight_years_are_allowed(years: int) -> None:
     assert refusal_of(replace(GOOD, term_years=years)) == Refusal(
         "term-not-allowed", term_years=years, allowed=("5", "8")
     )
-    assert proxi.check(replace(GOOD, term_years=8))
+    assert conditions.check(replace(GOOD, term_years=8))
 
 
 @pytest.mark.parametrize("form", ["bullet", "month", "quarter", "half-year", "year"])
 def test_the_five_forms_of_repayment_are_allowed(form: str) -> None:
-    assert proxi.check(replace(GOOD, repayment=form))
+    assert conditions.check(replace(GOOD, repayment=form))
 
 
 def test_another_form_of_repayment_is_refused() -> None:
@@ -95,13 +95,28 @@ def test_an_ineligible_lender_is_refused_with_the_reason(facts: dict[str, object
     assert refusal_of(replace(GOOD, lender=LenderFacts(**facts))).code == code
 
 
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"is_sme": False}, "borrower-ineligible-not-an-sme"),
+        ({"is_established_in_region": False}, "borrower-ineligible-outside-region"),
+        ({"is_in_excluded_sector": True}, "borrower-ineligible-sector"),
+        ({"is_in_fossil_fuels": True}, "borrower-ineligible-fossil-fuels"),
+        ({"funds_serve_activity": False}, "borrower-ineligible-use-of-funds"),
+        ({"has_declared_conduct": False}, "borrower-ineligible-conduct"),
+    ],
+)
+def test_an_ineligible_borrower_is_refused_with_the_reason(facts: dict[str, bool], code: str) -> None:
+    assert refusal_of(replace(GOOD, borrower=BorrowerFacts(**facts))).code == code
+
+
 def test_ten_per_cent_of_the_shares_is_still_allowed() -> None:
-    assert proxi.check(replace(GOOD, lender=LenderFacts(shareholding=Decimal("0.10"))))
+    assert conditions.check(replace(GOOD, lender=LenderFacts(shareholding=Decimal("0.10"))))
 
 
 def test_the_lender_concludes_at_most_fifty_thousand_in_a_calendar_year() -> None:
     full = replace(GOOD, lender_concluded_cents=4_950_000)
-    assert proxi.check(full)
+    assert conditions.check(full)
     assert refusal_of(replace(full, amount_cents=50_001)) == Refusal(
         "lender-cap-exceeded", amount_cents=50_001, limit_cents=5_000_000, left_cents=50_000, year=2026
     )
@@ -109,7 +124,7 @@ def test_the_lender_concludes_at_most_fifty_thousand_in_a_calendar_year() -> Non
 
 def test_the_lender_has_at_most_two_hundred_thousand_outstanding() -> None:
     full = replace(GOOD, lender_outstanding_cents=19_950_000)
-    assert proxi.check(full)
+    assert conditions.check(full)
     assert refusal_of(replace(full, amount_cents=50_001)) == Refusal(
         "lender-stock-cap-exceeded", amount_cents=50_001, limit_cents=20_000_000, left_cents=50_000
     )
@@ -117,7 +132,7 @@ def test_the_lender_has_at_most_two_hundred_thousand_outstanding() -> None:
 
 def test_the_borrower_has_at_most_two_hundred_and_fifty_thousand_outstanding() -> None:
     full = replace(GOOD, borrower_outstanding_cents=24_950_000)
-    assert proxi.check(full)
+    assert conditions.check(full)
     assert refusal_of(replace(full, amount_cents=50_001)) == Refusal(
         "borrower-cap-exceeded", amount_cents=50_001, limit_cents=25_000_000, left_cents=50_000
     )
@@ -137,12 +152,12 @@ def terms(**changes: object) -> Terms:
 
 
 def test_the_term_is_whole_years_from_start_to_last_instalment() -> None:
-    assert proxi.term_in_years(terms()) == 5
+    assert conditions.term_in_years(terms()) == 5
     with pytest.raises(Refusal) as refused:
-        proxi.term_in_years(terms(first_due_on=date(2025, 4, 20)))
+        conditions.term_in_years(terms(first_due_on=date(2025, 4, 20)))
     assert refused.value.code == "term-not-whole-years"
-    assert proxi.repayment_form(RepaymentKind.BULLET, Every.YEAR) == "bullet"
-    assert proxi.repayment_form(RepaymentKind.LINEAR, Every.YEAR) == "year"
+    assert conditions.repayment_form(RepaymentKind.BULLET, Every.YEAR) == "bullet"
+    assert conditions.repayment_form(RepaymentKind.LINEAR, Every.YEAR) == "year"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +170,7 @@ def test_the_term_is_whole_years_from_start_to_last_instalment() -> None:
     ],
 )
 def test_what_article_6_does_not_name_is_refused(kind: RepaymentKind, every: Every) -> None:
-    assert refusal_of(replace(GOOD, repayment=proxi.repayment_form(kind, every))).code == "repayment-not-allowed"
+    assert refusal_of(replace(GOOD, repayment=conditions.repayment_form(kind, every))).code == "repayment-not-allowed"
 
 
 def test_the_credit_of_twelve_thousand_repaid_at_the_end_of_five_years() -> None:
