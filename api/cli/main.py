@@ -57,6 +57,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("api.cli.run", "run", "start the whole demo: sandbox, web, worker, signer"),
     "reconcile": ("api.cli.reconcile", "reconcile", "close a day against provider and bank, and verify its report"),
     "sandbox": ("api.cli.sandbox", "sandbox", "play the payment provider on this machine"),
+    "loan": ("api.cli.loan", "loan", "show what events make of a loan"),
     "scheme": ("api.cli.scheme", "scheme", "show the dated rules of a scheme, and compute tax credits by them"),
     "serve": ("api.cli.serve", "serve", "serve the pages and the JSON API"),
     "signer": ("api.cli.signer", "signer", "sign the published log, as a process that opens no database"),

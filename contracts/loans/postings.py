@@ -12,6 +12,8 @@
 | payment-unusable | 489600 loan | 489400 borrower | excess:<payment> |
 | owed-repaid | 489600 loan | 416300 borrower | owed:<payment> |
 | claim-written-off | 022000 lender (claim) | 020000 lender (claim) | wo:<loan>:<pledge> |
+| recovery-distributed | 489600 loan | 489300 lender | rec:<recovery>:<pledge> |
+| | 021000 borrower (claim) | 022000 lender (claim) | |
 
 What stands in brackets is left out where it is nothing: a due without principal, a payment without tax. Issue,
 distribution and write-off have one entry for each lender. Paying out the loan and the lenders are transfer orders of
@@ -101,6 +103,17 @@ CLAIM_WRITTEN_OFF = Template(
         credit("020000", of="lender", amount="lost", asset=CLAIM),
     ),
 )
+RECOVERY_DISTRIBUTED = Template(
+    "recovery-distributed",
+    key="rec:<recovery>:<pledge>",
+    dated_by=DatedBy.CAUSE,
+    legs=(
+        debit("489600", of="loan", amount="recovered"),
+        credit("489300", of="lender", amount="recovered"),
+        debit("021000", of="borrower", amount="recovered", asset=CLAIM),
+        credit("022000", of="lender", amount="recovered", asset=CLAIM),
+    ),
+)
 TEMPLATES = (
     LOAN_ISSUED,
     DUE_CALLED,
@@ -110,6 +123,7 @@ TEMPLATES = (
     PAYMENT_UNUSABLE,
     OWED_REPAID,
     CLAIM_WRITTEN_OFF,
+    RECOVERY_DISTRIBUTED,
 )
 
 
@@ -192,6 +206,25 @@ def claim_written_off(
         amounts={"lost": lost_cents},
         assets={CLAIM: loan.asset.code},
         evidence=evidence,
+    )
+
+
+def recovery_distributed(
+    loan: Loan, lent: LenderClaim, *, recovery_id: str, recovered_cents: int, on: date, actor: str
+) -> JournalEntry:
+    """One lender's part of money that comes after her claim was written off: principal, so nothing is withheld."""
+    return RECOVERY_DISTRIBUTED.entry(
+        on=on,
+        actor=actor,
+        ids={
+            "recovery": recovery_id,
+            "pledge": lent.pledge_id,
+            "loan": loan.loan_id,
+            "lender": lent.lender,
+            "borrower": loan.borrower,
+        },
+        amounts={"recovered": recovered_cents},
+        assets={CLAIM: loan.asset.code},
     )
 
 

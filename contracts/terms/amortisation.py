@@ -10,7 +10,7 @@ at the rate and on the debt then known; it is solved again after every change. I
 is what it would be had the whole debt run through it at the new rate, and the interest is what really accrued.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
@@ -18,7 +18,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import assert_never
 
-from contracts.terms.agreed import RateConvention, RepaymentKind, Terms
+from contracts.terms.agreed import MAX_INSTALMENTS, RateConvention, RepaymentKind, Terms
 from contracts.terms.dates import years
 from contracts.terms.daycount import DayCount, days, year_fraction
 from contracts.terms.exact import half_up
@@ -82,7 +82,7 @@ class Amortisation:
         return self.terms.paid_on(self.n)
 
     def move(self, on: date, cents: int) -> None:
-        """What is owed grows by `cents`, which are paid out that day."""
+        """What is owed grows by `cents`, which are paid out that day, or shrinks where they are negative."""
         self._check_inside(on)
         self._moves.append((on, cents))
         self.balance_cents += cents
@@ -97,16 +97,54 @@ class Amortisation:
         self.rate_annual = rate_annual
         self._constant_cents = None
 
+    def set_last(self, last: int) -> None:
+        """More or fewer periods: `last` is the number of the last, the current one at least.
+
+        Refuses `instalments-out-of-range`.
+        """
+        if not self.n <= last <= MAX_INSTALMENTS:
+            raise Refusal("instalments-out-of-range", instalments=last, limit=MAX_INSTALMENTS)
+        self.last = last
+        self._constant_cents = None
+
+    def defer(self, periods: Sequence[int], *, interest: bool) -> None:
+        """No principal is due in `periods`, and with `interest` none either: it is due, without interest, after them.
+
+        Refuses `grace-too-long` where they include the last, which is always due.
+        """
+        if any(n >= self.last for n in periods):
+            raise Refusal("grace-too-long", grace=len(periods), instalments=self.last - self.n + 1)
+        self._no_principal.update(periods)
+        self._no_interest.update(periods if interest else ())
+        self._constant_cents = None
+
+    def carry(self, interest_cents: int) -> None:
+        """Interest that was due is to be due with the next instalment instead, itself without interest."""
+        self._carried_cents += interest_cents
+
+    def accrued_cents(self, on: date) -> int:
+        """Interest that is not due yet: what accrued until `on` in the current period, and what is kept for later."""
+        accrued = 0 if self.is_over or on <= self.opens_on else half_up(self._interest(min(on, self.closes_on)))
+        return accrued + self._carried_cents + self._capitalised_cents
+
     def close(self) -> Instalment:
         """End the current period; refuses `annuity-below-interest` where a constant total can't pay its interest."""
-        closes_on, is_last = self.closes_on, self.n == self.last
+        return self._close(self.closes_on, self.due_on, is_last=self.n == self.last)
+
+    def end(self, on: date) -> Instalment:
+        """End the whole debt within the current period: all that is owed is due that day, and no more accrues."""
+        self._check_inside(on)
+        self.set_last(self.n)
+        return self._close(on, on, is_last=True)
+
+    def _close(self, closes_on: date, due_on: date, *, is_last: bool) -> Instalment:
         interest = half_up(self._interest(closes_on))
         principal = self.balance_cents if is_last else min(self.balance_cents, self._principal(interest))
         due_interest = self._due_interest(interest, is_last=is_last)
         self.balance_cents -= principal
         row = Instalment(
             self.n,
-            self.due_on,
+            due_on,
             days(self.terms.day_count, self.opens_on, closes_on, matures_on=self._matures_on),
             due_interest,
             principal,
