@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.clock import SystemClock
-from tests.bench import audit, bankfiles, exchange, grown, history, papers, peer, posting, proof, webhooks
+from tests.bench import audit, bankfiles, exchange, grown, history, papers, peer, posting, proof, schedules, webhooks
 from tests.bench.databases import databases
 from tests.bench.report import Report
 from tests.bench.scale import FULL, QUICK
@@ -31,6 +31,7 @@ PARTS = {
     "bankfiles": bankfiles.SECTION,
     "webhooks": webhooks.SECTION,
     "papers": papers.SECTION,
+    "schedules": schedules.SECTION,
     "history": history.SECTION,
     "grown": grown.SECTION,
 }

@@ -115,5 +115,6 @@ BARS = (
         at_most=True,
     ),
     Bar("papers.stamped", "the same drawn and signed for both with timestamps", 400, "ms", at_most=True),
+    Bar("terms.schedule", "schedule of 60 instalments, the slowest of all day counts and rates", 2, "ms", at_most=True),
     Bar("audit", "audit of rows, hashes and sums, of one core", 100_000, "entries/s"),
 )
