@@ -18,7 +18,7 @@ from contracts.documents.tables import document
 from contracts.events import emit_mail
 from contracts.loans import queries as q
 from contracts.loans.model import DocumentDesk, LenderClaim, Loan
-from contracts.loans.service import lock_loan
+from contracts.loans.steps import lock_loan
 from contracts.loans.tables import loan as loan_table
 from contracts.loans.tables import loan_claim as claim_table
 from contracts.offers.queries import OfferRecord, offer_record

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from contracts import events
 from contracts.loans import chargebacks as loan_chargebacks
 from contracts.loans import debits as loan_debits
+from contracts.loans import dues as loan_dues
 from contracts.loans import service as loans
 from contracts.loans.owed import OWED, settle_owed, tell_and_ask
 from contracts.loans.transfers import note_failed_disbursement
@@ -41,7 +42,7 @@ def resolve_credit(connection: sa.Connection, paid: PaidPayment) -> AccountRef:
     if paid.reference.startswith(PLEDGE):
         return pledges.credit_account_for(connection, paid.book_id, paid.reference, paid.amount_cents, paid.paid_on)
     if paid.reference.startswith("due:"):
-        return loans.credit_account_for(connection, paid.book_id, paid.reference, payer=paid.payer)
+        return loan_dues.credit_account_for(connection, paid.book_id, paid.reference, payer=paid.payer)
     return paid.credit
 
 
@@ -87,7 +88,7 @@ def confirm_payment(uow: UnitOfWork, body: Body) -> None:
     if str(body["reference"]).startswith(OWED):
         settle_owed(uow, body)
     elif _is_of_a_due(uow, body):
-        loans.settle_due(uow, body)
+        loan_dues.settle_due(uow, body)
     else:
         pledges.confirm_payment(uow, body)
 
@@ -162,7 +163,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.DEBIT_FAILED: loan_debits.note_failed_debit,
     events.OFFER_RETURN: pledges.continue_return,
     events.LOAN_ISSUE: loans.continue_issue,
-    events.LOAN_DISTRIBUTE: loans.continue_distribution,
+    events.LOAN_DISTRIBUTE: loan_dues.continue_distribution,
     events.LOAN_WRITE_OFF: loans.continue_write_off,
     events.LOAN_OWED: tell_and_ask,
 }

@@ -22,6 +22,7 @@ from api.refusals import sentence
 from contracts import payouts
 from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
 from contracts.loans import debits as loan_debits
+from contracts.loans import dues as loan_dues
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans
 from contracts.offers import queries as offer_queries
@@ -58,9 +59,9 @@ JOBS = (
     loans.close_due_offers,
     lapse_mandates,
     loan_debits.announce_debits,
-    loans.call_due_instalments,
+    loan_dues.call_due_instalments,
     loan_debits.distribute_parked,
-    loans.remind_late_borrowers,
+    loan_dues.remind_late_borrowers,
 )
 _TEXTS = {"fr": "Un four.", "nl": "Een oven.", "en": "An oven."}
 _IBANS = ("BE71096123456769", "BE38091215014572")

@@ -15,6 +15,7 @@ import structlog
 
 from api.worker.tables import dated_job
 from contracts.loans import debits as loan_debits
+from contracts.loans import dues as loan_dues
 from contracts.loans import service as loans
 from contracts.pledges import service as pledges
 from ledger.attest import attest, daily_key
@@ -59,10 +60,10 @@ JOBS: tuple[Job, ...] = (
     Job("close-offers", loans.close_due_offers),
     Job("lapse-mandates", lapse_mandates),
     Job("announce-debits", loan_debits.announce_debits),
-    Job("call-instalments", loans.call_due_instalments),
+    Job("call-instalments", loan_dues.call_due_instalments),
     Job("distribute-parked", loan_debits.distribute_parked),
     Job("check-bridges", check_bridges),
-    Job("remind-late-borrowers", loans.remind_late_borrowers),
+    Job("remind-late-borrowers", loan_dues.remind_late_borrowers),
     Job("rewrap-keys", replace_wrapping_key),
     Job("attest", attest_record),
 )

@@ -10,7 +10,7 @@ from contracts.loans import queries as q
 from contracts.loans.lifecycle import SETTLED
 from contracts.loans.owed import OWED, is_repaid_by, owed_of, owed_of_payment
 from contracts.loans.postings import OWED_BY_BORROWER
-from contracts.loans.service import lock_loan
+from contracts.loans.steps import lock_loan
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
 from ledger.payments.model import REFUNDS_DUE, ChargedBack, paid_body

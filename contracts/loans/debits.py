@@ -17,10 +17,11 @@ from contracts.loans import postings
 from contracts.loans import queries as q
 from contracts.loans import tables as t
 from contracts.loans.cash import CASH_RULE, owed_cents, parked_dues
+from contracts.loans.dues import request_due_payment
 from contracts.loans.lifecycle import INSTALMENT, LOAN, SETTLED
 from contracts.loans.model import InstalmentState, LoanState
 from contracts.loans.owed import ask_for_owed
-from contracts.loans.service import lock_loan, request_due_payment
+from contracts.loans.steps import lock_loan
 from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork

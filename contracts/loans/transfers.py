@@ -5,7 +5,7 @@ from datetime import date
 
 from contracts import moves
 from contracts.loans.lifecycle import DISBURSEMENT_FAILED, LOAN
-from contracts.loans.service import lock_loan
+from contracts.loans.steps import lock_loan
 from ledger.book import UnitOfWork
 from ledger.storage.base import JSON
 

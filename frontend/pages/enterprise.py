@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from api.bootstrap import document_desk
 from api.deps import BookDep, Entrepreneur, Language, Number, WiringDep
+from contracts.loans.dues import request_due_payment
 from contracts.loans.owed import ask_again, owed_dues
 from contracts.loans.queries import BorrowerDue, borrower_page, loan_page
-from contracts.loans.service import request_due_payment
 from contracts.mandates import LANGUAGES, give_mandate
 from frontend.figures import transfer_request
 from frontend.rendering import refresh_to, render, see_other

@@ -14,7 +14,7 @@ from contracts.dispatch import HANDLERS
 from contracts.documents.authority import root_certificate
 from contracts.documents.service import open_document
 from contracts.documents.verify import verify_pdf_signatures
-from contracts.loans import queries, service
+from contracts.loans import dues, queries, service
 from contracts.loans.model import DocumentDesk, LoanState, distribution
 from contracts.offers.model import OfferState
 from contracts.pledges.model import PledgeState
@@ -210,8 +210,8 @@ def test_a_due_paid_twice_is_distributed_once_and_the_second_payment_goes_back_t
     town.rail.decide(first.provider_id, "expired")
     town.settle()
     with town.book.unit_of_work(actor=borrower) as uow:
-        second = service.request_due_payment(uow, loan_id, due.n)
-        assert service.request_due_payment(uow, loan_id, due.n) == second
+        second = dues.request_due_payment(uow, loan_id, due.n)
+        assert dues.request_due_payment(uow, loan_id, due.n) == second
     town.pay(second)
     paid_out = town.balance(f"489300:{ada}")
     town.pay(first.payment_id)
@@ -221,7 +221,7 @@ def test_a_due_paid_twice_is_distributed_once_and_the_second_payment_goes_back_t
     assert len(town.rail.refunds_by_id) == 1
     for n in (due.n, 0, 6):
         with refused(town, "due-not-payable", n=n), town.book.unit_of_work(actor=borrower) as uow:
-            service.request_due_payment(uow, loan_id, n)
+            dues.request_due_payment(uow, loan_id, n)
 
 
 def test_two_payments_of_a_due_that_are_booked_before_either_is_handled(sqlite_town):

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from contracts import payouts
+from contracts.loans import dues
 from contracts.loans import service as loans
 from contracts.loans.model import LoanState
 from contracts.offers import service as offers
@@ -125,7 +126,7 @@ def test_a_due_whose_payment_has_just_arrived_is_not_asked_for_again(town: Town)
         [asked] = payments_for(connection, town.book.book_id, f"due:{loan_id}:1")
     pay_without_handling(town, asked.payment_id)
     with town.book.unit_of_work(actor="borrower") as uow:
-        assert loans.request_due_payment(uow, loan_id, 1) == asked.payment_id
+        assert dues.request_due_payment(uow, loan_id, 1) == asked.payment_id
     town.settle()
     assert town.loan(loan_id).instalments[0].state == "settled"
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 import sqlalchemy as sa
 
 from api.reconcile.invariants import broken
+from contracts.loans import dues
 from contracts.loans import service as loans
 from contracts.loans.model import LoanState
 from contracts.loans.queries import loan_book
@@ -156,7 +157,7 @@ class Life:
                     case 1:
                         loans.request_disbursement(uow, self.loan_id, on=day, reason="again")
                     case _:
-                        loans.request_due_payment(uow, self.loan_id, len(self.model.dues) + 1)
+                        dues.request_due_payment(uow, self.loan_id, len(self.model.dues) + 1)
 
         try:
             attempt()

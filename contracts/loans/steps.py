@@ -1,0 +1,78 @@
+"""What every use case of a loan needs: its lock, mails about it, its lenders in chunks, money that goes back."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+import sqlalchemy as sa
+
+from contracts.events import emit_mail
+from contracts.loans import postings
+from contracts.loans import queries as q
+from contracts.loans import tables as t
+from contracts.loans.model import LenderClaim, Loan
+from contracts.pledges.service import CHUNK
+from ledger.accounts import AccountRef
+from ledger.book import Book, UnitOfWork
+from ledger.errors import Refusal
+from ledger.payments.service import request_refund
+from ledger.storage.base import JSON
+
+JOB = "system:loans"
+
+
+def lock_loan(uow: UnitOfWork, loan_id: str) -> q.LoanBook:
+    """Hold the loan until the unit of work ends, and give it as it stands; refuses `loan-not-known`."""
+    c = t.loan.c
+    held = sa.select(c.loan_id).where(c.book_id == uow.book_id, c.loan_id == loan_id).with_for_update()
+    if uow.connection.execute(held).first() is None:
+        raise Refusal("loan-not-known", loan_id=loan_id[:40])
+    return q.loan_book(uow.connection, uow.book_id, loan_id)
+
+
+def send_back(uow: UnitOfWork, book: q.LoanBook, payment_id: str, on: date, *, amount_cents: int, held: bool) -> None:
+    """Money of the borrower that no due can take goes back to her."""
+    if held:
+        uow.post(
+            postings.payment_unusable(
+                book.loan, payment_id=payment_id, amount_cents=amount_cents, on=on, actor=uow.actor
+            )
+        )
+    reference, debit = f"excess:{payment_id}", to_refund(book.loan.borrower)
+    request_refund(uow, payment_id=payment_id, amount_cents=amount_cents, reference=reference, debit=debit)
+    tell(uow, "payment-sent-back", book.loan, payment_id, book.loan.borrower, amount_cents=amount_cents)
+
+
+def chunk(book: q.LoanBook, first: int) -> Sequence[LenderClaim]:
+    """The claims from number `first` on that one unit of work takes."""
+    return book.claims[first - 1 : first - 1 + CHUNK]
+
+
+def emit_rest(uow: UnitOfWork, topic: str, book: q.LoanBook, first: int, *, key: str, **facts: JSON) -> bool:
+    """Leave what is after this chunk to the outbox; True if this chunk was the last."""
+    rest = first + CHUNK
+    if rest > len(book.claims):
+        return True
+    uow.emit(topic, f"{key}:{rest}", {"loan_id": book.loan.loan_id, "first": rest, **facts})
+    return False
+
+
+def tell(uow: UnitOfWork, template: str, loan: Loan, key: str, to: str, /, **facts: str | int) -> None:
+    """A mail about the loan to one of its lenders, or to its borrower."""
+    path = "/enterprise" if to == loan.borrower else f"/loans/{loan.loan_id}"
+    emit_mail(uow, template, key=key, to=to, facts={"title": loan.title, **facts}, path=path)
+
+
+def in_unit(book: Book, act: Callable[[UnitOfWork], bool]) -> int:
+    """Do one thing in a unit of work of its own; 1 if there was anything to do."""
+    with book.unit_of_work(actor=JOB) as uow:
+        return int(act(uow))
+
+
+def instalment_id(loan_id: str, n: int) -> str:
+    """What moves of an instalment go by."""
+    return f"{loan_id}:{n}"
+
+
+def to_refund(borrower: str) -> AccountRef:
+    """Money that is to be sent back to the borrower."""
+    return AccountRef("489400", borrower)
