@@ -151,13 +151,14 @@ class Terms:
         self._check_changes()
 
     def _check_changes(self) -> None:
+        end = min(self.ends_on, self.paid_on(self.instalments))
         for name, dates in (
             ("disbursements", [part.on for part in self.disbursements]),
             ("rate_changes", [change.on for change in self.rate_changes]),
         ):
             if len(dates) > MAX_CHANGES:
                 raise Refusal("terms-changes-too-many", field=name, limit=MAX_CHANGES)
-            wrong = next(_out_of_place(dates, first=self.starts_on, end=self.ends_on), None)
+            wrong = next(_out_of_place(dates, first=self.starts_on, end=end), None)
             if wrong is not None:
                 raise Refusal("terms-change-out-of-place", field=name, wanted_on=wrong.isoformat())
         paid_out = [part.amount_cents for part in self.disbursements]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from statistics import median
 
 from contracts.terms.agreed import RateConvention
@@ -27,12 +28,12 @@ def run(_databases: Databases, scale: Scale, findings: Findings) -> None:
     for convention in RateConvention:
         for day_count in DayCount:
             terms = _terms(day_count, convention)
-            found = _median_ms(lambda agreed=terms: schedule(agreed), scale.samples)  # type: ignore[misc]
+            found = _median_ms(partial(schedule, terms), scale.samples)
             findings.row(f"{day_count}, {convention} rate", f"{found:.2f}")
             slowest = max(slowest, found)
     findings.measured["terms.schedule"] = slowest
     plan = schedule(_terms(DayCount.THIRTY_E_360, RateConvention.NOMINAL))
-    findings.row("its effective annual cost", f"{_median_ms(lambda: taeg_of(plan), scale.samples):.1f}")
+    findings.row("its effective annual cost", f"{_median_ms(partial(taeg_of, plan), scale.samples):.1f}")
 
 
 def _terms(day_count: DayCount, convention: RateConvention) -> Terms:

@@ -14,7 +14,7 @@ from contracts.dispatch import HANDLERS
 from contracts.documents.authority import root_certificate
 from contracts.documents.service import open_document
 from contracts.documents.verify import verify_pdf_signatures
-from contracts.loans import dues, queries, service
+from contracts.loans import dues, queries, service, steps
 from contracts.loans.model import DocumentDesk, LoanState, distribution
 from contracts.offers.model import OfferState
 from contracts.pledges.model import PledgeState
@@ -426,7 +426,7 @@ def test_payouts_go_to_verified_accounts_only_and_as_they_were_approved(town):
 
 def test_a_run_over_many_lenders_goes_on_in_chunks(sqlite_town, monkeypatch):
     town = sqlite_town
-    monkeypatch.setattr(service, "CHUNK", 3)
+    monkeypatch.setattr(steps, "CHUNK", 3)
     lenders = {town.citizen(f"Lender{n}"): amount for n, amount in enumerate(SEVEN)}
     offer_id = town.open_offer(town.enterprise(), maximum_cents=sum(SEVEN))
     for lender, amount in lenders.items():

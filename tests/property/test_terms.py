@@ -16,7 +16,7 @@ from contracts.terms.daycount import DayCount, IcmaPeriod, year_fraction
 from contracts.terms.distribution import Claim, shares
 from contracts.terms.schedule import Every, RepaymentKind, Schedule, Terms, schedule
 from contracts.terms.taeg import taeg_of
-from ledger.calendars import Roll
+from ledger.calendars import Roll, rolled
 from ledger.errors import Refusal
 from ledger.money import allocate
 from tests.footing import check_footing
@@ -47,13 +47,14 @@ def any_terms(draw: st.DrawFn) -> Terms:
 @st.composite
 def with_options(draw: st.DrawFn) -> Terms:
     plain = draw(any_terms())
-    inside = st.dates(plain.starts_on, plain.ends_on - timedelta(days=1))
+    roll = draw(st.one_of(st.none(), st.sampled_from(Roll)))
+    assume(roll is None or plain.first_due_on - plain.starts_on > timedelta(days=6))
+    last_on = min(plain.ends_on, rolled(plain.ends_on, roll)) if roll else plain.ends_on
+    inside = st.dates(plain.starts_on, last_on - timedelta(days=1))
     changes = sorted(draw(st.sets(inside, max_size=3)))
     later = sorted({plain.starts_on, *draw(st.sets(inside, max_size=3))})
     parts = allocate(plain.principal_cents, [draw(st.integers(1, 9)) for _ in later])
     assume(min(parts) > 0)
-    roll = draw(st.one_of(st.none(), st.sampled_from(Roll)))
-    assume(roll is None or plain.first_due_on - plain.starts_on > timedelta(days=6))
     return replace(
         plain,
         rate_convention=draw(st.sampled_from(RateConvention)),

@@ -158,6 +158,17 @@ def test_a_roll_moves_due_dates_and_interest_only_where_it_is_adjusted() -> None
     assert column(adjusted, "days") == [91, 91, 91, 91]
 
 
+def test_nothing_is_paid_out_once_the_last_instalment_is_due_on_a_rolled_day() -> None:
+    """The last instalment of Saturday 2 March 2030 is paid on Friday the 1st: what came then would never be repaid."""
+    rolled_back = replace(YEARLY, roll=Roll.PRECEDING)
+    assert rolled_back.paid_on(4) == date(2030, 3, 1) < rolled_back.ends_on
+    late = (Disbursement(YEARLY.starts_on, 500_000), Disbursement(date(2030, 3, 1), 500_000))
+    with pytest.raises(Refusal) as refused:
+        replace(rolled_back, disbursements=late)
+    assert refused.value.code == "terms-change-out-of-place"
+    assert replace(YEARLY, disbursements=late).disbursements == late
+
+
 def test_charges_raise_the_effective_rate_and_may_leave_none() -> None:
     bullet = schedule(replace(YEARLY, kind=RepaymentKind.BULLET, instalments=1))
     assert taeg_of(bullet) == Decimal("0.060000")
