@@ -16,6 +16,7 @@ from contracts.documents.service import store_document
 from contracts.documents.signature import DocumentSigner, sign_pdf
 from contracts.documents.tables import document
 from contracts.events import emit_mail
+from contracts.loans import books
 from contracts.loans import queries as q
 from contracts.loans.model import DocumentDesk, LenderClaim, Loan
 from contracts.loans.steps import lock_loan
@@ -73,7 +74,7 @@ def write_agreement(book: Book, desk: DocumentDesk, *, loan_id: str, pledge_id: 
 def agreement_data(book: Book, desk: DocumentDesk, *, loan_id: str, pledge_id: str) -> tuple[AgreementData, Language]:
     """Everything that one lender's agreement states, read from the books, and the language she pledged in."""
     with book.read() as connection:
-        loan_book = q.loan_book(connection, book.book_id, loan_id)
+        loan_book = books.loan_book(connection, book.book_id, loan_id)
         record = offer_record(connection, book.book_id, loan_book.loan.offer_id)
         made = pledge(connection, book.book_id, pledge_id)
         lender = party(connection, book, made.lender)
@@ -118,7 +119,7 @@ def _unwritten(connection: sa.Connection, book_id: str, limit: int) -> list[tupl
 
 def _data(
     desk: DocumentDesk,
-    loan_book: q.LoanBook,
+    loan_book: books.LoanBook,
     record: OfferRecord,
     made: Pledge,
     *,
@@ -157,7 +158,7 @@ def _data(
     )
 
 
-def _own_schedule(loan_book: q.LoanBook, claim: LenderClaim) -> Schedule:
+def _own_schedule(loan_book: books.LoanBook, claim: LenderClaim) -> Schedule:
     """This lender's part of the loan's schedule, to the cent as it will be distributed."""
     loan, whole = loan_book.loan, loan_book.instalments
     rows = tuple(
@@ -213,5 +214,5 @@ def _signers(book: Book, desk: DocumentDesk, data: AgreementData) -> list[Docume
     ]
 
 
-def _claim_of(loan_book: q.LoanBook, pledge_id: str) -> LenderClaim:
+def _claim_of(loan_book: books.LoanBook, pledge_id: str) -> LenderClaim:
     return next(claim for claim in loan_book.claims if claim.pledge_id == pledge_id)

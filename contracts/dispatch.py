@@ -30,8 +30,8 @@ from ledger.payments.model import ChargebackHooks, ChargedBack, PaidPayment, Tra
 from ledger.payments.queries import payment
 from ledger.storage.base import JSON
 
-PLEDGE = "pledge:"
-OF_LOANS = ("due:", OWED)
+PLEDGE, DUE = "pledge:", "due:"
+OF_LOANS = (DUE, OWED)
 REASON_NOT_STATED = "MS03"
 Body = Mapping[str, JSON]
 Handler = Callable[[UnitOfWork, Body], None]
@@ -39,18 +39,17 @@ Handler = Callable[[UnitOfWork, Body], None]
 
 def resolve_credit(connection: sa.Connection, paid: PaidPayment) -> AccountRef:
     """Where money that arrives belongs now; the hook that `ledger.payments.inbox.process_inbox` is given."""
-    if paid.reference.startswith(PLEDGE):
-        return pledges.credit_account_for(connection, paid.book_id, paid.reference, paid.amount_cents, paid.paid_on)
-    if paid.reference.startswith("due:"):
-        return loan_dues.credit_account_for(connection, paid.book_id, paid.reference, payer=paid.payer)
-    return paid.credit
+    return resolve_credits(connection, [paid])[0]
 
 
 def resolve_credits(connection: sa.Connection, paid: Sequence[PaidPayment]) -> list[AccountRef]:
-    """The same for many at once; the pledges among them are looked up together."""
-    of_pledges = [each for each in paid if each.reference.startswith(PLEDGE)]
-    found = iter(pledges.credit_accounts_for(connection, of_pledges))
-    return [next(found) if each.reference.startswith(PLEDGE) else resolve_credit(connection, each) for each in paid]
+    """The same for many at once; those of one product are looked up together."""
+    accounts = [each.credit for each in paid]
+    for prefix, look_up in ((PLEDGE, pledges.credit_accounts_for), (DUE, loan_dues.credit_accounts_for)):
+        own = [position for position, each in enumerate(paid) if each.reference.startswith(prefix)]
+        for position, account in zip(own, look_up(connection, [paid[i] for i in own]), strict=True):
+            accounts[position] = account
+    return accounts
 
 
 def hold_charged(uow: UnitOfWork, reference: str) -> None:

@@ -4,7 +4,7 @@ A product never writes to a person. It emits, in the unit of work that does the 
 party's token, the template's name, its facts and the page it belongs to; the edge turns it into words and sends it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ledger.book import UnitOfWork
 from ledger.storage.base import JSON
@@ -63,5 +63,15 @@ def emit_mail(
 
     `path` is the page it is about, without origin and language. Names of facts carry their unit (`_cents`, `_on`).
     """
+    emit_mails(uow, template, [(key, to, facts)], path=path)
+
+
+def emit_mails(
+    uow: UnitOfWork, template: str, mails: Sequence[tuple[str, str, Mapping[str, JSON]]], *, path: str = "/portfolio"
+) -> None:
+    """`emit_mail` for many parties about one page, in two statements: key, party and facts of each."""
     assert template in MAIL_TEMPLATES, template
-    uow.emit(f"mail.{template}", key, {"to": to, "template": template, "facts": dict(facts), "path": path})
+    bodies: list[tuple[str, Mapping[str, JSON]]] = [
+        (key, {"to": to, "template": template, "facts": dict(facts), "path": path}) for key, to, facts in mails
+    ]
+    uow.emit_many(f"mail.{template}", bodies)

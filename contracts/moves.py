@@ -6,7 +6,7 @@ move causes journal entries it names the fact key of one of them; `facts` holds 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -98,6 +98,34 @@ def record_move(
         )
     )
     return target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMove:
+    """One of many moves that are recorded together; `fact_key` as in `record_move`."""
+
+    object_id: str
+    event: str
+    on: date
+    fact_key: str | None = None
+
+
+def record_moves(uow: UnitOfWork, machine: Machine[S], wanted: Sequence[NewMove]) -> None:
+    """Record a move for each of many objects like `record_move`, in two statements; no object twice."""
+    histories = moves_of(uow.connection, uow.book_id, [each.object_id for each in wanted])
+    columns = (
+        "object_id", "sequence", "machine", "from_state", "to_state", "event", "effective_on", "actor", "fact_key",
+        "facts", "moved_at",
+    )  # fmt: skip
+    now = uow.now()
+    rows: list[tuple[object, ...]] = []
+    for each in wanted:
+        history = histories[each.object_id]
+        source = machine.states(history[-1].to_state) if history else machine.initial
+        target = machine.after(source, each.event).value
+        states = (each.object_id, len(history) + 1, machine.name, source.value, target)
+        rows.append((*states, each.event, each.on, uow.actor, each.fact_key, {}, now))
+    bulk.insert_rows(uow.connection, move, uow.book_id, columns, rows)
 
 
 def last_move(connection: sa.Connection, book_id: str, object_id: str) -> Move | None:

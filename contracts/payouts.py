@@ -10,8 +10,8 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from contracts.loans.books import loan_book
 from contracts.loans.cash import PAYABLE, refuse_not_banked, shares_not_banked
-from contracts.loans.queries import loan_book
 from contracts.parties.queries import payout_iban
 from ledger import approvals, balances
 from ledger.accounts import AccountRef

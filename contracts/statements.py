@@ -18,8 +18,9 @@ from contracts.documents.model import (
     StatementFlow,
 )
 from contracts.documents.text import wording
+from contracts.loans.books import loan_book
 from contracts.loans.model import DocumentDesk, ShareLine
-from contracts.loans.queries import LoanPage, loan_book, loan_page, portfolio
+from contracts.loans.queries import LoanPage, loan_page, portfolio
 from contracts.parties.model import Attribute
 from contracts.parties.queries import Keeper, attribute_as_of, display_name
 from ledger import balances

@@ -5,7 +5,7 @@ anywhere in between leaves either both or neither. A handler that refuses can't 
 row is tried again later, and given up, visibly, after ten times.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 import structlog
@@ -30,10 +30,13 @@ class _SettledElsewhere(Exception):  # noqa: N818 -- rolls an effect back that a
     """Another process completed the row first."""
 
 
-def relay(book: Book, handlers: Mapping[str, Handler]) -> int:
-    """Deliver what is due; gives the number of rows delivered. A topic without a handler has no effect to have."""
+def relay(book: Book, handlers: Mapping[str, Handler], *, topics: Collection[str] | None = None) -> int:
+    """Deliver what is due, of these `topics` only if given; gives the number of rows delivered.
+
+    A topic without a handler has no effect to have.
+    """
     with book.unit_of_work(actor="relay") as uow:
-        rows = outbox.take_due(uow.connection, uow.book_id, now=uow.now(), limit=BATCH, lease=LEASE)
+        rows = outbox.take_due(uow.connection, uow.book_id, now=uow.now(), limit=BATCH, lease=LEASE, topics=topics)
     return sum(_deliver(book, handlers, row) for row in rows)
 
 

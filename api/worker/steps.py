@@ -44,7 +44,7 @@ from contracts.dispatch import Handler as ProductHandler
 from contracts.events import MAIL_TEMPLATES
 from ledger.announcing import publish_policies
 from ledger.audit.totals import enter_totals, publish_totals
-from ledger.book import UnitOfWork
+from ledger.book import Book, UnitOfWork
 from ledger.bridges import open_peers
 from ledger.bridges import sweep as sweep_bridge
 from ledger.errors import Fact
@@ -99,11 +99,16 @@ def money_steps(wiring: Wiring) -> list[Step]:
     """The steps that must come to rest before a day is over."""
     book = wiring.book
     return [
-        Step("relay", partial(relay, book, handlers(wiring))),
+        Step("relay", partial(deliver, book, handlers(wiring))),
         Step("calls", lambda: send_due_calls(book, wiring.rail)),
         Step("inbox", lambda: process_inbox(book, wiring.rail, resolve_credit=resolve_credit, chargebacks=CHARGEBACKS)),
         Step("jobs", lambda: run_dated_jobs(book)),
     ]
+
+
+def deliver(book: Book, handlers: Mapping[str, Handler]) -> int:
+    """What products told each other goes before mail, however much of that a day of many dues has left."""
+    return relay(book, handlers, topics=HANDLERS) or relay(book, handlers)
 
 
 def handlers(wiring: Wiring) -> Mapping[str, Handler]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from contracts.loans.books import LoanBook, loan_book
 from contracts.loans.model import InstalmentState, Loan, due_of
 from contracts.loans.postings import OWED_BY_BORROWER
-from contracts.loans.queries import LoanBook, loan_book
 from contracts.loans.tables import loan as loan_table
 from contracts.loans.tables import loan_claim as claim_table
 from ledger import balances
@@ -89,11 +89,12 @@ def park_if_short(uow: UnitOfWork, loan: Loan, n: int, amount_cents: int) -> boo
 
 
 def is_shared_out(connection: sa.Connection, book_id: str, book: LoanBook, *, besides: int) -> bool:
-    """Whether every due was paid and its lenders have their shares, `besides` the one that is shared out now.
+    """Whether every due was paid and its lenders have their shares, `besides` the paid one that is shared out now.
 
     A due that was paid may wait: for this rule, or for its next chunk of lenders. The last share that it has tells.
     """
-    if any(book.instalment_state(each.n) is not InstalmentState.SETTLED for each in book.instalments):
+    others = [each.n for each in book.instalments if each.n != besides]
+    if any(book.instalment_state(n) is not InstalmentState.SETTLED for n in others):
         return False
     shares = {
         n: [share for share in row if share.interest_cents + share.principal_cents]

@@ -6,7 +6,7 @@ paid it a second time goes back to her.
 """
 
 from contracts.events import LOAN_OWED, PAYMENT_PAID
-from contracts.loans import queries as q
+from contracts.loans import books
 from contracts.loans.lifecycle import SETTLED
 from contracts.loans.owed import OWED, is_repaid_by, owed_of, owed_of_payment
 from contracts.loans.postings import OWED_BY_BORROWER
@@ -55,5 +55,5 @@ def _is_spent(uow: UnitOfWork, charged: ChargedBack) -> bool:
     if reference.startswith(OWED):
         return is_repaid_by(uow, payment_id)
     loan_id, n = owed_of(reference)
-    history = q.loan_book(uow.connection, uow.book_id, loan_id).instalment_history[n - 1]
+    history = books.loan_book(uow.connection, uow.book_id, loan_id).instalment_history[n - 1]
     return any(m.event == SETTLED and m.facts["payment_id"] == payment_id for m in history)

@@ -13,8 +13,7 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.events import LOAN_DISTRIBUTE, emit_mail
-from contracts.loans import postings
-from contracts.loans import queries as q
+from contracts.loans import books, postings
 from contracts.loans import tables as t
 from contracts.loans.cash import CASH_RULE, owed_cents, parked_dues
 from contracts.loans.dues import request_due_payment
@@ -125,6 +124,6 @@ def distribute_parked(book: Book, on: date) -> int:
     return len(free)
 
 
-def _settled_by(book: q.LoanBook, n: int, paid: Debit) -> bool:
+def _settled_by(book: books.LoanBook, n: int, paid: Debit) -> bool:
     settled = (move for move in book.instalment_history[n - 1] if move.event == SETTLED)
     return any(move.facts["payment_id"] == paid.payment_id for move in settled)

@@ -4,7 +4,7 @@ A run over many lenders goes on in chunks: each is one unit of work, and what is
 and dated jobs may run again without changing anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import partial
 
@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from contracts import moves
 from contracts.events import LOAN_DISTRIBUTE
 from contracts.loans import postings
-from contracts.loans import queries as q
 from contracts.loans import tables as t
+from contracts.loans.books import LoanBook, WithheldTax
 from contracts.loans.cash import is_shared_out, park_if_short
 from contracts.loans.lifecycle import (
     CALLED,
@@ -28,16 +28,31 @@ from contracts.loans.lifecycle import (
     steps_due,
 )
 from contracts.loans.model import InstalmentState, LoanState, due_of
-from contracts.loans.steps import chunk, emit_rest, in_unit, instalment_id, lock_loan, send_back, tell, to_refund
+from contracts.loans.steps import (
+    chunk,
+    emit_rest,
+    in_unit,
+    instalment_id,
+    lock_loan,
+    lock_loans,
+    send_back,
+    tell,
+    tell_lenders,
+    to_refund,
+)
 from contracts.parties.queries import party
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments.methods import PaymentKind
-from ledger.payments.queries import is_undone, paid, standing_payments, still_to_pay
+from ledger.payments.model import PaidPayment
+from ledger.payments.queries import asked_before, is_undone, paid, standing_payments, still_to_pay
 from ledger.payments.receiving import request_transfer
 from ledger.payments.service import request_payment
 from ledger.storage.base import JSON
+
+AT_ONCE = 100
+"""Instalments that one unit of work calls."""
 
 
 def call_due_instalments(book: Book, on: date) -> int:
@@ -47,22 +62,34 @@ def call_due_instalments(book: Book, on: date) -> int:
     running = moves.in_state(book.book_id, LOAN, i.loan_id, LoanState.RUNNING)
     query = sa.select(i.loan_id, i.n).where(i.book_id == book.book_id, i.due_on <= on, scheduled, running)
     with book.read() as connection:
-        found = connection.execute(query.order_by(i.due_on, i.loan_id)).all()
-    return sum(in_unit(book, partial(call_due, loan_id=row.loan_id, n=row.n, on=on)) for row in found)
+        found = [(row.loan_id, row.n) for row in connection.execute(query.order_by(i.due_on, i.loan_id, i.n))]
+    parts = [found[first : first + AT_ONCE] for first in range(0, len(found), AT_ONCE)]
+    return sum(in_unit(book, partial(call_dues, wanted=part, on=on)) for part in parts)
 
 
-def call_due(uow: UnitOfWork, loan_id: str, n: int, *, on: date) -> bool:
-    """Call one instalment that has fallen due and ask its borrower for the payment; False if there is none to call."""
-    book = lock_loan(uow, loan_id)
-    due = book.instalments[n - 1]
-    is_scheduled = book.instalment_state(n) is InstalmentState.SCHEDULED
-    if book.state is not LoanState.RUNNING or not is_scheduled or due.due_on > on:
-        return False
-    entry = postings.due_called(book.loan, due, actor=uow.actor)
-    uow.post(entry)
-    moves.record_move(uow, INSTALMENT, instalment_id(loan_id, n), CALLED, on=due.due_on, fact_key=entry.key)
-    request_due_payment(uow, loan_id, n)
-    return True
+def call_dues(uow: UnitOfWork, wanted: Collection[tuple[str, int]], *, on: date) -> int:
+    """Call those instalments (loan, n) that have fallen due and ask their borrowers for the payment; how many."""
+    books = lock_loans(uow, [loan_id for loan_id, _ in wanted])
+    due = [(books[loan_id], n) for loan_id, n in wanted if _may_be_called(books[loan_id], n, on)]
+    called = []
+    for book, n in due:
+        entry = postings.due_called(book.loan, book.instalments[n - 1], actor=uow.actor)
+        uow.post(entry)
+        object_id, due_on = instalment_id(book.loan.loan_id, n), book.instalments[n - 1].due_on
+        called.append(moves.NewMove(object_id=object_id, event=CALLED, on=due_on, fact_key=entry.key))
+    moves.record_moves(uow, INSTALMENT, called)
+    announced = asked_before(uow.connection, uow.book_id, [due_reference(book, n) for book, n in due])
+    for book, n in due:
+        if due_reference(book, n) in announced:
+            _ask_again(uow, book, n)
+        else:
+            _ask_for(uow, book, n)
+    return len(due)
+
+
+def _may_be_called(book: LoanBook, n: int, on: date) -> bool:
+    is_due = book.state is LoanState.RUNNING and book.instalments[n - 1].due_on <= on
+    return is_due and book.instalment_state(n) is InstalmentState.SCHEDULED
 
 
 def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
@@ -73,11 +100,25 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
     book = lock_loan(uow, loan_id)
     if not 1 <= n <= len(book.instalments) or book.instalment_state(n) is not InstalmentState.CALLED:
         raise Refusal("due-not-payable", loan_id=loan_id, n=n)
-    reference, due = f"due:{loan_id}:{n}", book.instalments[n - 1]
-    payments = standing_payments(uow.connection, uow.book_id, reference)
+    return _ask_again(uow, book, n)
+
+
+def due_reference(book: LoanBook, n: int) -> str:
+    """What the payments of an instalment go by."""
+    return f"due:{book.loan.loan_id}:{n}"
+
+
+def _ask_again(uow: UnitOfWork, book: LoanBook, n: int) -> str:
+    """Ask unless a payment stands that was made or still can be, as of a debit that was announced; its id."""
+    payments = standing_payments(uow.connection, uow.book_id, due_reference(book, n))
     known = paid(payments) or still_to_pay(payments, by_transfer=False)
-    if known is not None:
-        return known.payment_id
+    return _ask_for(uow, book, n) if known is None else known.payment_id
+
+
+def _ask_for(uow: UnitOfWork, book: LoanBook, n: int) -> str:
+    """Ask the borrower for a payment of a called instalment and tell her; the payment's id."""
+    loan_id, due = book.loan.loan_id, book.instalments[n - 1]
+    reference = due_reference(book, n)
     language = party(uow.connection, uow, book.loan.borrower).language
     payment_id = request_payment(
         uow,
@@ -97,11 +138,17 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
     return payment_id
 
 
-def credit_account_for(connection: sa.Connection, book_id: str, reference: str, *, payer: str) -> AccountRef:
-    """Where money that arrives for `due:<loan>:<n>` belongs now: to the due while it is called, else to its payer."""
-    loan_id, n = due_of(reference)
-    state = q.loan_book(connection, book_id, loan_id).instalment_state(n)
-    return postings.collected(loan_id) if state is InstalmentState.CALLED else to_refund(payer)
+def credit_accounts_for(connection: sa.Connection, paid_now: Sequence[PaidPayment]) -> list[AccountRef]:
+    """Where money that arrives for a `due:<loan>:<n>` belongs now: to the due while it is called, else to its payer."""
+    if not paid_now:
+        return []
+    dues = [due_of(each.reference) for each in paid_now]
+    ids = [instalment_id(loan_id, n) for loan_id, n in dues]
+    states = moves.states(connection, paid_now[0].book_id, INSTALMENT, ids)
+    return [
+        postings.collected(loan_id) if states[object_id] is InstalmentState.CALLED else to_refund(each.payer)
+        for each, (loan_id, _), object_id in zip(paid_now, dues, ids, strict=True)
+    ]
 
 
 def settle_due(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
@@ -125,7 +172,7 @@ def settle_due(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     uow.post(entry)
     object_id, facts = instalment_id(loan_id, n), {"payment_id": payment_id}
     moves.record_move(uow, INSTALMENT, object_id, SETTLED, on=on, fact_key=entry.key, facts=facts)
-    _distribute(uow, q.loan_book(uow.connection, uow.book_id, loan_id), n, first=1, on=on)
+    _distribute(uow, book, n, first=1, on=on)
 
 
 def continue_distribution(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
@@ -137,12 +184,13 @@ def continue_distribution(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 
 def remind_late_borrowers(book: Book, on: date) -> int:
     """Dated job: remind the borrower on the third and tenth day past due; tell the lenders when it is over thirty."""
+    i = t.instalment.c
+    called = moves.in_state(book.book_id, INSTALMENT, i.instalment_id, InstalmentState.CALLED)
+    running = moves.in_state(book.book_id, LOAN, i.loan_id, LoanState.RUNNING)
+    query = sa.select(i.loan_id).distinct().where(i.book_id == book.book_id, i.due_on < on, called, running)
     with book.read() as connection:
-        c = t.loan.c
-        running = moves.in_state(book.book_id, LOAN, c.loan_id, LoanState.RUNNING)
-        found = connection.execute(sa.select(c.loan_id).where(c.book_id == book.book_id, running)).scalars().all()
-        late = [i for i in found if q.loan_book(connection, book.book_id, i).position.days_past_due(on)]
-    return sum(in_unit(book, partial(remind, loan_id=loan_id, on=on)) for loan_id in sorted(late))
+        late = connection.execute(query.order_by(i.loan_id)).scalars().all()
+    return sum(in_unit(book, partial(remind, loan_id=loan_id, on=on)) for loan_id in late)
 
 
 def remind(uow: UnitOfWork, loan_id: str, *, on: date) -> bool:
@@ -165,14 +213,17 @@ def remind(uow: UnitOfWork, loan_id: str, *, on: date) -> bool:
     return bool(steps)
 
 
-def _distribute(uow: UnitOfWork, book: q.LoanBook, n: int, *, first: int, on: date) -> None:
+def _distribute(uow: UnitOfWork, book: LoanBook, n: int, *, first: int, on: date) -> None:
     """Post the shares of up to a chunk of lenders from number `first`; with the last of all, the loan is repaid."""
     loan = book.loan
     if first == 1 and park_if_short(uow, loan, n, book.instalments[n - 1].total_cents):
         return
-    for claim in chunk(book, first):
+    tax, told = WithheldTax(uow.connection, uow), []
+    claims = chunk(book, first)
+    tax.look_up([claim.lender for claim in claims], on)
+    for claim in claims:
         share = book.plan[n - 1][claim.number - 1]
-        withheld = q.withheld_cents(uow.connection, uow, share, on)
+        withheld = tax.on(share.lender, share.interest_cents, on)
         if share.interest_cents + share.principal_cents == 0:
             continue
         uow.post(postings.instalment_distributed(loan, n, share, withheld_cents=withheld, on=on, actor=uow.actor))
@@ -183,8 +234,8 @@ def _distribute(uow: UnitOfWork, book: q.LoanBook, n: int, *, first: int, on: da
             "withholding_cents": withheld,
             "net_cents": share.principal_cents + share.interest_cents - withheld,
         }
-        key = f"{loan.loan_id}:{n}:{claim.pledge_id}"
-        tell(uow, "instalment-distributed", loan, key, claim.lender, **facts)
+        told.append((f"{loan.loan_id}:{n}:{claim.pledge_id}", claim.lender, facts))
+    tell_lenders(uow, "instalment-distributed", loan, told)
     is_last = emit_rest(uow, LOAN_DISTRIBUTE, book, first, key=f"{loan.loan_id}:{n}", n=n, on=on.isoformat())
     if is_last and is_shared_out(uow.connection, uow.book_id, book, besides=n):
         moves.record_move(uow, LOAN, loan.loan_id, REPAID, on=on)
@@ -192,13 +243,13 @@ def _distribute(uow: UnitOfWork, book: q.LoanBook, n: int, *, first: int, on: da
             tell(uow, "loan-repaid", loan, f"{loan.loan_id}:{to}", to, amount_cents=loan.principal_cents)
 
 
-def _mail_lateness(uow: UnitOfWork, book: q.LoanBook, event: str, n: int, days: int, on: date) -> None:
+def _mail_lateness(uow: UnitOfWork, book: LoanBook, event: str, n: int, days: int, on: date) -> None:
     loan, debt = book.loan, book.position
     stated: dict[str, str | int] = {"n": n, "days": days, "due_on": book.instalments[n - 1].due_on.isoformat()}
     key = f"{loan.loan_id}:{n}:{event}"
     if event != LENDERS_INFORMED:
         tell(uow, "loan-late", loan, key, loan.borrower, amount_cents=debt.overdue_cents(on), **stated)
         return
-    for claim in book.claims:
-        overdue = book.position_of(claim).overdue_cents(on)
-        tell(uow, "loan-late-lender", loan, f"{key}:{claim.pledge_id}", claim.lender, amount_cents=overdue, **stated)
+    shares = [(claim, book.position_of(claim).overdue_cents(on)) for claim in book.claims]
+    told = [(f"{key}:{claim.pledge_id}", claim.lender, {"amount_cents": cents, **stated}) for claim, cents in shares]
+    tell_lenders(uow, "loan-late-lender", loan, told)

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from contracts.events import emit_mail
 from contracts.loans import postings
+from contracts.loans.books import loan_book
 from contracts.loans.model import Loan
-from contracts.loans.queries import loan_book
 from contracts.loans.steps import lock_loan, send_back
 from contracts.parties.queries import party
 from contracts.pledges.queries import payment_to_show

@@ -9,39 +9,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any
 
 import sqlalchemy as sa
 
 from contracts import moves
 from contracts.documents.queries import DocumentView, documents_for
 from contracts.loans import tables as t
-from contracts.loans.lifecycle import BANKRUPTCY, CALLED, DISBURSED, INSTALMENT, LOAN, REPAID, SETTLED, WRITTEN_OFF
+from contracts.loans.books import LoanBook, WithheldTax, loan_book, loan_books, loan_ids
+from contracts.loans.lifecycle import CALLED, DISBURSED, SETTLED
 from contracts.loans.model import ClaimLine as ClaimLine
+from contracts.loans.model import InstalmentLine as InstalmentLine
 from contracts.loans.model import (
-    ClaimShare,
-    Distribution,
     InstalmentState,
     LenderClaim,
-    Loan,
     LoanState,
-    distribution,
 )
-from contracts.loans.model import InstalmentLine as InstalmentLine
 from contracts.loans.model import LenderLine as LenderLine
 from contracts.loans.model import LoanOverview as LoanOverview
 from contracts.loans.model import MonthFlow as MonthFlow
 from contracts.loans.model import Portfolio as Portfolio
 from contracts.loans.model import PortfolioTotals as PortfolioTotals
 from contracts.loans.model import ShareLine as ShareLine
-from contracts.offers.queries import OfferCard, offer_record, offers
-from contracts.parties.queries import Keeper, display_name, holder_kind
+from contracts.offers.queries import OfferCard, offers
+from contracts.parties.queries import Keeper, display_name
 from contracts.pledges.queries import payment_to_show
-from contracts.schemes.withholding import HolderKind, withholding
-from contracts.servicing.model import Due, Label, Position, Standing
+from contracts.servicing.model import Label
 from contracts.terms.schedule import Every, Instalment, RepaymentKind
-from ledger.errors import Refusal
 from ledger.payments import queries as payment_queries
 from ledger.payments.model import PaymentView, TransferOrder
 from ledger.storage.base import JSON
@@ -115,83 +108,13 @@ class BorrowerPage:
     dues: list[BorrowerDue]
 
 
-@dataclass(frozen=True, slots=True)
-class LoanBook:
-    """A loan with everything its figures follow from, read once."""
-
-    loan: Loan
-    claims: tuple[LenderClaim, ...]
-    instalments: tuple[Instalment, ...]
-    history: tuple[moves.Move, ...]
-    instalment_history: tuple[tuple[moves.Move, ...], ...]
-
-    @property
-    def state(self) -> LoanState:
-        """Where the loan's own life stands."""
-        return LoanState(self.history[-1].to_state) if self.history else LOAN.initial
-
-    @property
-    def lenders(self) -> list[str]:
-        """Everybody who has a claim, once."""
-        return sorted({claim.lender for claim in self.claims})
-
-    @property
-    def plan(self) -> Distribution:
-        """Every claim's share of every instalment."""
-        return _plan(self.instalments, self.claims)
-
-    @property
-    def position(self) -> Position:
-        """The whole loan as a debt."""
-        return self._position(
-            self.loan.principal_cents, [(i.interest_cents, i.principal_cents) for i in self.instalments]
-        )
-
-    def position_of(self, claim: LenderClaim) -> Position:
-        """One claim as a part of the debt."""
-        own = [row[claim.number - 1] for row in self.plan]
-        return self._position(claim.principal_cents, [(s.interest_cents, s.principal_cents) for s in own])
-
-    def instalment_state(self, n: int) -> InstalmentState:
-        """Where instalment `n` stands."""
-        history = self.instalment_history[n - 1]
-        return InstalmentState(history[-1].to_state) if history else INSTALMENT.initial
-
-    def happened_on(self, event: str) -> date | None:
-        """The date of effect of an event of the loan, if it happened."""
-        return _happened_on(self.history, event)
-
-    def instalment_on(self, n: int, event: str) -> date | None:
-        """The date of effect of an event of instalment `n`, if it happened."""
-        return _happened_on(self.instalment_history[n - 1], event)
-
-    def _position(self, principal_cents: int, amounts: Sequence[tuple[int, int]]) -> Position:
-        dues = tuple(
-            Due(
-                n=instalment.n,
-                due_on=instalment.due_on,
-                interest_cents=interest,
-                principal_cents=principal,
-                settled_on=self.instalment_on(instalment.n, SETTLED),
-            )
-            for instalment, (interest, principal) in zip(self.instalments, amounts, strict=True)
-        )
-        standing = Standing(
-            disbursed_on=self.happened_on(DISBURSED),
-            insolvent_on=self.happened_on(BANKRUPTCY),
-            lost_on=self.happened_on(WRITTEN_OFF),
-            repaid_on=self.happened_on(REPAID),
-        )
-        return Position(principal_cents=principal_cents, dues=dues, standing=standing)
-
-
 def portfolio(connection: sa.Connection, keeper: Keeper, lender: str, on: date) -> Portfolio:
     """A lender's claims on that date. Months run from the first due date to the last of any claim."""
     c = t.loan_claim.c
     ids = sa.select(c.loan_id).where(c.book_id == keeper.book_id, c.lender == lender).distinct().order_by(c.loan_id)
-    books = [loan_book(connection, keeper.book_id, loan_id) for loan_id in connection.execute(ids).scalars().all()]
-    own = [(book, claim) for book in books for claim in book.claims if claim.lender == lender]
-    tax = _Tax(connection, keeper)
+    books = loan_books(connection, keeper.book_id, connection.execute(ids).scalars().all())
+    own = [(book, claim) for book in books.values() for claim in book.claims if claim.lender == lender]
+    tax = WithheldTax(connection, keeper)
     lines = [_claim_line(tax, book, claim, on) for book, claim in own]
     lines.sort(key=lambda line: (-line.days_past_due, line.next_due_on or date.max, line.loan_id, line.pledge_id))
     return Portfolio(claims=lines, totals=_totals(lines), months=_months(own, on))
@@ -201,7 +124,7 @@ def loan_page(connection: sa.Connection, keeper: Keeper, loan_id: str, on: date,
     """One loan in full; refuses `loan-not-known`."""
     book = loan_book(connection, keeper.book_id, loan_id)
     own = [claim for claim in book.claims if claim.lender == lender]
-    loan, debt, tax = book.loan, book.position, _Tax(connection, keeper)
+    loan, debt, tax = book.loan, book.position, WithheldTax(connection, keeper)
     return LoanPage(
         loan_id=loan.loan_id,
         offer_id=loan.offer_id,
@@ -234,7 +157,8 @@ def loan_page(connection: sa.Connection, keeper: Keeper, loan_id: str, on: date,
 def borrower_page(connection: sa.Connection, keeper: Keeper, enterprise: str, on: date) -> BorrowerPage:
     """An entrepreneur's offers and loans, and the called dues that are unpaid."""
     ids = loan_ids(connection, keeper.book_id, enterprise)
-    books = [loan_book(connection, keeper.book_id, loan_id) for loan_id in ids]
+    found = loan_books(connection, keeper.book_id, ids)
+    books = [found[loan_id] for loan_id in ids]
     dues = [due for book in books for due in _open_dues(connection, keeper.book_id, book, on)]
     return BorrowerPage(
         enterprise=enterprise,
@@ -252,32 +176,9 @@ def transfer_orders(connection: sa.Connection, book_id: str) -> list[TransferOrd
 
 def loans_overview(connection: sa.Connection, keeper: Keeper, on: date) -> list[LoanOverview]:
     """Every loan, the longest past due first."""
-    ids = loan_ids(connection, keeper.book_id)
-    rows = [_overview(connection, keeper, loan_book(connection, keeper.book_id, loan_id), on) for loan_id in ids]
+    books = loan_books(connection, keeper.book_id, loan_ids(connection, keeper.book_id))
+    rows = [_overview(connection, keeper, book, on) for book in books.values()]
     return sorted(rows, key=lambda row: (-row.days_past_due, row.agreed_on, row.loan_id))
-
-
-def loan_book(connection: sa.Connection, book_id: str, loan_id: str) -> LoanBook:
-    """The loan with its claims, schedule and moves; refuses `loan-not-known`."""
-    where = t.loan.c.book_id == book_id, t.loan.c.loan_id == loan_id
-    row = connection.execute(sa.select(t.loan).where(*where)).one_or_none()
-    if row is None:
-        raise Refusal("loan-not-known", loan_id=loan_id)
-    c, i = t.loan_claim.c, t.instalment.c
-    claims = sa.select(t.loan_claim).where(c.book_id == book_id, c.loan_id == loan_id).order_by(c.number)
-    schedule = sa.select(t.instalment).where(i.book_id == book_id, i.loan_id == loan_id).order_by(i.n)
-    instalments = connection.execute(schedule).all()
-    histories = moves.moves_of(connection, book_id, [loan_id, *(each.instalment_id for each in instalments)])
-    return LoanBook(
-        loan=_loan(connection, book_id, row, instalments[0].due_on),
-        claims=tuple(
-            LenderClaim(number=r.number, pledge_id=r.pledge_id, lender=r.lender, principal_cents=r.principal_cents)
-            for r in connection.execute(claims)
-        ),
-        instalments=tuple(_instalment(each) for each in instalments),
-        history=tuple(histories[loan_id]),
-        instalment_history=tuple(tuple(histories[each.instalment_id]) for each in instalments),
-    )
 
 
 def agreements_of(connection: sa.Connection, book_id: str, loan_id: str, lender: str) -> list[DocumentView]:
@@ -286,68 +187,7 @@ def agreements_of(connection: sa.Connection, book_id: str, loan_id: str, lender:
     return [paper for paper in every if paper.reference.startswith(f"agreement:{loan_id}:")]
 
 
-def loan_ids(connection: sa.Connection, book_id: str, borrower: str | None = None) -> Sequence[str]:
-    """Every loan, or every loan of one borrower, in order of agreement."""
-    c = t.loan.c
-    query = sa.select(c.loan_id).where(c.book_id == book_id).order_by(c.agreed_on, c.loan_id)
-    return connection.execute(query if borrower is None else query.where(c.borrower == borrower)).scalars().all()
-
-
-def withheld_cents(connection: sa.Connection, keeper: Keeper, share: ClaimShare, on: date) -> int:
-    """The withholding tax on the interest of a share that is paid on that date."""
-    return _Tax(connection, keeper).on(share.lender, share.interest_cents, on)
-
-
-@lru_cache(maxsize=512)
-def _plan(instalments: tuple[Instalment, ...], claims: tuple[LenderClaim, ...]) -> Distribution:
-    return distribution(instalments, claims)
-
-
-class _Tax:
-    """Withholding tax of lenders, looking up how each is taxed on a date only once."""
-
-    def __init__(self, connection: sa.Connection, keeper: Keeper) -> None:
-        self._connection = connection
-        self._keeper = keeper
-        self._kinds: dict[tuple[str, date], HolderKind] = {}
-
-    def on(self, lender: str, interest_cents: int, day: date) -> int:
-        if (lender, day) not in self._kinds:
-            self._kinds[lender, day] = holder_kind(self._connection, self._keeper, lender, day)
-        return withholding(interest_cents, self._kinds[lender, day], day).tax_cents
-
-
-def _happened_on(history: Iterable[moves.Move], event: str) -> date | None:
-    return next((move.effective_on for move in history if move.event == event), None)
-
-
-def _loan(connection: sa.Connection, book_id: str, row: sa.Row[Any], first_due_on: date) -> Loan:
-    draft = offer_record(connection, book_id, row.offer_id).draft
-    return Loan(
-        loan_id=row.loan_id,
-        offer_id=row.offer_id,
-        borrower=row.borrower,
-        title=draft.title,
-        principal_cents=row.principal_cents,
-        rate_annual=draft.rate_annual,
-        term_years=draft.term_years,
-        every=draft.every,
-        kind=draft.kind,
-        day_count=draft.day_count,
-        scheme=draft.scheme,
-        agreed_on=row.agreed_on,
-        first_due_on=first_due_on,
-    )
-
-
-def _instalment(row: sa.Row[Any]) -> Instalment:
-    total = row.interest_cents + row.principal_cents
-    return Instalment(
-        row.n, row.due_on, row.days, row.interest_cents, row.principal_cents, total, row.outstanding_cents
-    )
-
-
-def _claim_line(tax: _Tax, book: LoanBook, claim: LenderClaim, on: date) -> ClaimLine:
+def _claim_line(tax: WithheldTax, book: LoanBook, claim: LenderClaim, on: date) -> ClaimLine:
     debt = book.position_of(claim)
     principal, interest = debt.received_principal_cents(on), debt.received_interest_cents(on)
     withheld = sum(tax.on(claim.lender, due.interest_cents, due.settled_on or on) for due in debt.settled(on))
@@ -372,7 +212,7 @@ def _claim_line(tax: _Tax, book: LoanBook, claim: LenderClaim, on: date) -> Clai
     )
 
 
-def _share_lines(tax: _Tax, book: LoanBook, claim: LenderClaim, on: date) -> list[ShareLine]:
+def _share_lines(tax: WithheldTax, book: LoanBook, claim: LenderClaim, on: date) -> list[ShareLine]:
     lines = []
     for due in book.position_of(claim).dues:
         paid_on = due.settled_on if due.is_settled(on) else None

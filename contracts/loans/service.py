@@ -9,8 +9,7 @@ from datetime import date
 
 from contracts import moves
 from contracts.events import LOAN_ISSUE, LOAN_WRITE_OFF, OFFER_NOT_CLOSED
-from contracts.loans import postings
-from contracts.loans import queries as q
+from contracts.loans import books, postings
 from contracts.loans import tables as t
 from contracts.loans.cash import refuse_not_banked
 from contracts.loans.lifecycle import (
@@ -67,12 +66,12 @@ def continue_issue(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle the next chunk of a loan's issue."""
     loan_id = str(body["loan_id"])
     lock_loan(uow, loan_id)
-    _issue(uow, q.loan_book(uow.connection, uow.book_id, loan_id), first=int(str(body["first"])))
+    _issue(uow, books.loan_book(uow.connection, uow.book_id, loan_id), first=int(str(body["first"])))
 
 
 def disbursement_draft(uow: UnitOfWork, loan_id: str, *, on: date) -> TransferDraft:
     """The transfer that pays the loan out; refuses `iban-missing` and `iban-not-verified`."""
-    loan = q.loan_book(uow.connection, uow.book_id, loan_id).loan
+    loan = books.loan_book(uow.connection, uow.book_id, loan_id).loan
     return TransferDraft(
         reference=f"loan:{loan_id}",
         payee=loan.borrower,
@@ -88,7 +87,7 @@ def request_disbursement(uow: UnitOfWork, loan_id: str, *, on: date, reason: str
 
     Refuses `move-not-allowed` for a loan that is paid out or on its way.
     """
-    LOAN.after(q.loan_book(uow.connection, uow.book_id, loan_id).state, DISBURSEMENT_ORDERED)
+    LOAN.after(books.loan_book(uow.connection, uow.book_id, loan_id).state, DISBURSEMENT_ORDERED)
     body = transfers.approval_body([disbursement_draft(uow, loan_id, on=on)])
     return approvals.request(uow, action=transfers.APPROVAL_ACTION, body=body, reason=reason)
 
@@ -159,7 +158,7 @@ def write_off(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> None
             uow.post(entry)
             key = entry.key
         moves.record_move(uow, INSTALMENT, instalment_id(loan_id, instalment.n), CANCELLED, on=on, fact_key=key)
-    _write_off_claims(uow, q.loan_book(uow.connection, uow.book_id, loan_id), first=1, on=on, evidence=evidence)
+    _write_off_claims(uow, books.loan_book(uow.connection, uow.book_id, loan_id), first=1, on=on, evidence=evidence)
 
 
 def continue_write_off(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
@@ -201,7 +200,7 @@ def _agree_loan(uow: UnitOfWork, record: OfferRecord, *, on: date) -> str:
     uow.connection.execute(t.loan.insert().values(**named, **row))
     _write_claims(uow, loan_id, firm)
     _write_schedule(uow, loan_id, schedule(terms))
-    book = q.loan_book(uow.connection, uow.book_id, loan_id)
+    book = books.loan_book(uow.connection, uow.book_id, loan_id)
     uow.open_asset(book.loan.asset)
     tell(uow, "offer-funded", book.loan, loan_id, draft.borrower, amount_cents=principal)
     _issue(uow, book, first=1)
@@ -241,7 +240,7 @@ def _write_schedule(uow: UnitOfWork, loan_id: str, frozen: Schedule) -> None:
     uow.connection.execute(t.instalment.insert(), rows)
 
 
-def _issue(uow: UnitOfWork, book: q.LoanBook, *, first: int) -> None:
+def _issue(uow: UnitOfWork, book: books.LoanBook, *, first: int) -> None:
     """Post the issue of up to a chunk of claims from number `first`; their agreements are written afterwards."""
     loan = book.loan
     offers.lock_offer(uow, loan.offer_id)
@@ -255,7 +254,7 @@ def _issue(uow: UnitOfWork, book: q.LoanBook, *, first: int) -> None:
     emit_rest(uow, LOAN_ISSUE, book, first, key=loan.loan_id)
 
 
-def _write_off_claims(uow: UnitOfWork, book: q.LoanBook, *, first: int, on: date, evidence: str) -> None:
+def _write_off_claims(uow: UnitOfWork, book: books.LoanBook, *, first: int, on: date, evidence: str) -> None:
     loan = book.loan
     for claim in chunk(book, first):
         lost = book.position_of(claim).lost_cents(on)

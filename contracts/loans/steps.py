@@ -1,35 +1,43 @@
 """What every use case of a loan needs: its lock, mails about it, its lenders in chunks, money that goes back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 import sqlalchemy as sa
 
-from contracts.events import emit_mail
+from contracts.events import emit_mail, emit_mails
 from contracts.loans import postings
-from contracts.loans import queries as q
 from contracts.loans import tables as t
+from contracts.loans.books import LoanBook, loan_books
 from contracts.loans.model import LenderClaim, Loan
 from contracts.pledges.service import CHUNK
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments.service import request_refund
+from ledger.storage import bulk
 from ledger.storage.base import JSON
 
 JOB = "system:loans"
 
 
-def lock_loan(uow: UnitOfWork, loan_id: str) -> q.LoanBook:
+def lock_loan(uow: UnitOfWork, loan_id: str) -> LoanBook:
     """Hold the loan until the unit of work ends, and give it as it stands; refuses `loan-not-known`."""
-    c = t.loan.c
-    held = sa.select(c.loan_id).where(c.book_id == uow.book_id, c.loan_id == loan_id).with_for_update()
-    if uow.connection.execute(held).first() is None:
+    found = lock_loans(uow, [loan_id])
+    if loan_id not in found:
         raise Refusal("loan-not-known", loan_id=loan_id[:40])
-    return q.loan_book(uow.connection, uow.book_id, loan_id)
+    return found[loan_id]
 
 
-def send_back(uow: UnitOfWork, book: q.LoanBook, payment_id: str, on: date, *, amount_cents: int, held: bool) -> None:
+def lock_loans(uow: UnitOfWork, loan_ids: Iterable[str]) -> dict[str, LoanBook]:
+    """Hold many loans until the unit of work ends, in order of their ids, and give those that are known."""
+    c = t.loan.c
+    chosen = bulk.among(uow.connection, c.loan_id, sorted(set(loan_ids)))
+    held = sa.select(c.loan_id).where(c.book_id == uow.book_id, chosen).order_by(c.loan_id).with_for_update()
+    return loan_books(uow.connection, uow.book_id, uow.connection.execute(held).scalars().all())
+
+
+def send_back(uow: UnitOfWork, book: LoanBook, payment_id: str, on: date, *, amount_cents: int, held: bool) -> None:
     """Money of the borrower that no due can take goes back to her."""
     if held:
         uow.post(
@@ -42,12 +50,12 @@ def send_back(uow: UnitOfWork, book: q.LoanBook, payment_id: str, on: date, *, a
     tell(uow, "payment-sent-back", book.loan, payment_id, book.loan.borrower, amount_cents=amount_cents)
 
 
-def chunk(book: q.LoanBook, first: int) -> Sequence[LenderClaim]:
+def chunk(book: LoanBook, first: int) -> Sequence[LenderClaim]:
     """The claims from number `first` on that one unit of work takes."""
     return book.claims[first - 1 : first - 1 + CHUNK]
 
 
-def emit_rest(uow: UnitOfWork, topic: str, book: q.LoanBook, first: int, *, key: str, **facts: JSON) -> bool:
+def emit_rest(uow: UnitOfWork, topic: str, book: LoanBook, first: int, *, key: str, **facts: JSON) -> bool:
     """Leave what is after this chunk to the outbox; True if this chunk was the last."""
     rest = first + CHUNK
     if rest > len(book.claims):
@@ -58,12 +66,20 @@ def emit_rest(uow: UnitOfWork, topic: str, book: q.LoanBook, first: int, *, key:
 
 def tell(uow: UnitOfWork, template: str, loan: Loan, key: str, to: str, /, **facts: str | int) -> None:
     """A mail about the loan to one of its lenders, or to its borrower."""
-    path = "/enterprise" if to == loan.borrower else f"/loans/{loan.loan_id}"
+    path = "/enterprise" if to == loan.borrower else _page(loan)
     emit_mail(uow, template, key=key, to=to, facts={"title": loan.title, **facts}, path=path)
 
 
-def in_unit(book: Book, act: Callable[[UnitOfWork], bool]) -> int:
-    """Do one thing in a unit of work of its own; 1 if there was anything to do."""
+def tell_lenders(
+    uow: UnitOfWork, template: str, loan: Loan, mails: Sequence[tuple[str, str, Mapping[str, str | int]]]
+) -> None:
+    """A mail about the loan to each of its lenders: key, lender and facts."""
+    told = [(key, to, {"title": loan.title, **facts}) for key, to, facts in mails]
+    emit_mails(uow, template, told, path=_page(loan))
+
+
+def in_unit(book: Book, act: Callable[[UnitOfWork], int]) -> int:
+    """Do something in a unit of work of its own; how many things there were to do."""
     with book.unit_of_work(actor=JOB) as uow:
         return int(act(uow))
 
@@ -76,3 +92,7 @@ def instalment_id(loan_id: str, n: int) -> str:
 def to_refund(borrower: str) -> AccountRef:
     """Money that is to be sent back to the borrower."""
     return AccountRef("489400", borrower)
+
+
+def _page(loan: Loan) -> str:
+    return f"/loans/{loan.loan_id}"

@@ -1,6 +1,6 @@
 """Read models of offers, for pages, the JSON API and the products above."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,6 +16,7 @@ from contracts.schemes.rules import Rule, rule
 from contracts.schemes.withholding import HolderKind, net_rate_annual
 from contracts.terms.schedule import Every, RepaymentKind, Schedule, schedule
 from ledger.errors import Refusal
+from ledger.storage import bulk
 
 EXAMPLE_CENTS = 100_000
 """The example shown to lenders: 1,000 EUR."""
@@ -156,6 +157,15 @@ def offer_record(connection: sa.Connection, book_id: str, offer_id: str) -> Offe
         published_on=published[0] if published else None,
         rule_ids=tuple(row.rules),
     )
+
+
+def newest_drafts(connection: sa.Connection, book_id: str, offer_ids: Iterable[str]) -> dict[str, OfferDraft]:
+    """What the newest version of each of the offers says, by offer."""
+    v = t.offer_version.c
+    chosen = bulk.among(connection, v.offer_id, offer_ids)
+    query = sa.select(v.offer_id, v.body).where(v.book_id == book_id, chosen).order_by(v.offer_id, v.version)
+    bodies = {row.offer_id: row.body for row in connection.execute(query)}
+    return {offer_id: draft_of(body) for offer_id, body in bodies.items()}
 
 
 def gauge(connection: sa.Connection, book_id: str, offer_id: str) -> Gauge:

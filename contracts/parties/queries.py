@@ -5,7 +5,7 @@ Every function takes the connection and a keeper of keys, which a `Book` and a u
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol, assert_never
 
@@ -148,10 +148,32 @@ def attribute_as_of(
 
 def holder_kind(connection: sa.Connection, keeper: Keeper, party_id: str, on: date) -> HolderKind:
     """How the party's interest is taxed on a date; refuses `holder-kind-unknown`: no rate is assumed."""
-    value = attribute_as_of(connection, keeper, party_id, Attribute.HOLDER_KIND, on)
-    if value is None:
-        raise Refusal("holder-kind-unknown", party=party_id, wanted_on=on.isoformat())
-    return HolderKind(str(value))
+    return holder_kinds(connection, keeper, [party_id], on)[party_id]
+
+
+def holder_kinds(
+    connection: sa.Connection, keeper: Keeper, party_ids: Iterable[str], on: date
+) -> dict[str, HolderKind]:
+    """`holder_kind` of many parties in one statement; refuses `holder-kind-unknown` and `subject-key-destroyed`."""
+    wanted, rows = sorted(set(party_ids)), tables.party_attribute.c
+    query = sa.select(rows.party_id, rows.sealed).where(
+        rows.book_id == keeper.book_id,
+        bulk.among(connection, rows.party_id, wanted),
+        rows.name == Attribute.HOLDER_KIND.value,
+        rows.about == "",
+        rows.valid_from <= on,
+    )
+    newest = {row.party_id: row.sealed for row in connection.execute(query.order_by(rows.valid_from, rows.seq))}
+    opened = keeper.keys.open_many(connection, list(newest.items()))
+    kinds: dict[str, HolderKind] = {}
+    for party_id, value in zip(newest, opened, strict=True):
+        if value is None:
+            raise Refusal("subject-key-destroyed", owner=party_id)
+        kinds[party_id] = HolderKind(str(json.loads(value)))
+    for party_id in wanted:
+        if party_id not in kinds:
+            raise Refusal("holder-kind-unknown", party=party_id, wanted_on=on.isoformat())
+    return kinds
 
 
 def lender_facts(

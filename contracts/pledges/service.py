@@ -158,18 +158,8 @@ def withdraw_pledge(uow: UnitOfWork, pledge_id: str, *, on: date) -> PledgeWithd
     return PledgeWithdrawn(pledge_id=pledge_id, refund_id=refund_id)
 
 
-def credit_account_for(
-    connection: sa.Connection, book_id: str, reference: str, amount_cents: int, paid_on: date
-) -> AccountRef:
-    """Where money that arrives for `pledge:<id>` belongs now: to the pledge, or on its way back to the lender."""
-    pledge = q.pledge(connection, book_id, reference.removeprefix("pledge:"))
-    state = q.state_of(connection, book_id, pledge.pledge_id)
-    usable = payment_is_usable(pledge, state, amount_cents=amount_cents, paid_on=paid_on)
-    return postings.in_reflection(pledge.lender) if usable else postings.to_refund(pledge.lender)
-
-
 def credit_accounts_for(connection: sa.Connection, paid: Sequence[PaidPayment]) -> list[AccountRef]:
-    """The same for many payments of a book at once."""
+    """Where money that arrives for a `pledge:<id>` belongs now: to the pledge, or on its way back to the lender."""
     if not paid:
         return []
     pledge_ids = [each.reference.removeprefix("pledge:") for each in paid]

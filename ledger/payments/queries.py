@@ -108,6 +108,13 @@ def not_taken_back() -> sa.ColumnElement[bool]:
     return ~sa.exists().where(*taken)
 
 
+def asked_before(connection: sa.Connection, book_id: str, references: Sequence[str]) -> set[str]:
+    """Those of the references for which a payment was asked, whatever became of it."""
+    c = t.payment.c
+    query = sa.select(c.reference).distinct().where(c.book_id == book_id, among(connection, c.reference, references))
+    return set(connection.execute(query).scalars())
+
+
 def standing_payments(connection: sa.Connection, book_id: str, reference: str) -> list[PaymentView]:
     """Every payment of a reference, oldest first, without those whose direct debit was taken back."""
     every = payments_for(connection, book_id, reference)

@@ -16,7 +16,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.clock import SystemClock
-from tests.bench import audit, bankfiles, exchange, grown, history, papers, peer, posting, proof, schedules, webhooks
+from tests.bench import (
+    audit,
+    bankfiles,
+    exchange,
+    grown,
+    history,
+    papers,
+    peer,
+    posting,
+    proof,
+    schedules,
+    servicing,
+    webhooks,
+)
 from tests.bench.databases import databases
 from tests.bench.report import Report
 from tests.bench.scale import FULL, QUICK
@@ -32,6 +45,7 @@ PARTS = {
     "webhooks": webhooks.SECTION,
     "papers": papers.SECTION,
     "schedules": schedules.SECTION,
+    "servicing": servicing.SECTION,
     "history": history.SECTION,
     "grown": grown.SECTION,
 }

@@ -14,7 +14,7 @@ from contracts.dispatch import HANDLERS
 from contracts.documents.authority import root_certificate
 from contracts.documents.service import open_document
 from contracts.documents.verify import verify_pdf_signatures
-from contracts.loans import dues, queries, service, steps
+from contracts.loans import books, dues, queries, service, steps
 from contracts.loans.model import DocumentDesk, LoanState, distribution
 from contracts.offers.model import OfferState
 from contracts.pledges.model import PledgeState
@@ -493,7 +493,7 @@ def test_a_schedule_of_a_claim_is_its_part_of_the_distribution_to_the_last_cent(
     lenders = {town.citizen(f"Lender{n}"): amount for n, amount in enumerate(SEVEN)}
     loan_id = town.fund(lenders, town.enterprise(), kind=RepaymentKind.ANNUITY, every=Every.QUARTER)
     with town.book.read() as connection:
-        book = queries.loan_book(connection, town.book.book_id, loan_id)
+        book = books.loan_book(connection, town.book.book_id, loan_id)
     plan = distribution(book.instalments, book.claims)
     for instalment, shares in zip(book.instalments, plan, strict=True):
         assert sum(share.interest_cents for share in shares) == instalment.interest_cents

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from api.reconcile.invariants import broken
 from contracts.loans import dues
 from contracts.loans import service as loans
+from contracts.loans.books import loan_book
 from contracts.loans.model import LoanState
-from contracts.loans.queries import loan_book
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger.audit.rows import audit_rows

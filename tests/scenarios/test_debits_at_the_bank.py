@@ -15,9 +15,9 @@ from api.settings import read_settings
 from api.worker.banking import deal_with_bank
 from contracts import payouts
 from contracts.loans import service as loans
+from contracts.loans.books import loan_book
 from contracts.loans.model import DocumentDesk, InstalmentState, LoanState
 from contracts.loans.owed import owed_dues
-from contracts.loans.queries import loan_book
 from contracts.mandates import give_mandate
 from contracts.servicing.accounts import account_of
 from contracts.terms.schedule import Every

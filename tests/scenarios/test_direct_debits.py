@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from contracts.dispatch import debit_moved
+from contracts.loans.books import loan_book
 from contracts.loans.cash import owed_cents
 from contracts.loans.model import DocumentDesk, InstalmentState
-from contracts.loans.queries import loan_book
 from contracts.mandates import give_mandate
 from ledger import approvals
 from ledger.accounts import AccountRef

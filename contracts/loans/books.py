@@ -1,0 +1,199 @@
+"""Loans as the record has them: terms, claims, frozen schedule and moves, from which every figure follows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from contracts import moves
+from contracts.loans import tables as t
+from contracts.loans.lifecycle import BANKRUPTCY, DISBURSED, INSTALMENT, LOAN, REPAID, SETTLED, WRITTEN_OFF
+from contracts.loans.model import Distribution, InstalmentState, LenderClaim, Loan, LoanState, distribution
+from contracts.offers.model import OfferDraft
+from contracts.offers.queries import newest_drafts
+from contracts.parties.queries import Keeper, holder_kinds
+from contracts.schemes.withholding import HolderKind, withholding
+from contracts.servicing.model import Due, Position, Standing
+from contracts.terms.schedule import Instalment
+from ledger.errors import Refusal
+from ledger.storage import bulk
+
+
+@dataclass(frozen=True, slots=True)
+class LoanBook:
+    """A loan with everything its figures follow from, read once."""
+
+    loan: Loan
+    claims: tuple[LenderClaim, ...]
+    instalments: tuple[Instalment, ...]
+    history: tuple[moves.Move, ...]
+    instalment_history: tuple[tuple[moves.Move, ...], ...]
+
+    @property
+    def state(self) -> LoanState:
+        """Where the loan's own life stands."""
+        return LoanState(self.history[-1].to_state) if self.history else LOAN.initial
+
+    @property
+    def lenders(self) -> list[str]:
+        """Everybody who has a claim, once."""
+        return sorted({claim.lender for claim in self.claims})
+
+    @property
+    def plan(self) -> Distribution:
+        """Every claim's share of every instalment."""
+        return _plan(self.instalments, self.claims)
+
+    @property
+    def position(self) -> Position:
+        """The whole loan as a debt."""
+        return self._position(
+            self.loan.principal_cents, [(i.interest_cents, i.principal_cents) for i in self.instalments]
+        )
+
+    def position_of(self, claim: LenderClaim) -> Position:
+        """One claim as a part of the debt."""
+        own = [row[claim.number - 1] for row in self.plan]
+        return self._position(claim.principal_cents, [(s.interest_cents, s.principal_cents) for s in own])
+
+    def instalment_state(self, n: int) -> InstalmentState:
+        """Where instalment `n` stands."""
+        history = self.instalment_history[n - 1]
+        return InstalmentState(history[-1].to_state) if history else INSTALMENT.initial
+
+    def happened_on(self, event: str) -> date | None:
+        """The date of effect of an event of the loan, if it happened."""
+        return _happened_on(self.history, event)
+
+    def instalment_on(self, n: int, event: str) -> date | None:
+        """The date of effect of an event of instalment `n`, if it happened."""
+        return _happened_on(self.instalment_history[n - 1], event)
+
+    def _position(self, principal_cents: int, amounts: Sequence[tuple[int, int]]) -> Position:
+        dues = tuple(
+            Due(
+                n=instalment.n,
+                due_on=instalment.due_on,
+                interest_cents=interest,
+                principal_cents=principal,
+                settled_on=self.instalment_on(instalment.n, SETTLED),
+            )
+            for instalment, (interest, principal) in zip(self.instalments, amounts, strict=True)
+        )
+        standing = Standing(
+            disbursed_on=self.happened_on(DISBURSED),
+            insolvent_on=self.happened_on(BANKRUPTCY),
+            lost_on=self.happened_on(WRITTEN_OFF),
+            repaid_on=self.happened_on(REPAID),
+        )
+        return Position(principal_cents=principal_cents, dues=dues, standing=standing)
+
+
+def loan_book(connection: sa.Connection, book_id: str, loan_id: str) -> LoanBook:
+    """The loan with its claims, schedule and moves; refuses `loan-not-known`."""
+    found = loan_books(connection, book_id, [loan_id])
+    if loan_id not in found:
+        raise Refusal("loan-not-known", loan_id=loan_id[:40])
+    return found[loan_id]
+
+
+def loan_books(connection: sa.Connection, book_id: str, loan_ids: Iterable[str]) -> dict[str, LoanBook]:
+    """Those of the loans that are known, by id, read in five statements however many they are."""
+    rows = {row.loan_id: row for row in _rows(connection, t.loan, book_id, loan_ids, t.loan.c.loan_id)}
+    drafts = newest_drafts(connection, book_id, {row.offer_id for row in rows.values()})
+    claims = _by_loan(_rows(connection, t.loan_claim, book_id, rows, t.loan_claim.c.loan_id, t.loan_claim.c.number))
+    schedules = _by_loan(_rows(connection, t.instalment, book_id, rows, t.instalment.c.loan_id, t.instalment.c.n))
+    objects = [*rows, *(each.instalment_id for schedule in schedules.values() for each in schedule)]
+    histories = moves.moves_of(connection, book_id, objects)
+    return {
+        loan_id: LoanBook(
+            loan=_loan(row, drafts[row.offer_id], schedules[loan_id][0].due_on),
+            claims=tuple(
+                LenderClaim(number=r.number, pledge_id=r.pledge_id, lender=r.lender, principal_cents=r.principal_cents)
+                for r in claims[loan_id]
+            ),
+            instalments=tuple(_instalment(each) for each in schedules[loan_id]),
+            history=tuple(histories[loan_id]),
+            instalment_history=tuple(tuple(histories[each.instalment_id]) for each in schedules[loan_id]),
+        )
+        for loan_id, row in rows.items()
+    }
+
+
+def loan_ids(connection: sa.Connection, book_id: str, borrower: str | None = None) -> Sequence[str]:
+    """Every loan, or every loan of one borrower, in order of agreement."""
+    c = t.loan.c
+    query = sa.select(c.loan_id).where(c.book_id == book_id).order_by(c.agreed_on, c.loan_id)
+    return connection.execute(query if borrower is None else query.where(c.borrower == borrower)).scalars().all()
+
+
+class WithheldTax:
+    """Withholding tax of lenders, looking up how each is taxed on a date only once."""
+
+    def __init__(self, connection: sa.Connection, keeper: Keeper) -> None:
+        self._connection = connection
+        self._keeper = keeper
+        self._kinds: dict[tuple[str, date], HolderKind] = {}
+
+    def look_up(self, lenders: Iterable[str], day: date) -> None:
+        """Find how all these lenders are taxed on that day, in one statement."""
+        found = holder_kinds(self._connection, self._keeper, lenders, day)
+        self._kinds |= {(lender, day): kind for lender, kind in found.items()}
+
+    def on(self, lender: str, interest_cents: int, day: date) -> int:
+        """The tax on interest that the lender receives on that day."""
+        if (lender, day) not in self._kinds:
+            self.look_up([lender], day)
+        return withholding(interest_cents, self._kinds[lender, day], day).tax_cents
+
+
+@lru_cache(maxsize=512)
+def _plan(instalments: tuple[Instalment, ...], claims: tuple[LenderClaim, ...]) -> Distribution:
+    return distribution(instalments, claims)
+
+
+def _happened_on(history: Iterable[moves.Move], event: str) -> date | None:
+    return next((move.effective_on for move in history if move.event == event), None)
+
+
+def _rows(
+    connection: sa.Connection, table: sa.Table, book_id: str, loan_ids: Iterable[str], *order: sa.Column[Any]
+) -> Sequence[sa.Row[Any]]:
+    """The rows of a table of loans that belong to these loans, in order."""
+    chosen = bulk.among(connection, table.c.loan_id, loan_ids)
+    return connection.execute(sa.select(table).where(table.c.book_id == book_id, chosen).order_by(*order)).all()
+
+
+def _by_loan(rows: Iterable[sa.Row[Any]]) -> Mapping[str, list[sa.Row[Any]]]:
+    found: dict[str, list[sa.Row[Any]]] = {}
+    for row in rows:
+        found.setdefault(row.loan_id, []).append(row)
+    return found
+
+
+def _loan(row: sa.Row[Any], draft: OfferDraft, first_due_on: date) -> Loan:
+    return Loan(
+        loan_id=row.loan_id,
+        offer_id=row.offer_id,
+        borrower=row.borrower,
+        title=draft.title,
+        principal_cents=row.principal_cents,
+        rate_annual=draft.rate_annual,
+        term_years=draft.term_years,
+        every=draft.every,
+        kind=draft.kind,
+        day_count=draft.day_count,
+        scheme=draft.scheme,
+        agreed_on=row.agreed_on,
+        first_due_on=first_due_on,
+    )
+
+
+def _instalment(row: sa.Row[Any]) -> Instalment:
+    total = row.interest_cents + row.principal_cents
+    return Instalment(
+        row.n, row.due_on, row.days, row.interest_cents, row.principal_cents, total, row.outstanding_cents
+    )
