@@ -13,6 +13,7 @@ from contracts.loans import chargebacks as loan_chargebacks
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
 from contracts.loans import service as loans
+from contracts.loans.model import due_of
 from contracts.loans.owed import OWED, settle_owed, tell_and_ask
 from contracts.loans.transfers import note_failed_disbursement
 from contracts.parties.queries import told_ibans
@@ -90,6 +91,12 @@ def confirm_payment(uow: UnitOfWork, body: Body) -> None:
         loan_dues.settle_due(uow, body)
     else:
         pledges.confirm_payment(uow, body)
+
+
+def loan_of_paid_due(body: Body) -> str | None:
+    """The loan whose due a `payment.paid` pays; None where it pays anything else."""
+    reference = str(body["reference"])
+    return due_of(reference)[0] if reference.startswith(DUE) else None
 
 
 def note_unusable_payment(uow: UnitOfWork, body: Body) -> None:

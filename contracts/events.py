@@ -5,6 +5,7 @@ party's token, the template's name, its facts and the page it belongs to; the ed
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ledger.book import UnitOfWork
 from ledger.storage.base import JSON
@@ -56,6 +57,16 @@ MAIL_TEMPLATES = frozenset({
 })  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One of many mails of a template, as `emit_mail` has it."""
+
+    key: str
+    to: str
+    facts: Mapping[str, JSON]
+    path: str
+
+
 def emit_mail(
     uow: UnitOfWork, template: str, *, key: str, to: str, facts: Mapping[str, JSON], path: str = "/portfolio"
 ) -> None:
@@ -63,15 +74,14 @@ def emit_mail(
 
     `path` is the page it is about, without origin and language. Names of facts carry their unit (`_cents`, `_on`).
     """
-    emit_mails(uow, template, [(key, to, facts)], path=path)
+    emit_mails(uow, template, [Mail(key, to, facts, path)])
 
 
-def emit_mails(
-    uow: UnitOfWork, template: str, mails: Sequence[tuple[str, str, Mapping[str, JSON]]], *, path: str = "/portfolio"
-) -> None:
-    """`emit_mail` for many parties about one page, in two statements: key, party and facts of each."""
+def emit_mails(uow: UnitOfWork, template: str, mails: Sequence[Mail]) -> None:
+    """`emit_mail` many times, in two statements."""
     assert template in MAIL_TEMPLATES, template
     bodies: list[tuple[str, Mapping[str, JSON]]] = [
-        (key, {"to": to, "template": template, "facts": dict(facts), "path": path}) for key, to, facts in mails
+        (each.key, {"to": each.to, "template": template, "facts": dict(each.facts), "path": each.path})
+        for each in mails
     ]
     uow.emit_many(f"mail.{template}", bodies)

@@ -7,7 +7,7 @@ move causes journal entries it names the fact key of one of them; `facts` holds 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar, cast
@@ -108,6 +108,7 @@ class NewMove:
     event: str
     on: date
     fact_key: str | None = None
+    facts: Mapping[str, JSON] = field(default_factory=dict)
 
 
 def record_moves(uow: UnitOfWork, machine: Machine[S], wanted: Sequence[NewMove]) -> None:
@@ -124,7 +125,7 @@ def record_moves(uow: UnitOfWork, machine: Machine[S], wanted: Sequence[NewMove]
         source = machine.states(history[-1].to_state) if history else machine.initial
         target = machine.after(source, each.event).value
         states = (each.object_id, len(history) + 1, machine.name, source.value, target)
-        rows.append((*states, each.event, each.on, uow.actor, each.fact_key, {}, now))
+        rows.append((*states, each.event, each.on, uow.actor, each.fact_key, dict(each.facts), now))
     bulk.insert_rows(uow.connection, move, uow.book_id, columns, rows)
 
 

@@ -18,6 +18,7 @@ from ledger.dated import account_id_of, balance_as_known, last_seq, sums_as_know
 from ledger.dated import known_at_instant as known_at_instant
 from ledger.errors import InvariantError, Refusal
 from ledger.log.leaf import HOLD
+from ledger.money import EUR
 from ledger.storage import bulk, tables
 from ledger.storage.base import Day
 
@@ -201,6 +202,16 @@ def statement(
         query = query.where(p.seq <= last_seq(connection, book_id, account_id, known_at))
     query = query.order_by(p.seq) if before_seq is None else query.where(p.seq < before_seq).order_by(p.seq.desc())
     return [StatementLine(*row) for row in connection.execute(query if limit is None else query.limit(limit))]
+
+
+def of_owners(
+    connection: sa.Connection, book_id: str, code: str, owners: Iterable[str], *, asset: str = EUR.code
+) -> dict[str, int]:
+    """Debit minus credit, as it stands now, on the accounts with this code of those `owners` that have one."""
+    a = tables.account.c
+    query = sa.select(a.owner, tables.balance.c.posted).select_from(_account_balance())
+    chosen = (a.book_id == book_id, a.code == code, a.asset == asset, bulk.among(connection, a.owner, sorted(owners)))
+    return {row.owner: row.posted for row in connection.execute(query.where(*chosen))}
 
 
 def standings(

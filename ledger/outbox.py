@@ -106,6 +106,15 @@ def complete(connection: sa.Connection, book_id: str, topic: str, key: str, *, n
     return connection.execute(_update(book_id, topic, key).values(values)).rowcount == 1
 
 
+def complete_many(connection: sa.Connection, book_id: str, topic: str, keys: Collection[str], *, now: datetime) -> bool:
+    """`complete` for many rows of a topic; False, and the caller undoes it, if any of them was settled before."""
+    rows = outbox_delivery.c
+    chosen = (rows.book_id == book_id, rows.topic == topic, bulk.among(connection, rows.key, keys))
+    values = {"state": "delivered", "delivered_at": now, "last_error": None}
+    done = sa.update(outbox_delivery).where(*chosen, rows.state == "waiting").values(values)
+    return connection.execute(done).rowcount == len(keys)
+
+
 def postpone(connection: sa.Connection, book_id: str, topic: str, key: str, *, until: datetime, error: str) -> bool:
     """Try again at `until`."""
     return connection.execute(_update(book_id, topic, key).values(next_at=until, last_error=error)).rowcount == 1

@@ -7,7 +7,7 @@ The loans stand as agreeing and paying out left them, written in bulk. One in fi
 
     python -m tests.servicing_kit URL MINUTES KILL
 
-serves the day so many minutes past noon, in a process that kills itself at its KILL-th commit (0: never).
+serves the day so many minutes past noon; at the KILL-th crash point that it comes by, it kills itself (0: never).
 """
 
 import hashlib
@@ -25,6 +25,7 @@ import sqlalchemy as sa
 
 from api.migrations import load_metadata
 from api.worker.relay import Handler, relay
+from api.worker.steps import PAID_DUES
 from contracts import moves
 from contracts.dispatch import BANK_HOOKS, HANDLERS
 from contracts.loans import postings, tables
@@ -131,7 +132,7 @@ def pay_by_bank(book: Book) -> None:
 def share_out(book: Book) -> int:
     """Everything that products told each other is handled; how many rows."""
     handled = 0
-    while done := relay(book, _HANDLERS, topics=HANDLERS):
+    while done := relay(book, _HANDLERS, topics=HANDLERS, together=PAID_DUES):
         handled += done
     return handled
 
@@ -280,13 +281,13 @@ def _draft(loan: Loan) -> OfferDraft:
 def main() -> None:
     """The day in the book at an address; what a killed run held is free again minutes later."""
     url, minutes, kill_at = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    commits = itertools.count(1)
-    pass_by = crash.reach
+    passed = itertools.count(1)
 
     def reach(point: str) -> None:
-        if point == "posting.after-commit" and next(commits) == kill_at:
+        if next(passed) == kill_at:
+            sys.stdout.write(point)
+            sys.stdout.flush()
             os.kill(os.getpid(), signal.SIGKILL)
-        pass_by(point)
 
     crash.reach = reach
     load_metadata()

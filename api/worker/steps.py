@@ -36,12 +36,13 @@ from api.worker.banking import deal_with_bank
 from api.worker.jobs import run_dated_jobs
 from api.worker.loop import Step, run_until_idle
 from api.worker.nightly import NightlyReferees
-from api.worker.relay import Handler, relay
+from api.worker.relay import Handler, Together, relay
 from api.worker.sweeping import NightlySweep
 from contracts.agreements import write_due_agreements
-from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
+from contracts.dispatch import CHARGEBACKS, HANDLERS, loan_of_paid_due, resolve_credit
 from contracts.dispatch import Handler as ProductHandler
-from contracts.events import MAIL_TEMPLATES
+from contracts.events import MAIL_TEMPLATES, PAYMENT_PAID
+from contracts.loans.dues import settle_dues
 from ledger.announcing import publish_policies
 from ledger.audit.totals import enter_totals, publish_totals
 from ledger.book import Book, UnitOfWork
@@ -70,6 +71,14 @@ HOLD_SECONDS = 1.0
 MOST_SWEEPS = 5
 HOLD_MARGIN = timedelta(days=1)
 """No commit takes as long: a hold expires after it is booked, so one that appears later expires later."""
+
+
+PAID_DUES = Together(
+    PAYMENT_PAID,
+    object_of=lambda row: loan_of_paid_due(row.body),
+    handle=lambda uow, rows: settle_dues(uow, [row.body for row in rows]),
+)
+"""A day's dues are paid by the hundred, with one bank statement."""
 
 
 def steps(wiring: Wiring) -> list[Step]:
@@ -108,7 +117,7 @@ def money_steps(wiring: Wiring) -> list[Step]:
 
 def deliver(book: Book, handlers: Mapping[str, Handler]) -> int:
     """What products told each other goes before mail, however much of that a day of many dues has left."""
-    return relay(book, handlers, topics=HANDLERS) or relay(book, handlers)
+    return relay(book, handlers, topics=HANDLERS, together=PAID_DUES) or relay(book, handlers)
 
 
 def handlers(wiring: Wiring) -> Mapping[str, Handler]:

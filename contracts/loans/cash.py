@@ -6,6 +6,7 @@ that is still with the provider (`ledger.payments.whereabouts`), however much of
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -78,9 +79,13 @@ def owed_cents(connection: sa.Connection, book_id: str, borrower: str) -> int:
     return balances.balance(connection, book_id, AccountRef(OWED_BY_BORROWER, borrower))
 
 
-def park_if_short(uow: UnitOfWork, loan: Loan, n: int, amount_cents: int) -> bool:
-    """Whether an instalment that was paid has to wait; it is a case then."""
-    missing_cents = owed_cents(uow.connection, uow.book_id, loan.borrower)
+def owed_by(connection: sa.Connection, book_id: str, borrowers: Iterable[str]) -> dict[str, int]:
+    """The same for those of many borrowers who ever owed anything."""
+    return balances.of_owners(connection, book_id, OWED_BY_BORROWER, set(borrowers))
+
+
+def park_if_short(uow: UnitOfWork, loan: Loan, n: int, amount_cents: int, *, missing_cents: int) -> bool:
+    """Whether an instalment that was paid has to wait, since her bank took back `missing_cents`; it is a case then."""
     if missing_cents <= 0:
         return False
     short = Refusal(CASH_RULE, amount_cents=amount_cents, missing_cents=missing_cents)

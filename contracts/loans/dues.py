@@ -4,18 +4,20 @@ A run over many lenders goes on in chunks: each is one unit of work, and what is
 and dated jobs may run again without changing anything.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import Self
 
 import sqlalchemy as sa
 
 from contracts import moves
-from contracts.events import LOAN_DISTRIBUTE
+from contracts.events import LOAN_DISTRIBUTE, Mail, emit_mails
 from contracts.loans import postings
 from contracts.loans import tables as t
 from contracts.loans.books import LoanBook, WithheldTax
-from contracts.loans.cash import is_shared_out, park_if_short
+from contracts.loans.cash import is_shared_out, owed_by, park_if_short
 from contracts.loans.lifecycle import (
     CALLED,
     FIRST_REMINDER,
@@ -27,17 +29,18 @@ from contracts.loans.lifecycle import (
     SETTLED,
     steps_due,
 )
-from contracts.loans.model import InstalmentState, LoanState, due_of
+from contracts.loans.model import InstalmentState, LenderClaim, LoanState, due_of
 from contracts.loans.steps import (
     chunk,
     emit_rest,
+    fits_in_one,
     in_unit,
     instalment_id,
     lock_loan,
     lock_loans,
+    mail,
     send_back,
     tell,
-    tell_lenders,
     to_refund,
 )
 from contracts.parties.queries import party
@@ -46,7 +49,7 @@ from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments.methods import PaymentKind
 from ledger.payments.model import PaidPayment
-from ledger.payments.queries import asked_before, is_undone, paid, standing_payments, still_to_pay
+from ledger.payments.queries import asked_before, paid, payments_undone, standing_payments, still_to_pay
 from ledger.payments.receiving import request_transfer
 from ledger.payments.service import request_payment
 from ledger.storage.base import JSON
@@ -152,34 +155,69 @@ def credit_accounts_for(connection: sa.Connection, paid_now: Sequence[PaidPaymen
 
 
 def settle_due(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
-    """Handle `payment.paid` of a due: settle it and distribute it over the lenders, or send the money back.
+    """Handle `payment.paid` of a due; see `settle_dues`."""
+    settle_dues(uow, [body])
+
+
+def settle_dues(uow: UnitOfWork, bodies: Sequence[Mapping[str, JSON]]) -> None:
+    """Handle `payment.paid` of dues of different loans: settle each and distribute it, or send the money back.
 
     The same payment again changes nothing, nor does one that was charged back meanwhile; a second payment of one due
-    goes back to the borrower.
+    goes back to the borrower. What has more lenders than this unit of work takes is left to the outbox.
     """
-    loan_id, n = due_of(str(body["reference"]))
-    payment_id, on = str(body["payment_id"]), date.fromisoformat(str(body["paid_on"]))
-    book = lock_loan(uow, loan_id)
-    settled = next((move for move in book.instalment_history[n - 1] if move.event == SETTLED), None)
-    known = settled is not None and settled.facts["payment_id"] == payment_id
-    if known or is_undone(uow.connection, uow.book_id, payment_id):
-        return
-    held = body["account"] == str(postings.collected(loan_id))
-    if not held or book.instalment_state(n) is not InstalmentState.CALLED:
-        send_back(uow, book, payment_id, on, amount_cents=int(str(body["amount_cents"])), held=held)
-        return
-    entry = postings.due_settled(book.loan, book.instalments[n - 1], on=on, actor=uow.actor)
-    uow.post(entry)
-    object_id, facts = instalment_id(loan_id, n), {"payment_id": payment_id}
-    moves.record_move(uow, INSTALMENT, object_id, SETTLED, on=on, fact_key=entry.key, facts=facts)
-    _distribute(uow, book, n, first=1, on=on)
+    paid_now = [_PaidDue.of(body) for body in bodies]
+    books = lock_loans(uow, [each.loan_id for each in paid_now])
+    undone = payments_undone(uow.connection, uow.book_id, [each.payment_id for each in paid_now])
+    settled, new_moves = [], []
+    for each in paid_now:
+        book = books[each.loan_id]
+        if each.payment_id in undone or each.payment_id == _settled_by(book, each.n):
+            continue
+        held = each.account == str(postings.collected(each.loan_id))
+        if not held or book.instalment_state(each.n) is not InstalmentState.CALLED:
+            send_back(uow, book, each.payment_id, each.on, amount_cents=each.amount_cents, held=held)
+            continue
+        entry = postings.due_settled(book.loan, book.instalments[each.n - 1], on=each.on, actor=uow.actor)
+        uow.post(entry)
+        object_id, facts = instalment_id(each.loan_id, each.n), {"payment_id": each.payment_id}
+        new_moves.append(moves.NewMove(object_id=object_id, event=SETTLED, on=each.on, fact_key=entry.key, facts=facts))
+        settled.append(_Distribution(book, each.n, 1, each.on))
+    moves.record_moves(uow, INSTALMENT, new_moves)
+    _distribute(uow, settled)
+
+
+@dataclass(frozen=True, slots=True)
+class _PaidDue:
+    """What `payment.paid` says of a due."""
+
+    loan_id: str
+    n: int
+    payment_id: str
+    on: date
+    account: str
+    amount_cents: int
+
+    @classmethod
+    def of(cls, body: Mapping[str, JSON]) -> Self:
+        return cls(
+            *due_of(str(body["reference"])),
+            payment_id=str(body["payment_id"]),
+            on=date.fromisoformat(str(body["paid_on"])),
+            account=str(body["account"]),
+            amount_cents=int(str(body["amount_cents"])),
+        )
+
+
+def _settled_by(book: LoanBook, n: int) -> JSON:
+    """The payment that settled an instalment, if one has."""
+    return next((move.facts["payment_id"] for move in book.instalment_history[n - 1] if move.event == SETTLED), None)
 
 
 def continue_distribution(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle the next chunk of an instalment's distribution."""
     book = lock_loan(uow, str(body["loan_id"]))
     n, first, on = int(str(body["n"])), int(str(body["first"])), date.fromisoformat(str(body["on"]))
-    _distribute(uow, book, n, first=first, on=on)
+    _distribute(uow, [_Distribution(book, n, first, on)])
 
 
 def remind_late_borrowers(book: Book, on: date) -> int:
@@ -213,29 +251,68 @@ def remind(uow: UnitOfWork, loan_id: str, *, on: date) -> bool:
     return bool(steps)
 
 
-def _distribute(uow: UnitOfWork, book: LoanBook, n: int, *, first: int, on: date) -> None:
-    """Post the shares of up to a chunk of lenders from number `first`; with the last of all, the loan is repaid."""
-    loan = book.loan
-    if first == 1 and park_if_short(uow, loan, n, book.instalments[n - 1].total_cents):
-        return
-    tax, told = WithheldTax(uow.connection, uow), []
-    claims = chunk(book, first)
-    tax.look_up([claim.lender for claim in claims], on)
-    for claim in claims:
-        share = book.plan[n - 1][claim.number - 1]
+@dataclass(frozen=True, slots=True)
+class _Distribution:
+    """An instalment that was paid on a date and is shared out, from the lender with number `first` on."""
+
+    book: LoanBook
+    n: int
+    first: int
+    on: date
+
+    @property
+    def claims(self) -> Sequence[LenderClaim]:
+        return chunk(self.book, self.first)
+
+
+def _distribute(uow: UnitOfWork, wanted: Sequence[_Distribution]) -> None:
+    """Post shares of instalments of different loans, of up to a chunk of lenders in all; the rest are told of."""
+    owed = owed_by(uow.connection, uow.book_id, [each.book.loan.borrower for each in wanted])
+    now: list[_Distribution] = []
+    for each in wanted:
+        loan, total_cents = each.book.loan, each.book.instalments[each.n - 1].total_cents
+        if each.first == 1 and park_if_short(uow, loan, each.n, total_cents, missing_cents=owed.get(loan.borrower, 0)):
+            continue
+        if now and not fits_in_one(sum(len(one.claims) for one in [*now, each])):
+            uow.emit(LOAN_DISTRIBUTE, f"{loan.loan_id}:{each.n}:{each.first}", _continued(each))
+        else:
+            now.append(each)
+    tax = WithheldTax(uow.connection, uow)
+    for on in {each.on for each in now}:
+        tax.look_up([claim.lender for each in now if each.on == on for claim in each.claims], on)
+    emit_mails(uow, "instalment-distributed", [told for each in now for told in _post_shares(uow, each, tax)])
+    for each in now:
+        _end_distribution(uow, each)
+
+
+def _continued(left: _Distribution) -> Mapping[str, JSON]:
+    return {"loan_id": left.book.loan.loan_id, "first": left.first, "n": left.n, "on": left.on.isoformat()}
+
+
+def _post_shares(uow: UnitOfWork, wanted: _Distribution, tax: WithheldTax) -> Iterator[Mail]:
+    """Post a chunk of shares; the mails that tell the lenders."""
+    loan, n, on = wanted.book.loan, wanted.n, wanted.on
+    for claim in wanted.claims:
+        share = wanted.book.plan[n - 1][claim.number - 1]
         withheld = tax.on(share.lender, share.interest_cents, on)
         if share.interest_cents + share.principal_cents == 0:
             continue
         uow.post(postings.instalment_distributed(loan, n, share, withheld_cents=withheld, on=on, actor=uow.actor))
-        facts = {
-            "n": n,
-            "principal_cents": share.principal_cents,
-            "interest_cents": share.interest_cents,
-            "withholding_cents": withheld,
-            "net_cents": share.principal_cents + share.interest_cents - withheld,
-        }
-        told.append((f"{loan.loan_id}:{n}:{claim.pledge_id}", claim.lender, facts))
-    tell_lenders(uow, "instalment-distributed", loan, told)
+        yield mail(
+            loan,
+            f"{loan.loan_id}:{n}:{claim.pledge_id}",
+            claim.lender,
+            n=n,
+            principal_cents=share.principal_cents,
+            interest_cents=share.interest_cents,
+            withholding_cents=withheld,
+            net_cents=share.principal_cents + share.interest_cents - withheld,
+        )
+
+
+def _end_distribution(uow: UnitOfWork, done: _Distribution) -> None:
+    """Leave the next chunk of lenders to the outbox; with the last of all, the loan is repaid."""
+    book, loan, n, first, on = done.book, done.book.loan, done.n, done.first, done.on
     is_last = emit_rest(uow, LOAN_DISTRIBUTE, book, first, key=f"{loan.loan_id}:{n}", n=n, on=on.isoformat())
     if is_last and is_shared_out(uow.connection, uow.book_id, book, besides=n):
         moves.record_move(uow, LOAN, loan.loan_id, REPAID, on=on)
@@ -251,5 +328,5 @@ def _mail_lateness(uow: UnitOfWork, book: LoanBook, event: str, n: int, days: in
         tell(uow, "loan-late", loan, key, loan.borrower, amount_cents=debt.overdue_cents(on), **stated)
         return
     shares = [(claim, book.position_of(claim).overdue_cents(on)) for claim in book.claims]
-    told = [(f"{key}:{claim.pledge_id}", claim.lender, {"amount_cents": cents, **stated}) for claim, cents in shares]
-    tell_lenders(uow, "loan-late-lender", loan, told)
+    mails = [mail(loan, f"{key}:{c.pledge_id}", c.lender, amount_cents=cents, **stated) for c, cents in shares]
+    emit_mails(uow, "loan-late-lender", mails)

@@ -1,11 +1,11 @@
 """What every use case of a loan needs: its lock, mails about it, its lenders in chunks, money that goes back."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 import sqlalchemy as sa
 
-from contracts.events import emit_mail, emit_mails
+from contracts.events import Mail, emit_mails
 from contracts.loans import postings
 from contracts.loans import tables as t
 from contracts.loans.books import LoanBook, loan_books
@@ -55,6 +55,11 @@ def chunk(book: LoanBook, first: int) -> Sequence[LenderClaim]:
     return book.claims[first - 1 : first - 1 + CHUNK]
 
 
+def fits_in_one(claims: int) -> bool:
+    """Whether one unit of work takes so many claims."""
+    return claims <= CHUNK
+
+
 def emit_rest(uow: UnitOfWork, topic: str, book: LoanBook, first: int, *, key: str, **facts: JSON) -> bool:
     """Leave what is after this chunk to the outbox; True if this chunk was the last."""
     rest = first + CHUNK
@@ -66,16 +71,13 @@ def emit_rest(uow: UnitOfWork, topic: str, book: LoanBook, first: int, *, key: s
 
 def tell(uow: UnitOfWork, template: str, loan: Loan, key: str, to: str, /, **facts: str | int) -> None:
     """A mail about the loan to one of its lenders, or to its borrower."""
-    path = "/enterprise" if to == loan.borrower else _page(loan)
-    emit_mail(uow, template, key=key, to=to, facts={"title": loan.title, **facts}, path=path)
+    emit_mails(uow, template, [mail(loan, key, to, **facts)])
 
 
-def tell_lenders(
-    uow: UnitOfWork, template: str, loan: Loan, mails: Sequence[tuple[str, str, Mapping[str, str | int]]]
-) -> None:
-    """A mail about the loan to each of its lenders: key, lender and facts."""
-    told = [(key, to, {"title": loan.title, **facts}) for key, to, facts in mails]
-    emit_mails(uow, template, told, path=_page(loan))
+def mail(loan: Loan, key: str, to: str, /, **facts: str | int) -> Mail:
+    """A mail about the loan to one of its lenders, or to its borrower, that is to be emitted with others."""
+    path = "/enterprise" if to == loan.borrower else f"/loans/{loan.loan_id}"
+    return Mail(key, to, {"title": loan.title, **facts}, path)
 
 
 def in_unit(book: Book, act: Callable[[UnitOfWork], int]) -> int:
@@ -92,7 +94,3 @@ def instalment_id(loan_id: str, n: int) -> str:
 def to_refund(borrower: str) -> AccountRef:
     """Money that is to be sent back to the borrower."""
     return AccountRef("489400", borrower)
-
-
-def _page(loan: Loan) -> str:
-    return f"/loans/{loan.loan_id}"

@@ -6,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledger.payments import tables as t
-from ledger.payments.chargebacks import standing_cents
 from ledger.payments.model import (
     Case,
     ChargebackState,
@@ -87,11 +86,24 @@ def payment_of_refund(connection: sa.Connection, book_id: str, refund_provider_i
 
 def is_undone(connection: sa.Connection, book_id: str, payment_id: str) -> bool:
     """Whether a payment is on its way back to its payer: by a refund, or because the payer's bank took it."""
-    return (
-        is_taken_back(connection, book_id, payment_id)
-        or standing_cents(connection, book_id, payment_id) > 0
-        or bool(refunds_of_payment(connection, book_id, payment_id))
+    return bool(payments_undone(connection, book_id, [payment_id]))
+
+
+def payments_undone(connection: sa.Connection, book_id: str, payment_ids: Sequence[str]) -> set[str]:
+    """Those of the payments that are on their way back to their payers."""
+    debits, charged, back = t.debit_order.c, t.chargeback.c, t.refund.c
+    undone = (
+        (debits, debits.state == DebitState.RETURNED.value),
+        (charged, charged.state == ChargebackState.RECEIVED.value),
+        (back, sa.true()),
     )
+    query = sa.union(
+        *(
+            sa.select(c.payment_id).where(c.book_id == book_id, among(connection, c.payment_id, payment_ids), condition)
+            for c, condition in undone
+        )
+    )
+    return set(connection.execute(query).scalars())
 
 
 def is_taken_back(connection: sa.Connection, book_id: str, payment_id: str) -> bool:

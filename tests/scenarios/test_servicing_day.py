@@ -17,6 +17,8 @@ from tests.products_kit import snapshot
 from tests.servicing_kit import CLAIM_CENTS, CLAIMS_A_LOAN, INSTALMENTS, ServedTown, Size, serve_day, served_town
 
 SIZE = Size(loans=20, lenders=28, borrowers=4)
+KILLS = (1, 2, 3, 4, 5, 6)
+"""At which crash point each run of the day dies; what the runs before it did is done."""
 DUES = SIZE.loans // 5
 GROSS = CLAIMS_A_LOAN * (CLAIM_CENTS // INSTALMENTS + CLAIM_CENTS * 35 // 1_000)
 
@@ -47,9 +49,10 @@ def test_a_day_that_is_killed_and_run_again_gives_identical_books(database, make
     serve_day(unbroken.book)
     killed = served_town(make_engine(database), SIZE)
     url = killed.book.engine.url.render_as_string(hide_password=False)
-    for run, kill_at in enumerate((1, 2, 3)):
-        assert run_module("tests.servicing_kit", url, run, kill_at).returncode == -signal.SIGKILL
-    assert run_module("tests.servicing_kit", url, 3, 0).returncode == 0
+    runs = [run_module("tests.servicing_kit", url, run, kill_at) for run, kill_at in enumerate(KILLS)]
+    assert [run.returncode for run in runs] == [-signal.SIGKILL] * len(KILLS)
+    assert {run.stdout for run in runs} >= {"posting.after-seal", "posting.after-commit", "relay.after-effect"}
+    assert run_module("tests.servicing_kit", url, len(KILLS), 0).returncode == 0
     assert facts_of(killed) == facts_of(unbroken)
     check_everything(killed.book)
 

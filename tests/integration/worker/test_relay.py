@@ -1,12 +1,12 @@
 """The relay: each row of the outbox has its effect once, whatever dies, and what can't succeed is given up visibly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from api.worker.relay import ATTEMPTS, relay
+from api.worker.relay import ATTEMPTS, Together, relay
 from ledger import outbox
 from ledger.book import Book, UnitOfWork
 from ledger.clock import FixedClock
@@ -102,3 +102,50 @@ def test_a_row_under_lease_is_left_alone_until_the_lease_is_over(book: Book, clo
     clock.instant += timedelta(minutes=2)
     assert relay(book, {"thing.done": post}) == 1
     assert effects(book) == 1
+
+
+def by_first_letter(handle: Callable[[UnitOfWork, Sequence[OutboxRow]], None]) -> Together:
+    """Rows are about what their keys begin with; those of `z` go alone."""
+    return Together("thing.done", object_of=lambda row: None if row.key[0] == "z" else row.key[0], handle=handle)
+
+
+def test_rows_about_different_objects_are_delivered_together(book: Book) -> None:
+    groups: list[list[str]] = []
+
+    def post_all(uow: UnitOfWork, rows: Sequence[OutboxRow]) -> None:
+        groups.append([row.key for row in rows])
+        for row in rows:
+            post(uow, row)
+
+    emit(book, "a1", "a2", "b1", "z1")
+    assert relay(book, {"thing.done": post}, together=by_first_letter(post_all)) == 4
+    assert groups == [["a1", "b1"]]
+    assert effects(book) == 4
+    assert set(states(book).values()) == {"delivered"}
+
+
+def test_one_row_that_fails_among_others_is_the_only_one_not_delivered(book: Book) -> None:
+    def post_good(uow: UnitOfWork, row: OutboxRow) -> None:
+        post(uow, row)
+        if row.key == "bad":
+            raise ValueError("no")
+
+    def post_all(uow: UnitOfWork, rows: Sequence[OutboxRow]) -> None:
+        for row in rows:
+            post_good(uow, row)
+
+    emit(book, "a", "bad", "c")
+    assert relay(book, {"thing.done": post_good}, together=by_first_letter(post_all)) == 2
+    assert states(book) == {"a": "delivered", "bad": "waiting", "c": "delivered"}
+    assert effects(book) == 2
+
+
+def test_rows_of_which_another_process_settled_one_are_not_had_twice(book: Book) -> None:
+    def settled_elsewhere(uow: UnitOfWork, rows: Sequence[OutboxRow]) -> None:
+        for row in rows:
+            post(uow, row)
+        outbox.complete(uow.connection, uow.book_id, rows[0].topic, rows[0].key, now=uow.now())
+
+    emit(book, "a", "b")
+    assert relay(book, {"thing.done": post}, together=by_first_letter(settled_elsewhere)) == 2
+    assert effects(book) == 2
