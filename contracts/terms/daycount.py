@@ -16,6 +16,7 @@ each part is counted in its own.
 """
 
 from calendar import isleap
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -85,6 +86,13 @@ class IcmaPeriod:
         index = months // self.months
         return index if self.grid_date(index) <= day else index - 1
 
+    def periods(self, start: date, end: date) -> Iterator[tuple[date, date]]:
+        """The regular periods that hold the span from `start` to `end`."""
+        index = self.index_before(start)
+        while (opens := self.grid_date(index)) < end:
+            index += 1
+            yield opens, self.grid_date(index)
+
 
 def days(convention: DayCount, start: date, end: date, *, matures_on: date | None = None) -> int:
     """The days from `start` (included) to `end` (excluded) as `convention` counts them.
@@ -139,7 +147,7 @@ def year_fraction(
         case DayCount.ACT_ACT_ICMA:
             if period is None:
                 raise Refusal("icma-period-missing")
-            return _icma(start, end, period)
+            return icma_fraction(start, end, period.periods(start, end), a_year=MONTHS_A_YEAR // period.months)
         case DayCount.ACT_ACT_AFB:
             return _afb(start, end)
         case _:
@@ -163,14 +171,16 @@ def _length(year: int) -> int:
     return 366 if isleap(year) else 365
 
 
-def _icma(start: date, end: date, period: IcmaPeriod) -> Fraction:
-    frequency = MONTHS_A_YEAR // period.months
-    total, index = Fraction(0), period.index_before(start)
-    while (opens := period.grid_date(index)) < end:
-        closes = period.grid_date(index + 1)
+def icma_fraction(start: date, end: date, notional: Iterable[tuple[date, date]], *, a_year: int) -> Fraction:
+    """The years from `start` to `end`, each part over the days of the notional period that it lies in, `a_year` a year.
+
+    ICMA rule 251; the notional periods follow one another and hold the whole span.
+    """
+    total = Fraction(0)
+    for opens, closes in notional:
         inside = (min(end, closes) - max(start, opens)).days
-        total += Fraction(inside, (closes - opens).days * frequency)
-        index += 1
+        if inside > 0:
+            total += Fraction(inside, (closes - opens).days * a_year)
     return total
 
 

@@ -44,6 +44,8 @@ def schedule(terms: Terms) -> Schedule:
 
     1,000.00 EUR at 4 %, five yearly instalments with a constant total:
 
+    >>> from datetime import date
+    >>> from decimal import Decimal
     >>> five = Terms(100_000, Decimal("0.04"), date(2026, 3, 2), date(2027, 3, 2), 5, Every.YEAR, RepaymentKind.ANNUITY)
     >>> for row in schedule(five).instalments:
     ...     print(row.n, row.due_on, row.interest_cents, row.principal_cents, row.total_cents, row.outstanding_cents)

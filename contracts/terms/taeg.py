@@ -7,18 +7,14 @@ or 366 days of the year that ends with them.
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 from contracts.terms.dates import years
+from contracts.terms.discounting import internal_rate
 from contracts.terms.schedule import Schedule, Terms, schedule
-from ledger.errors import Refusal
 
-_PRECISION = 40
-_STEP = Decimal("1e-20")
 _DECIMALS = Decimal("0.000001")
-_HIGHEST = Decimal(1_000_000)
-_LOWEST = Decimal("-0.99")
 
 
 def taeg(terms: Terms) -> Decimal:
@@ -58,36 +54,5 @@ def rate_of(flows: Sequence[tuple[date, int]]) -> Decimal:
     Decimal('0.045000')
     """
     start = min(on for on, _ in flows)
-    with localcontext() as context:
-        context.prec = _PRECISION
-        context.rounding = ROUND_HALF_UP
-        timed = [(_decimal(years(start, on)), cents) for on, cents in flows if cents]
-        return _solve(timed).quantize(_DECIMALS)
-
-
-def _solve(flows: Sequence[tuple[Decimal, int]]) -> Decimal:
-    """Newton's method from zero, kept inside a bracket: where a step leaves it, its middle is taken instead."""
-    low, high = _LOWEST, _HIGHEST
-    if _worth(flows, low)[0] < 0 or _worth(flows, high)[0] > 0:
-        raise Refusal("yield-out-of-range")
-    rate, step = Decimal(0), Decimal(1)
-    while abs(step) > _STEP and high - low > _STEP:
-        excess, slope = _worth(flows, rate)
-        low, high = (rate, high) if excess >= 0 else (low, rate)
-        following = rate - excess / slope if slope else high
-        if not low <= following <= high:
-            following = (low + high) / 2
-        step, rate = following - rate, following
-    return rate
-
-
-def _worth(flows: Sequence[tuple[Decimal, int]], rate: Decimal) -> tuple[Decimal, Decimal]:
-    """What the flows are worth at the start, and how fast that changes with the rate."""
-    base = 1 + rate
-    values = [(t, cents * base**-t) for t, cents in flows]
-    worth = sum((value for _, value in values), Decimal(0))
-    return worth, -sum((t * value for t, value in values), Decimal(0)) / base
-
-
-def _decimal(value: Fraction) -> Decimal:
-    return Decimal(value.numerator) / Decimal(value.denominator)
+    timed = [(years(start, on), Fraction(cents)) for on, cents in flows]
+    return internal_rate(timed).quantize(_DECIMALS, ROUND_HALF_UP)
