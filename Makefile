@@ -3,10 +3,11 @@
 PYTHON ?= python3
 V := .venv/bin
 
-.PHONY: help run check test bench simulate lives terms-run crash-run mutate fuzz storm audit docs lock clean
+.PHONY: help run check test bench simulate lives terms-run bonds-run crash-run mutate fuzz storm audit docs lock clean
 LIVES ?= 20
 LOANS ?= 2000
 TERMS ?= 100000
+BONDS ?= 20000
 KILLS ?= 200
 ENTRIES ?= 200000
 ROUNDS ?= 200
@@ -43,6 +44,9 @@ lives: $(V)/.development ## live LOANS random loans (default 2000) against a nai
 
 terms-run: $(V)/.development ## make the schedules of TERMS random terms (default 100000) foot to the cent
 	@$(V)/python -m tests.terms_run --terms $(TERMS) $(if $(SEED),--seed $(SEED))
+
+bonds-run: $(V)/.development ## compare BONDS random bonds (default 20000) with QuantLib: dates, accrued, price, durations, yield
+	@$(V)/python -m tests.bonds_run --bonds $(BONDS) $(if $(SEED),--seed $(SEED))
 
 crash-run: $(V)/.development ## kill writers KILLS times (default 200) while they post ENTRIES entries (default 200000), then the log's processes in ROUNDS rounds (default 200)
 	@$(V)/python -m tests.crash --kills $(KILLS) --entries $(ENTRIES)

@@ -17,6 +17,7 @@ from ledger.errors import Refusal
 
 MAX_INPUT_BYTES = 1_000_000
 _LONGEST_NAME = 64
+_FREQUENCIES = (1, 2, 3, 4, 6, 12)
 _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 
@@ -124,6 +125,10 @@ def _date(value: object) -> date | None:
 CENTS: Reader[int] = Reader(
     lambda value: value if type(value) is int and value >= 0 else None, "a whole number of cents, not negative"
 )
+FREQUENCY: Reader[int] = Reader(
+    lambda value: 12 // value if type(value) is int and value in _FREQUENCIES else None, "1, 2, 3, 4, 6 or 12"
+)
+"""Coupons a year, read as the months of a coupon period."""
 FLAG = Reader(lambda value: value if isinstance(value, bool) else None, "true or false")
 DECIMAL = Reader(_decimal, 'a fraction as text, such as "0.035"')
 _OBJECT: Reader[dict[str, object]] = Reader(lambda value: value if isinstance(value, dict) else None, "an object")

@@ -64,7 +64,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "state": ("api.cli.state", "state", "enter the totals of a closed period; one account's path in them"),
     "statement": ("api.cli.books", "statement_command", "print the postings of one account"),
     "templates": ("api.cli.templates", "templates_command", "list the business events that are posted, with accounts"),
-    "terms": ("api.cli.terms", "terms", "compute a repayment schedule from its terms"),
+    "terms": ("api.cli.terms", "terms", "compute repayment schedules, day counts and bonds from their terms"),
     "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),
     "verify": ("api.cli.verify", "verify", "check a receipt, a balance, totals or a copy of the log, offline"),
     "witness": ("api.cli.witness", "witness", "be a witness: cosign the checkpoints of a log that only grows"),

@@ -1,4 +1,4 @@
-"""Commands on what an agreement says: day counts and schedules."""
+"""Commands on what an agreement says: day counts, schedules, bonds."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 import click
 
-from api.cli.fields import DECIMAL, FLAG, MAX_INPUT_BYTES, Fields, Reader, day, integer, word
+from api.cli import bonds
+from api.cli.fields import DECIMAL, FLAG, FREQUENCY, MAX_INPUT_BYTES, Fields, Reader, day, integer, word
 from api.cli.main import EXIT_REFUSED, show_refusal
 from contracts.terms.agreed import Disbursement, Every, RateChange, RateConvention, RepaymentKind, Terms
 from contracts.terms.amortisation import Instalment
@@ -20,10 +21,6 @@ from ledger.calendars import Roll
 from ledger.errors import Refusal
 
 _FRACTION_DECIMALS = 18
-_FREQUENCIES = (1, 2, 3, 4, 6, 12)
-_FREQUENCY: Reader[int] = Reader(
-    lambda value: 12 // value if type(value) is int and value in _FREQUENCIES else None, "1, 2, 3, 4, 6 or 12"
-)
 _CHARGES: Reader[int] = Reader(
     lambda value: value if type(value) is int and value >= 0 else None, "a whole number of cents, not negative"
 )
@@ -83,6 +80,63 @@ def schedule_command(file: BinaryIO, *, _as_json: bool) -> int:
     return answer_in_json(lambda: _plan_json(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
 
 
+@terms.command(name="bond-accrued")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--json", "_as_json", is_flag=True, help="Accepted for uniformity: the answer is always JSON.")
+def bond_accrued_command(file: BinaryIO, *, _as_json: bool) -> int:
+    """Print the interest that a bond has accrued, in currency units, from the JSON in FILE (default: stdin).
+
+    \b
+    coupon_rate       text, a fraction a year: "0.045"; "0" for a bond without coupons
+    nominal_cents     whole cents
+    issued_on         date; interest runs from it
+    matures_on        date; coupon dates are counted back from it
+    frequency         coupons a year: 1, 2, 3, 4, 6, 12
+    day_count         see year-fraction
+    settles_on        date, from issued_on to the day before matures_on
+    first_coupon_on   date; default: the first coupon date after issued_on
+    calendar          TARGET: payments are rolled to its days; interest is not
+    roll              following (default with a calendar), modified-following, preceding
+    clean_price       text, percent of the nominal (bond-yield)
+    yield             text, a fraction a year, compounded with the coupons (bond-price)
+    """  # noqa: D301 -- click keeps lines after this control character as they are
+    return answer_in_json(lambda: bonds.accrued_json(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
+
+
+@terms.command(name="bond-price")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--json", "_as_json", is_flag=True, help="Accepted for uniformity: the answer is always JSON.")
+def bond_price_command(file: BinaryIO, *, _as_json: bool) -> int:
+    """Print what a bond costs at a yield, per 100 of nominal, and its durations in years, from the JSON in FILE.
+
+    The fields are those of bond-accrued, with yield.
+    """
+    return answer_in_json(lambda: bonds.price_json(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
+
+
+@terms.command(name="bond-yield")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--json", "_as_json", is_flag=True, help="Accepted for uniformity: the answer is always JSON.")
+def bond_yield_command(file: BinaryIO, *, _as_json: bool) -> int:
+    """Print what a bond yields at a price, compounded with its coupons, from the JSON in FILE (default: stdin).
+
+    The fields are those of bond-accrued, with clean_price.
+    """
+    return answer_in_json(lambda: bonds.yield_json(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
+
+
+@terms.command(name="bond-cashflows")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--json", "_as_json", is_flag=True, help="Accepted for uniformity: the answer is always JSON.")
+def bond_cashflows_command(file: BinaryIO, *, _as_json: bool) -> int:
+    """Print every payment on a bond, interest and principal, from the JSON in FILE (default: stdin).
+
+    The fields are those of bond-accrued; with settles_on, which may be left out, only payments that a buyer of that
+    day receives. Interest is shown exactly, and rounded half up to the cent as if one holder held the whole nominal.
+    """
+    return answer_in_json(lambda: bonds.cashflows_json(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
+
+
 def answer_in_json(make: Callable[[], Mapping[str, object]]) -> int:
     """Print what `make` gives, or the refusal, which is exit code 1."""
     try:
@@ -110,7 +164,7 @@ def _fraction_json(fields: Fields) -> dict[str, object]:
 def _icma_period(fields: Fields) -> IcmaPeriod | None:
     """The coupon period, if all of it is given."""
     opens_on, closes_on = fields.get("period_start", day(), None), fields.get("period_end", day(), None)
-    months = fields.get("frequency", _FREQUENCY, None)
+    months = fields.get("frequency", FREQUENCY, None)
     end_of_month = fields.get("end_of_month", FLAG, otherwise=False)
     is_last = fields.get("irregular", word(Irregular), None) is Irregular.LAST
     if opens_on is None or closes_on is None or months is None:
