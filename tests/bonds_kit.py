@@ -193,9 +193,11 @@ def compare(case: Case, with_all: Comparison) -> None:
         price.modified_duration,
         functions.duration(bond, wanted, *counted, modified, settles),
     )
+    if not price.duration:
+        return  # paid the next day, which by 30/360 is no day: every yield gives this price
     quoted = round(price.clean, 4)
     stated = QuantLib.BondPrice(float(quoted), QuantLib.BondPrice.Clean)
-    found = bond.bondYield(stated, *counted, settles, 1e-14, 1000, wanted)
+    found = bond.bondYield(stated, *counted, settles, 1e-14, 1000, wanted or 0.05)
     _note(with_all, case, "yield_annual", yield_at(terms, settles_on, quoted), found)
 
 
