@@ -29,7 +29,7 @@ def accrued_json(fields: Fields) -> dict[str, object]:
     fields.done()
     accrued = terms.accrued(settles_on)
     return {
-        "accrued": _exact(accrued.share * terms.nominal_cents / 100),
+        "accrued": _exact(accrued.share * Fraction(terms.nominal_cents, 100)),
         "previous_coupon_on": accrued.period.opens_on.isoformat(),
         "next_coupon_on": accrued.period.closes_on.isoformat(),
         "days": accrued.days,
@@ -40,8 +40,9 @@ def accrued_json(fields: Fields) -> dict[str, object]:
 def price_json(fields: Fields) -> dict[str, object]:
     """Prices in percent of the nominal, durations in years."""
     terms, settles_on = _read_terms(fields), fields.need("settles_on", day())
-    price = price_at(terms, settles_on, _read_quote(fields, _YIELD))
+    yield_annual = _read_quote(fields, _YIELD)
     fields.done()
+    price = price_at(terms, settles_on, yield_annual)
     return {
         name: f"{getattr(price, name):z.{_DECIMALS}f}" for name in ("clean", "dirty", "duration", "modified_duration")
     }
@@ -50,9 +51,9 @@ def price_json(fields: Fields) -> dict[str, object]:
 def yield_json(fields: Fields) -> dict[str, object]:
     """The yield, compounded with the coupons."""
     terms, settles_on = _read_terms(fields), fields.need("settles_on", day())
-    found = yield_at(terms, settles_on, _read_quote(fields, _CLEAN_PRICE))
+    clean_price = _read_quote(fields, _CLEAN_PRICE)
     fields.done()
-    return {"yield": f"{found:z.{_DECIMALS}f}"}
+    return {"yield": f"{yield_at(terms, settles_on, clean_price):z.{_DECIMALS}f}"}
 
 
 def cashflows_json(fields: Fields) -> dict[str, object]:
@@ -65,7 +66,7 @@ def cashflows_json(fields: Fields) -> dict[str, object]:
 
 
 def _flow_json(terms: BondTerms, flow: BondFlow) -> dict[str, object]:
-    interest_cents = flow.interest * terms.nominal_cents
+    interest_cents = half_up(flow.interest * terms.nominal_cents)
     principal_cents = flow.principal * terms.nominal_cents
     return {
         "n": flow.period.n,
@@ -73,10 +74,10 @@ def _flow_json(terms: BondTerms, flow: BondFlow) -> dict[str, object]:
         "due_on": flow.period.closes_on.isoformat(),
         "paid_on": flow.period.paid_on.isoformat(),
         "days": flow.days,
-        "interest": _exact(interest_cents / 100),
-        "interest_cents": half_up(interest_cents),
+        "interest": _exact(flow.interest * Fraction(terms.nominal_cents, 100)),
+        "interest_cents": interest_cents,
         "principal_cents": principal_cents,
-        "total_cents": half_up(interest_cents) + principal_cents,
+        "total_cents": interest_cents + principal_cents,
     }
 
 
@@ -96,16 +97,22 @@ def _read_terms(fields: Fields) -> BondTerms:
 
 def _read_quote(fields: Fields, name: str) -> Decimal:
     """The price or the yield; refuses `price-and-yield-stated` where both are, for one follows from the other."""
-    if fields.has(_CLEAN_PRICE) and fields.has(_YIELD):
-        raise Refusal("price-and-yield-stated")
-    return fields.need(name, DECIMAL)
+    _refuse_both(fields)
+    quote = fields.need(name, DECIMAL)
+    _skip_quote(fields)
+    return quote
 
 
 def _skip_quote(fields: Fields) -> None:
     """A price or a yield that the answer has no use for changes nothing, so that one object serves every command."""
+    _refuse_both(fields)
     for name in (_CLEAN_PRICE, _YIELD):
-        if fields.has(name):
-            _read_quote(fields, name)
+        fields.get(name, DECIMAL, None)
+
+
+def _refuse_both(fields: Fields) -> None:
+    if fields.has(_CLEAN_PRICE) and fields.has(_YIELD):
+        raise Refusal("price-and-yield-stated")
 
 
 def _exact(value: Fraction) -> str:

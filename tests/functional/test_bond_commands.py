@@ -44,6 +44,12 @@ def test_one_object_serves_every_command() -> None:
     assert answer("bond-cashflows", **{"yield": "0.04"})["flows"] == answer("bond-cashflows")["flows"]
 
 
+def test_a_quote_that_is_null_is_none() -> None:
+    quotes = {"yield": "0.045", "clean_price": None}
+    assert answer("bond-price", settles_on="2025-09-15", **quotes)["clean"] == "100.000000000000"
+    assert answer("bond-accrued", **{"yield": None, "clean_price": None}) == answer("bond-accrued")
+
+
 def test_a_price_leads_to_its_yield_and_back() -> None:
     found = answer("bond-yield", clean_price="99.5")
     assert found == {"yield": "0.047912821447"}
