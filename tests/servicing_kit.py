@@ -183,7 +183,7 @@ def _loan(n: int, borrowers: Sequence[str]) -> Loan:
         every=Every.YEAR,
         kind=RepaymentKind.LINEAR,
         day_count=DayCount.THIRTY_E_360,
-        scheme="proxi",
+        scheme="proxi.B",
         agreed_on=agreed_on,
         first_due_on=Every.YEAR.after(agreed_on),
     )

@@ -11,6 +11,9 @@ import click
 from api.cli import bonds
 from api.cli.fields import DECIMAL, FLAG, FREQUENCY, MAX_INPUT_BYTES, Fields, Reader, day, integer, word
 from api.cli.main import EXIT_REFUSED, show_refusal
+from contracts.schemes.net_yield import CREDIT_MONTHS, net_yield
+from contracts.schemes.rules import schemes
+from contracts.schemes.withholding import HolderKind
 from contracts.terms.agreed import Disbursement, Every, RateChange, RateConvention, RepaymentKind, Terms
 from contracts.terms.amortisation import Instalment
 from contracts.terms.daycount import DayCount, IcmaPeriod, days, year_fraction
@@ -23,6 +26,12 @@ from ledger.errors import Refusal
 _FRACTION_DECIMALS = 18
 _CHARGES: Reader[int] = Reader(
     lambda value: value if type(value) is int and value >= 0 else None, "a whole number of cents, not negative"
+)
+
+
+_SCHEME: Reader[str] = Reader(
+    lambda value: value if value in schemes("credit_rate_first_periods") else None,
+    "a scheme with a tax credit",
 )
 
 
@@ -137,6 +146,23 @@ def bond_cashflows_command(file: BinaryIO, *, _as_json: bool) -> int:
     return answer_in_json(lambda: bonds.cashflows_json(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
 
 
+@terms.command(name="net-yield")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--json", "_as_json", is_flag=True, help="Accepted for uniformity: the answer is always JSON.")
+def net_yield_command(file: BinaryIO, *, _as_json: bool) -> int:
+    """Print what a loan yields its lender a year, before and after taxes, from the JSON in FILE (default: stdin).
+
+    \b
+    the fields of schedule, without charges_cents, and
+    holder_kind       resident-individual (default), non-resident-individual, legal-person, exempt
+    scheme            proxi.A, proxi.B, winwin, coup-de-pouce: with its tax credit; default: none
+    credit_months     after the end of a tax period until its credit is paid; default 18
+
+    Yields are effective annual rates if every instalment is paid on its date: an indication, not a promise.
+    """  # noqa: D301 -- click keeps lines after this control character as they are
+    return answer_in_json(lambda: _yield_json(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
+
+
 def answer_in_json(make: Callable[[], Mapping[str, object]]) -> int:
     """Print what `make` gives, or the refusal, which is exit code 1."""
     try:
@@ -177,6 +203,21 @@ def _plan_json(fields: Fields) -> dict[str, object]:
     plan = schedule(read_terms(fields))
     rates = {"taeg": str(taeg_of(plan, charges_cents=charges_cents)), "formula": formula(plan.terms)}
     return schedule_json(plan.instalments) | rates
+
+
+def _yield_json(fields: Fields) -> dict[str, object]:
+    holder_kind = fields.get("holder_kind", word(HolderKind), HolderKind.RESIDENT_INDIVIDUAL)
+    scheme = fields.get("scheme", _SCHEME, None)
+    credit_months = fields.get("credit_months", integer(), CREDIT_MONTHS)
+    found = net_yield(schedule(read_terms(fields)), holder_kind, scheme=scheme, credit_months=credit_months)
+    names = ("principal_cents", "interest_cents", "withheld_cents", "credit_cents")
+    flows = [
+        {"on": flow.on.isoformat(), **{name: cents for name in names if (cents := getattr(flow, name))}}
+        for flow in found.flows
+    ]
+    rates = {"gross": found.gross, "after_withholding": found.after_withholding, "net": found.net}
+    sums = {name: sum(getattr(flow, name) for flow in found.flows) for name in names[1:]}
+    return {**{name: str(rate) for name, rate in rates.items()}, "totals": sums, "flows": flows}
 
 
 def read_terms(fields: Fields) -> Terms:

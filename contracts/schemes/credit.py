@@ -108,6 +108,7 @@ def tax_credit(
     tax_period: int,
     loans: Sequence[CreditLoan],
     *,
+    scheme: str = SCHEME,
     brussels_resident: bool = True,
     died_on: date | None = None,
 ) -> TaxCredit:
@@ -121,7 +122,7 @@ def tax_credit(
     """
     personal = stopped_for_lender(tax_period, resident=brussels_resident, died_on=died_on)
     return credit_of_parts(
-        SCHEME,
+        scheme,
         tax_period,
         [
             CreditPart(
@@ -167,10 +168,11 @@ def credit_of_parts(scheme: str, tax_period: int, parts: Sequence[CreditPart]) -
     return TaxCredit(tax_period, total, half_up(first_base), half_up(later_base), by_loan, rates.rules, grounds)
 
 
-def credit_by_year(plan: Schedule, *, loan_id: str = "indication") -> tuple[TaxCredit, ...]:
+def credit_by_year(plan: Schedule, *, scheme: str = SCHEME, loan_id: str = "indication") -> tuple[TaxCredit, ...]:
     """What one loan brings year by year if every instalment is paid on its date: an indication, not a promise.
 
-    It holds for a lender with no other proxi loans beyond the cap, resident in Brussels, who files every yearly proof.
+    It holds for a lender with no other loans of the scheme beyond the cap, resident in its region, who files every
+    yearly proof.
     """
     loan = CreditLoan(
         loan_id=loan_id,
@@ -179,7 +181,8 @@ def credit_by_year(plan: Schedule, *, loan_id: str = "indication") -> tuple[TaxC
         principal_cents=plan.terms.principal_cents,
         repayments=tuple((row.due_on, row.principal_cents) for row in plan.instalments),
     )
-    return tuple(tax_credit(year, [loan]) for year in range(loan.starts_on.year, loan.term_ends_on.year + 1))
+    years = range(loan.starts_on.year, loan.term_ends_on.year + 1)
+    return tuple(tax_credit(year, [loan], scheme=scheme) for year in years)
 
 
 def _rates(scheme: str, tax_period: int) -> _Rates:

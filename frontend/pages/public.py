@@ -9,7 +9,8 @@ from api.deps import STAFF, BookDep, Language, MaybeSession, WiringDep
 from api.identity.model import Session
 from contracts.offers.model import OfferState
 from contracts.offers.queries import EXAMPLE_CENTS, OfferCard, OfferPage, offer_page, open_offers
-from contracts.schemes.credit import TaxCredit, credit_by_year
+from contracts.schemes.credit import SCHEME, TaxCredit, credit_by_year
+from contracts.schemes.net_yield import NetYield, net_yield
 from contracts.schemes.rules import rules_in_force, schemes
 from contracts.schemes.withholding import HolderKind, net_rate_annual
 from frontend.charts import Label, stacked
@@ -57,6 +58,7 @@ def offer(request: Request, offer_id: str, book: BookDep, session: MaybeSession,
         example_cents=EXAMPLE_CENTS,
         chart=_schedule_chart(page, tongue(language)),
         credits=_credits(page),
+        yields=_yields(page),
         net_rate=net,
         withholding=withholding,
     )
@@ -98,6 +100,14 @@ def _schedule_chart(page: OfferPage, words: Tongue) -> Markup:
     )
     title = words.text("offer.schedule", amount=words.money_round(EXAMPLE_CENTS))
     return stacked(schedule_bars(rows), Label("schedule", title, description), write=words.money_round)
+
+
+def _yields(page: OfferPage) -> NetYield | None:
+    """What the example yields with its credits, where these are known."""
+    try:
+        return net_yield(page.schedule, HolderKind.RESIDENT_INDIVIDUAL, scheme=SCHEME)
+    except Refusal:
+        return None
 
 
 def _credits(page: OfferPage) -> tuple[TaxCredit, ...] | None:
