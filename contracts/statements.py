@@ -1,10 +1,10 @@
 """A lender's yearly statement, derived from the ledger and the frozen schedules; nothing in it is typed or stored.
 
 A row stands for one due date of one claim. It counts as expected in the year it falls due and as received in the year
-it is paid, so that the years add up even where an instalment comes late.
+in which an entry gave it to the lender, so that the years add up even where an instalment comes late.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import sqlalchemy as sa
@@ -19,8 +19,9 @@ from contracts.documents.model import (
 )
 from contracts.documents.text import wording
 from contracts.loans.books import loan_book
-from contracts.loans.model import DocumentDesk, ShareLine
+from contracts.loans.model import DocumentDesk
 from contracts.loans.queries import LoanPage, loan_page, portfolio
+from contracts.loans.received import share_of
 from contracts.parties.model import Attribute
 from contracts.parties.queries import Keeper, attribute_as_of, display_name
 from ledger import balances
@@ -68,7 +69,7 @@ def statement_data(
         issued_on=today,
         known_at_entry=balances.entry_count(connection, keeper.book_id) - 1,
         claims=tuple(_claim(connection, keeper.book_id, page, lender, starts_on, ends_on, language) for page in pages),
-        flows=tuple(_flows(connection, keeper.book_id, pages, starts_on, ends_on)),
+        flows=tuple(_flows(connection, keeper.book_id, pages, lender, starts_on, ends_on)),
         balances=tuple(_money_held(connection, keeper.book_id, lender, ends_on, language)),
         licence_holder=desk.licence_holder,
         verify_address=desk.verify_address,
@@ -107,29 +108,32 @@ def _claim(
 
 
 def _flows(
-    connection: sa.Connection, book_id: str, pages: Iterable[LoanPage], starts_on: date, ends_on: date
+    connection: sa.Connection, book_id: str, pages: Sequence[LoanPage], lender: str, starts_on: date, ends_on: date
 ) -> Iterator[StatementFlow]:
+    keys = [share.entry_key for page in pages for share in page.shares if share.entry_key]
+    entries = balances.entries_by_key(connection, book_id, keys) if keys else {}
     rows = [
-        (page, share)
+        (page, share, share_of(entry, loan_id=page.loan_id, n=share.n, lender=lender) if entry else None)
         for page in pages
         for share in page.shares
-        if _within(share.due_on, starts_on, ends_on) or _within(share.paid_on, starts_on, ends_on)
+        for entry in [entries.get(share.entry_key or "")]
     ]
-    keys = [share.entry_key for _, share in rows if share.entry_key]
-    entries = balances.entries_by_key(connection, book_id, keys) if keys else {}
-    for page, share in sorted(rows, key=lambda row: (row[1].due_on, row[0].loan_id)):
-        paid = share if _within(share.paid_on, starts_on, ends_on) else None
+    for page, share, given in sorted(rows, key=lambda row: (row[1].due_on, row[0].loan_id)):
+        is_due = _within(share.due_on, starts_on, ends_on)
+        came = given if given and _within(given.on, starts_on, ends_on) else None
+        if not is_due and came is None:
+            continue
         yield StatementFlow(
             due_on=share.due_on,
             loan_id=page.loan_id,
             title=page.title,
-            expected_cents=_gross(share) if _within(share.due_on, starts_on, ends_on) else 0,
-            received_on=paid.paid_on if paid else None,
-            principal_cents=paid.principal_cents if paid else 0,
-            interest_gross_cents=paid.interest_cents if paid else 0,
-            withholding_cents=paid.withholding_cents if paid else 0,
-            net_cents=paid.net_cents if paid else 0,
-            entry=entries[paid.entry_key].n if paid and paid.entry_key else None,
+            expected_cents=share.principal_cents + share.interest_cents if is_due else 0,
+            received_on=came.on if came else None,
+            principal_cents=came.principal_cents if came else 0,
+            interest_gross_cents=came.interest_cents if came else 0,
+            withholding_cents=came.tax_cents if came else 0,
+            net_cents=came.net_cents if came else 0,
+            entry=came.entry if came else None,
         )
 
 
@@ -142,9 +146,5 @@ def _money_held(
             yield StatementBalance(label=label, account=str(row.account), amount_cents=-row.signed)
 
 
-def _gross(share: ShareLine) -> int:
-    return share.principal_cents + share.interest_cents
-
-
-def _within(day: date | None, starts_on: date, ends_on: date) -> bool:
-    return day is not None and starts_on <= day <= ends_on
+def _within(day: date, starts_on: date, ends_on: date) -> bool:
+    return starts_on <= day <= ends_on

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from contracts.loans.books import LoanBook, loan_book
-from contracts.loans.model import InstalmentState, Loan, due_of
+from contracts.loans.model import InstalmentState, Loan, due_of, share_key
 from contracts.loans.postings import OWED_BY_BORROWER
 from contracts.loans.tables import loan as loan_table
 from contracts.loans.tables import loan_claim as claim_table
@@ -66,7 +66,7 @@ def shares_not_banked(connection: sa.Connection, book_id: str) -> dict[str, int]
     waiting: dict[str, int] = defaultdict(int)
     for loan_id, n in sorted(dues):
         claims = loan_book(connection, book_id, loan_id).claims
-        keys = [f"due:{loan_id}:{n}:{claim.pledge_id}" for claim in claims]
+        keys = [share_key(loan_id, n, claim.pledge_id) for claim in claims]
         for entry in balances.entries_by_key(connection, book_id, keys).values():
             for line in entry.lines:
                 if line.account.code == PAYABLE:
@@ -106,7 +106,7 @@ def is_shared_out(connection: sa.Connection, book_id: str, book: LoanBook, *, be
         for n, row in enumerate(book.plan, 1)
         if n != besides
     }
-    last = {f"due:{book.loan.loan_id}:{n}:{row[-1].pledge_id}" for n, row in shares.items() if row}
+    last = {share_key(book.loan.loan_id, n, row[-1].pledge_id) for n, row in shares.items() if row}
     return balances.entries_by_key(connection, book_id, last).keys() == last
 
 

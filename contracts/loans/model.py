@@ -272,6 +272,11 @@ def _share(claim: LenderClaim, share: LenderShare) -> ClaimShare:
     )
 
 
+def share_key(loan_id: str, n: int, pledge_id: str) -> str:
+    """The fact key under which a claim's share of a due is given to its lender."""
+    return f"due:{loan_id}:{n}:{pledge_id}"
+
+
 def due_of(reference: str) -> tuple[str, int]:
     """The loan and the number that a payment's reference to a due names.
 

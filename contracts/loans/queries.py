@@ -23,6 +23,7 @@ from contracts.loans.model import (
     InstalmentState,
     LenderClaim,
     LoanState,
+    share_key,
 )
 from contracts.loans.model import LenderLine as LenderLine
 from contracts.loans.model import LoanOverview as LoanOverview
@@ -226,7 +227,7 @@ def _share_lines(tax: WithheldTax, book: LoanBook, claim: LenderClaim, on: date)
                 withholding_cents=withheld,
                 net_cents=due.total_cents - withheld,
                 paid_on=paid_on,
-                entry_key=f"due:{book.loan.loan_id}:{due.n}:{claim.pledge_id}" if paid_on else None,
+                entry_key=share_key(book.loan.loan_id, due.n, claim.pledge_id) if paid_on else None,
             )
         )
     return lines
