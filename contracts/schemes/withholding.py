@@ -36,7 +36,7 @@ def withholding(interest_cents: int, holder_kind: HolderKind, on: date) -> Withh
     >>> kept.gross_cents, kept.tax_cents, kept.net_cents
     (1045, 314, 731)
     """
-    row = _rule(holder_kind, on)
+    row = withholding_rule(holder_kind, on)
     tax = half_up(interest_cents * Fraction(row.decimal()))
     return Withholding(interest_cents, tax, interest_cents - tax, row)
 
@@ -47,9 +47,10 @@ def net_rate_annual(rate_annual: Decimal, holder_kind: HolderKind, on: date) -> 
     >>> net_rate_annual(Decimal("0.0350"), HolderKind.RESIDENT_INDIVIDUAL, date(2026, 3, 2))[0]
     Decimal('0.024500')
     """
-    row = _rule(holder_kind, on)
+    row = withholding_rule(holder_kind, on)
     return rate_annual * (1 - row.decimal()), row
 
 
-def _rule(holder_kind: HolderKind, on: date) -> Rule:
+def withholding_rule(holder_kind: HolderKind, on: date) -> Rule:
+    """The row that taxes such a holder's interest on a date; refuses `no-rule-for-date`."""
     return rule("BE", f"withholding_{holder_kind.value.replace('-', '_')}", on)

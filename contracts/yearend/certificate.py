@@ -1,0 +1,163 @@
+"""A lender's certificate for the tax credit: her loans of the tax period, their bases, and what they bring.
+
+A base is what was lent less what was effectively repaid, so principal that is written off stays in it, and a due that
+its borrower paid and no lender has yet does not lower it. The books hold no date on which a loan was called; a bankruptcy
+makes all that a bankrupt owes due (Code of economic law, book XX), so its day counts as that of the call: the yearly
+credit stops with that tax period, and lost principal may bring the one-off credit. Whether the borrower was exemplary
+is not in the books either, and the ordinary rate of the one-off credit is stated.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from contracts.documents.yearly import CertificateData, CertifiedBox, CertifiedLoan
+from contracts.loans.lifecycle import BANKRUPTCY, WRITTEN_OFF
+from contracts.parties.model import Attribute, Party
+from contracts.schemes.credit import CreditLoan, TaxCredit, ZeroGround, tax_credit
+from contracts.schemes.form_codes import FormCode, Stated, form_code
+from contracts.schemes.loss import Loss, LossCredit, LossEvent, LostLoan, loss_credit
+from contracts.schemes.rules import Rule, rule
+from contracts.yearend.movements import WRITTEN_OFF as WRITTEN_OFF_ACCOUNT
+from contracts.yearend.movements import LoanYear, tie
+from contracts.yearend.proof import happened_by
+from contracts.yearend.stand import Stand
+from ledger.accounts import AccountRef
+
+RESIDENCE = "BE-BRU"
+"""The tax residence that the proxi loan's credits ask for, tested in each tax period."""
+
+
+def certificate_data(stand: Stand, lender: Party, loans: Sequence[LoanYear]) -> CertificateData:
+    """What the certificate over a lender's loans says; refuses `no-rule-for-date` and `year-end-does-not-tie`."""
+    year, on, who = stand.period.year, stand.period.ends_on, lender.party_id
+    residence = stand.attribute(who, Attribute.TAX_RESIDENCE, on)
+    is_resident = residence in {None, RESIDENCE}
+    # Caps add up over both regimes of the proxi loan, and their rates are equal: the newest regime's rows are applied.
+    scheme = max(loan.book.loan.scheme for loan in loans)
+    credit = tax_credit(year, [credit_loan(loan, who) for loan in loans], scheme=scheme, brussels_resident=is_resident)
+    lost = loss_credit(scheme, year, [_lost_loan(loan, who, is_resident=is_resident) for loan in loans])
+    boxes = _boxes(loans, who, credit, year)
+    rules = _rules(credit, lost, [box for box, _ in boxes])
+    return CertificateData(
+        frame=stand.frame(f"credit-{who}-{year}"),
+        holder=stand.addressee(lender),
+        tax_residence=residence,
+        loans=tuple(_certified(stand, loan, who, credit, lost) for loan in loans),
+        base_first_cents=credit.base_first_cents,
+        base_later_cents=credit.base_later_cents,
+        credit_cents=credit.credit_cents,
+        first_rate=rule(scheme, "credit_rate_first_periods", on).decimal(),
+        later_rate=rule(scheme, "credit_rate_later_periods", on).decimal(),
+        base_cap_cents=rule(scheme, "credit_base_cap_cents", on).integer(),
+        loss_base_cents=lost.base_cents,
+        loss_credit_cents=lost.credit_cents,
+        boxes=tuple(
+            CertifiedBox(stated=box.stated, of_first_year=box.of_first_year, codes=box.codes, amount_cents=cents)
+            for box, cents in boxes
+        ),
+        rules=tuple(row.id for row in rules),
+        provisional=any(row.is_provisional for row in rules),
+    )
+
+
+def credit_loan(loan: LoanYear, lender: str) -> CreditLoan:
+    """A lender's loan as the credit reckons with it, held against the ledger at both ends of the year.
+
+    Refuses `year-end-does-not-tie`.
+    """
+    repaid = [(share.on, share.principal_cents) for share in loan.shares if share.lender == lender]
+    repaid += [(on, cents) for owner, on, cents in loan.recoveries if owner == lender]
+    stated = CreditLoan(
+        loan_id=loan.loan_id,
+        starts_on=loan.book.loan.agreed_on,
+        term_ends_on=loan.book.instalments[-1].due_on,
+        principal_cents=loan.principal_cents(lender),
+        repayments=tuple(repaid),
+        accelerated_on=happened_by(loan.book, BANKRUPTCY, loan.period.ends_on),
+    )
+    claim, account = loan.claim_of(lender), AccountRef(WRITTEN_OFF_ACCOUNT, lender, loan.book.loan.asset.code)
+    opening, closing = _balances(stated, loan)
+    tie(account, stated=opening, booked=claim.opening_cents + claim.written_off_opening_cents)
+    tie(account, stated=closing, booked=claim.closing_cents + claim.written_off_closing_cents)
+    return stated
+
+
+def _balances(loan: CreditLoan, year: LoanYear) -> tuple[int, int]:
+    return loan.balance_cents(year.period.eve_on), loan.balance_cents(year.period.ends_on)
+
+
+def _lost_loan(loan: LoanYear, lender: str, *, is_resident: bool) -> LostLoan:
+    on = loan.period.ends_on
+    bankrupt_on, lost_on = happened_by(loan.book, BANKRUPTCY, on), happened_by(loan.book, WRITTEN_OFF, on)
+    lost_cents = loan.claim_of(lender).lost_cents
+    return LostLoan(
+        loan_id=loan.loan_id,
+        term_ends_on=loan.book.instalments[-1].due_on,
+        concluded_on=loan.book.loan.agreed_on,
+        event=LossEvent.BANKRUPTCY if bankrupt_on else None,
+        event_on=bankrupt_on,
+        called_on=bankrupt_on,
+        is_resident=is_resident,
+        losses=(Loss(lost_on, lost_cents),) if lost_on and lost_cents else (),
+    )
+
+
+def _certified(stand: Stand, loan: LoanYear, lender: str, credit: TaxCredit, lost: LossCredit) -> CertifiedLoan:
+    terms, reckoned = loan.book.loan, credit_loan(loan, lender)
+    opening, closing = _balances(reckoned, loan)
+    ground = credit.grounds.get(loan.loan_id)
+    return CertifiedLoan(
+        loan_id=loan.loan_id,
+        title=terms.title,
+        scheme=terms.scheme,
+        borrower=stand.enterprise(terms.borrower),
+        started_on=terms.agreed_on,
+        ends_on=reckoned.term_ends_on,
+        principal_cents=reckoned.principal_cents,
+        opening_cents=opening,
+        closing_cents=closing,
+        at_first_rate=credit.tax_period - terms.agreed_on.year < _first_periods(credit.rules),
+        ground=ground,
+        ground_on=_ground_on(ground, reckoned),
+        credit_cents=credit.by_loan[loan.loan_id],
+        lost_cents=loan.claim_of(lender).lost_cents,
+        loss_ground=lost.grounds.get(loan.loan_id),
+        loss_credit_cents=lost.by_loan[loan.loan_id],
+    )
+
+
+def _first_periods(rules: Sequence[Rule]) -> int:
+    return next(row.integer() for row in rules if row.param == "credit_first_periods")
+
+
+def _ground_on(ground: ZeroGround | None, loan: CreditLoan) -> date | None:
+    """The day of what stopped the credit, where a day did."""
+    if ground is ZeroGround.ACCELERATED:
+        return loan.accelerated_on
+    return loan.term_ends_on if ground is ZeroGround.NOT_RUNNING else None
+
+
+def _boxes(loans: Sequence[LoanYear], lender: str, credit: TaxCredit, year: int) -> list[tuple[FormCode, int]]:
+    """What goes into which box of the return: balances of the loans that bring a credit, and lost principal."""
+    sums: dict[FormCode, int] = {}
+    for loan in loans:
+        terms, lost = loan.book.loan, loan.claim_of(lender).lost_cents
+        stated = []
+        if loan.loan_id not in credit.grounds:
+            stated += list(
+                zip((Stated.OPENING, Stated.CLOSING), _balances(credit_loan(loan, lender), loan), strict=True)
+            )
+        if lost:
+            stated.append((Stated.LOSS, lost))
+        for what, cents in stated:
+            box = form_code(terms.scheme, what, year, started_on=terms.agreed_on)
+            sums[box] = sums.get(box, 0) + cents
+    order = list(Stated)
+    return sorted(sums.items(), key=lambda pair: (order.index(pair[0].stated), pair[0].of_first_year))
+
+
+def _rules(credit: TaxCredit, lost: LossCredit, boxes: Sequence[FormCode]) -> list[Rule]:
+    """The rows that the certificate's figures follow from, once each."""
+    losses = lost.rules if lost.base_cents else ()
+    found = [*credit.rules, *losses, *(box.rule for box in boxes if box.rule)]
+    return list({row.id: row for row in found}.values())
