@@ -118,7 +118,11 @@ def search_path() -> str:
 
 def document_desk(wiring: Wiring) -> DocumentDesk:
     """What agreements are signed with, and what they name."""
-    settings = wiring.settings
+    return desk_of(wiring.settings)
+
+
+def desk_of(settings: Settings) -> DocumentDesk:
+    """The same, where nothing is wired: for papers that only read the books."""
     return DocumentDesk(
         keys_dir=settings.keys_folder,
         licence_holder=settings.operator,

@@ -1,10 +1,10 @@
 """A lender's certificate for the tax credit: her loans of the tax period, their bases, and what they bring.
 
 A base is what was lent less what was effectively repaid, so principal that is written off stays in it, and a due that
-its borrower paid and no lender has yet does not lower it. The books hold no date on which a loan was called; a bankruptcy
-makes all that a bankrupt owes due (Code of economic law, book XX), so its day counts as that of the call: the yearly
-credit stops with that tax period, and lost principal may bring the one-off credit. Whether the borrower was exemplary
-is not in the books either, and the ordinary rate of the one-off credit is stated.
+its borrower paid and no lender has yet does not lower it. The books hold no date on which a loan was called; a
+bankruptcy makes all that a bankrupt owes due (Code of economic law, book XX), so its day counts as that of the call:
+the yearly credit stops with that tax period, and lost principal may bring the one-off credit. Whether the borrower was
+exemplary is not in the books either, and the ordinary rate of the one-off credit is stated.
 """
 
 from collections.abc import Sequence
@@ -34,15 +34,16 @@ def certificate_data(stand: Stand, lender: Party, loans: Sequence[LoanYear]) -> 
     is_resident = residence in {None, RESIDENCE}
     # Caps add up over both regimes of the proxi loan, and their rates are equal: the newest regime's rows are applied.
     scheme = max(loan.book.loan.scheme for loan in loans)
-    credit = tax_credit(year, [credit_loan(loan, who) for loan in loans], scheme=scheme, brussels_resident=is_resident)
+    own = [(loan, credit_loan(loan, who)) for loan in loans]
+    credit = tax_credit(year, [reckoned for _, reckoned in own], scheme=scheme, brussels_resident=is_resident)
     lost = loss_credit(scheme, year, [_lost_loan(loan, who, is_resident=is_resident) for loan in loans])
-    boxes = _boxes(loans, who, credit, year)
+    boxes = _boxes(own, who, credit, year)
     rules = _rules(credit, lost, [box for box, _ in boxes])
     return CertificateData(
         frame=stand.frame(f"credit-{who}-{year}"),
         holder=stand.addressee(lender),
         tax_residence=residence,
-        loans=tuple(_certified(stand, loan, who, credit, lost) for loan in loans),
+        loans=tuple(_certified(stand, *each, credit, lost, lender=who) for each in own),
         base_first_cents=credit.base_first_cents,
         base_later_cents=credit.base_later_cents,
         credit_cents=credit.credit_cents,
@@ -102,8 +103,10 @@ def _lost_loan(loan: LoanYear, lender: str, *, is_resident: bool) -> LostLoan:
     )
 
 
-def _certified(stand: Stand, loan: LoanYear, lender: str, credit: TaxCredit, lost: LossCredit) -> CertifiedLoan:
-    terms, reckoned = loan.book.loan, credit_loan(loan, lender)
+def _certified(
+    stand: Stand, loan: LoanYear, reckoned: CreditLoan, credit: TaxCredit, lost: LossCredit, *, lender: str
+) -> CertifiedLoan:
+    terms = loan.book.loan
     opening, closing = _balances(reckoned, loan)
     ground = credit.grounds.get(loan.loan_id)
     return CertifiedLoan(
@@ -137,16 +140,17 @@ def _ground_on(ground: ZeroGround | None, loan: CreditLoan) -> date | None:
     return loan.term_ends_on if ground is ZeroGround.NOT_RUNNING else None
 
 
-def _boxes(loans: Sequence[LoanYear], lender: str, credit: TaxCredit, year: int) -> list[tuple[FormCode, int]]:
+def _boxes(
+    own: Sequence[tuple[LoanYear, CreditLoan]], lender: str, credit: TaxCredit, year: int
+) -> list[tuple[FormCode, int]]:
     """What goes into which box of the return: balances of the loans that bring a credit, and lost principal."""
     sums: dict[FormCode, int] = {}
-    for loan in loans:
+    for loan, reckoned in own:
         terms, lost = loan.book.loan, loan.claim_of(lender).lost_cents
         stated = []
         if loan.loan_id not in credit.grounds:
-            stated += list(
-                zip((Stated.OPENING, Stated.CLOSING), _balances(credit_loan(loan, lender), loan), strict=True)
-            )
+            opening, closing = _balances(reckoned, loan)
+            stated += [(Stated.OPENING, opening), (Stated.CLOSING, closing)]
         if lost:
             stated.append((Stated.LOSS, lost))
         for what, cents in stated:

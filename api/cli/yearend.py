@@ -1,0 +1,47 @@
+"""`bxl year-end`: the papers of a calendar year, from the books as they stand, into a folder."""
+
+import json
+from pathlib import Path
+
+import click
+
+from api.bootstrap import desk_of, open_book
+from api.cli.options import book_options, settings_for
+from contracts.yearend.folder import INDEX, check_empty, write_year_end
+from contracts.yearend.papers import year_end
+from ledger.integrator import read_checkpoint
+from ledger.log.policies import installed_policy
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 2199
+
+
+@click.command("year-end")
+@click.argument("year", type=click.IntRange(_FIRST_YEAR, _LAST_YEAR))
+@click.option(
+    "--out", "folder", type=click.Path(path_type=Path), required=True, help="A folder that is empty or is not there."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@book_options
+def year_end_command(year: int, folder: Path, *, as_json: bool, database: str | None, book: str | None) -> None:
+    """Write the papers of the calendar YEAR, each as JSON and as PDF, with an index of hashes.
+
+    For each loan the proof to the Fund; for each lender the tax credit certificate and the statement; for each borrower
+    the withholding return with a file in the shape of declaration 273. The books are only read, and the same books give
+    the same bytes. Nothing is written unless every total ties to the ledger.
+    """
+    check_empty(folder)
+    settings = settings_for(database, book)
+    found = year_end(open_book(settings), year, desk_of(settings))
+    policy = installed_policy(settings.log_folder)
+    files = write_year_end(found, folder, origin=policy.origin if policy else None)
+    published = read_checkpoint(settings.log_folder)
+    signed = published[0].size if published else 0
+    if as_json:
+        answer = {"files": files, "index": str(folder / INDEX), "size": found.head.size, "signed_size": signed}
+        click.echo(json.dumps(answer))
+        return
+    click.echo(f"{files} files of {year} in {folder}, as the books stood after entry {found.known_at_entry}")
+    if signed < found.head.size:
+        click.echo(
+            f"The log is signed up to {signed} of {found.head.size} entries: publish it to have the rest proven."
+        )
