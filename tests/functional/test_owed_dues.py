@@ -13,8 +13,12 @@ from api.mail.transport import KeptMail
 from api.security import COOKIE
 from api.settings import read_settings
 from contracts.dispatch import BANK_HOOKS, HANDLERS
+from contracts.documents.model import StatementFlow
 from contracts.loans.debits import distribute_parked
+from contracts.loans.model import DocumentDesk
 from contracts.loans.owed import OwedDue, ask_again, owed_dues
+from contracts.loans.queries import loan_book
+from contracts.statements import statement_data
 from frontend.site import build_site
 from ledger.payments.bank import configure_bank
 from ledger.payments.inbox import receive
@@ -219,6 +223,35 @@ def test_what_waits_again_before_it_was_distributed_is_a_case_again_and_is_distr
     assert (town.balance(f"489600:{loan_id}"), town.balance(f"416300:{levain}")) == (0, 0)
     assert "cash-rule-not-met" not in cases(town)
     check_everything(town.book)
+
+
+def test_a_statement_counts_what_waits_for_cover_when_the_lender_has_it_and_not_before(
+    sqlite_town: Town, tmp_path: Path
+) -> None:
+    town = sqlite_town
+    _, loan_id, provider_id = running(town)
+    taken_back(town, provider_id)
+    town.jump_to(town.loan(loan_id).instalments[1].due_on)
+    town.pay_due(loan_id, 2)
+    desk = DocumentDesk(keys_dir=tmp_path, licence_holder="BXL Invest", verify_address="/verify", sandbox=True)
+
+    def flow(year: int) -> StatementFlow:
+        with town.book.read() as connection:
+            [ada] = loan_book(connection, "main", loan_id).lenders
+            stated = statement_data(connection, town.book, ada, year=year, today=town.today, language="fr", desk=desk)
+        [found] = (each for each in stated.flows if each.due_on.year == 2028)
+        return found
+
+    waits = flow(2028)
+    assert (waits.expected_cents, waits.received_on, waits.net_cents, waits.entry) == (22_800, None, 0, None)
+    town.jump_to(town.today.replace(year=2029, month=1, day=15))
+    [each] = owed(town)
+    town.pay(each.payment.payment_id)
+    assert distribute_parked(town.book, town.today) == 1
+    town.settle()
+    assert flow(2028) == waits
+    came = flow(2029)
+    assert (came.expected_cents, came.received_on, came.net_cents) == (0, town.today, 22_800 - 840)
 
 
 def cases(town: Town) -> list[str]:

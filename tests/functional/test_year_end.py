@@ -29,7 +29,9 @@ import api.bootstrap
 from api.bootstrap import create_book, desk_of, open_book
 from api.settings import Settings, read_settings
 from contracts.documents.text import money, wording
+from contracts.loans import postings
 from contracts.loans import service as loans
+from contracts.loans.queries import loan_book
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute, LegalIdentity, NaturalIdentity
 from contracts.yearend.folder import write_year_end
@@ -530,6 +532,25 @@ def test_what_is_booked_afterwards_changes_the_index_and_no_figure(copied: Story
     assert after.totals == before.totals
 
 
+def test_what_comes_back_after_a_loss_lowers_the_base_and_is_stated_in_the_proof(copied: Story, tmp_path: Path) -> None:
+    book, on = open_book(copied.settings), date(2025, 12, 10)
+    with book.read() as connection:
+        cellar = loan_book(connection, book.book_id, copied.cellar)
+    mine = next(claim for claim in cellar.claims if claim.lender == copied.ada)
+    came = entry("came", ("550100", 1_000, 0), (f"489600:{copied.cellar}", 0, 1_000), on=on)
+    given = postings.recovery_distributed(
+        cellar.loan, mine, recovery_id="r1", recovered_cents=1_000, on=on, actor="system"
+    )
+    post(book, came, given)
+    write_year_end(copied.papers(2025), tmp_path / "out", origin=None)
+    assert paper(tmp_path / "out", f"loans/{copied.cellar}/proof")["recovered_cents"] == 1_000
+    assert plain(wording("fr").say("fund_proof.recovered", amount=money(1_000, "fr"))) in plain(
+        text_of(tmp_path / "out", f"loans/{copied.cellar}/proof")
+    )
+    loans_of_ada = paper(tmp_path / "out", f"lenders/{copied.ada}/certificate")["loans"]
+    assert [loan["closing_cents"] for loan in loans_of_ada if loan["lost_cents"]] == [39_000]
+
+
 def test_nobody_who_was_erased_is_written_to(copied: Story, tmp_path: Path) -> None:
     book = open_book(copied.settings)
     with book.engine.begin() as connection:
@@ -551,14 +572,17 @@ def test_nobody_who_was_erased_is_written_to(copied: Story, tmp_path: Path) -> N
     assert not (tmp_path / "out" / f"borrowers/{copied.cave}/declaration-273.xml").exists()
 
 
-def test_a_book_without_loans_has_an_index_and_no_papers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("moved_to", "made_on"), [(None, date(2025, 1, 1)), (date(2025, 3, 4), date(2025, 3, 4))])
+def test_a_book_without_loans_has_no_papers_and_is_dated_by_its_own_days(
+    tmp_path: Path, moved_to: date | None, made_on: date
+) -> None:
     clock = FixedClock(BEGINNING)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api.bootstrap, "SystemClock", lambda: clock)
         settings = read_settings({"BXL_DATA": str(tmp_path / "data")})
-        create_book(settings)
+        create_book(settings, business_date=moved_to)
     found = year_end(open_book(settings), 2024, desk_of(settings))
-    assert (found.papers, found.known_at_entry, found.made_on) == ((), 0, date(2025, 1, 1))
+    assert (found.papers, found.known_at_entry, found.made_on) == ((), 0, made_on)
     with pytest.raises(Refusal) as caught:
         year_end(open_book(settings), 2023, desk_of(settings))
     assert caught.value == Refusal("year-before-books", year="2023", first_on="2024-04-02")
