@@ -18,8 +18,8 @@ from datetime import date, timedelta
 
 import sqlalchemy as sa
 
+from contracts.loans.books import LoanBook
 from contracts.loans.postings import CLAIM_WRITTEN_OFF, INSTALMENT_DISTRIBUTED, LOAN_ISSUED, RECOVERY_DISTRIBUTED
-from contracts.loans.queries import LoanBook
 from contracts.loans.received import Received, received
 from ledger import balances
 from ledger.accounts import AccountRef

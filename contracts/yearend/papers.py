@@ -23,8 +23,8 @@ from contracts.documents.statement import render_statement
 from contracts.documents.text import wording
 from contracts.documents.withholding_return import declaration_273, render_withholding_return
 from contracts.documents.yearly import CertificateData, FundProofData, WithholdingData
+from contracts.loans.books import loan_books, loan_ids
 from contracts.loans.model import DocumentDesk
-from contracts.loans.queries import loan_book, loan_ids
 from contracts.statements import CLAIM, statement_data
 from contracts.yearend.certificate import certificate_data
 from contracts.yearend.movements import LoanYear, Period, loan_year, tie, tie_payables
@@ -140,8 +140,8 @@ def _year_end(stand: Stand) -> YearEnd:
 
 def _loans(stand: Stand) -> list[LoanYear]:
     ids = loan_ids(stand.connection, stand.book_id)
-    books = (loan_book(stand.connection, stand.book_id, loan_id) for loan_id in sorted(ids))
-    read = (loan_year(stand.connection, stand.book_id, book, stand.period) for book in books)
+    books = loan_books(stand.connection, stand.book_id, ids)
+    read = (loan_year(stand.connection, stand.book_id, books[loan_id], stand.period) for loan_id in sorted(books))
     return [loan for loan in read if loan is not None]
 
 

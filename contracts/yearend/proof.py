@@ -7,8 +7,8 @@ Without it a lender's tax credit is not granted from the year after the loan's c
 from datetime import date
 
 from contracts.documents.yearly import FundProofData, LoanStanding, ProvenDue, ProvenLender
+from contracts.loans.books import LoanBook
 from contracts.loans.lifecycle import BANKRUPTCY, DISBURSED, REPAID, WRITTEN_OFF
-from contracts.loans.queries import LoanBook
 from contracts.schemes.rules import rule
 from contracts.terms.dates import add_months
 from contracts.yearend.movements import ClaimYear, LoanYear

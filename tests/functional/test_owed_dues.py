@@ -14,10 +14,10 @@ from api.security import COOKIE
 from api.settings import read_settings
 from contracts.dispatch import BANK_HOOKS, HANDLERS
 from contracts.documents.model import StatementFlow
+from contracts.loans.books import loan_book
 from contracts.loans.debits import distribute_parked
 from contracts.loans.model import DocumentDesk
 from contracts.loans.owed import OwedDue, ask_again, owed_dues
-from contracts.loans.queries import loan_book
 from contracts.statements import statement_data
 from frontend.site import build_site
 from ledger.payments.bank import configure_bank

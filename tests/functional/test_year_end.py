@@ -31,7 +31,7 @@ from api.settings import Settings, read_settings
 from contracts.documents.text import money, wording
 from contracts.loans import postings
 from contracts.loans import service as loans
-from contracts.loans.queries import loan_book
+from contracts.loans.books import loan_book
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute, LegalIdentity, NaturalIdentity
 from contracts.yearend.folder import write_year_end
