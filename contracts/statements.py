@@ -18,7 +18,7 @@ from contracts.documents.model import (
     StatementFlow,
 )
 from contracts.documents.text import wording
-from contracts.loans.books import loan_book
+from contracts.loans.books import loan_books
 from contracts.loans.model import DocumentDesk
 from contracts.loans.queries import LoanPage, loan_page, portfolio
 from contracts.loans.received import share_of
@@ -52,7 +52,8 @@ def statement_data(
         raise Refusal("statement-not-available", year=str(year))
     starts_on, ends_on = date(year, 1, 1), min(date(year, 12, 31), today)
     held = dict.fromkeys(line.loan_id for line in portfolio(connection, keeper, lender, today).claims)
-    agreed = [loan_id for loan_id in held if _agreed_on(connection, keeper, loan_id) <= ends_on]
+    books = loan_books(connection, keeper.book_id, held)
+    agreed = [loan_id for loan_id in held if books[loan_id].loan.agreed_on <= ends_on]
     if not agreed:
         raise Refusal("statement-not-available", year=str(year))
     pages = [loan_page(connection, keeper, loan_id, ends_on, lender) for loan_id in agreed]
@@ -75,10 +76,6 @@ def statement_data(
         verify_address=desk.verify_address,
         sandbox=desk.sandbox,
     )
-
-
-def _agreed_on(connection: sa.Connection, keeper: Keeper, loan_id: str) -> date:
-    return loan_book(connection, keeper.book_id, loan_id).loan.agreed_on
 
 
 def _claim(

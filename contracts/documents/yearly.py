@@ -62,14 +62,15 @@ class LoanStanding:
     """How a loan stands at the end of the year. `label` is a word of `contracts.servicing`.
 
     `arrears_beyond_limit`: principal or interest is in arrears for longer than `arrears_limit_months`, a ground on
-    which lenders may call the loan. The books hold a bankruptcy and a loss; of a call they hold none but what a
-    bankruptcy brings about, and of a striking from the register none.
+    which lenders may call the loan; the limit is None where no dated row of the scheme holds one. The books hold a
+    bankruptcy and a loss; of a call they hold none but what a bankruptcy brings about, and of a striking from the
+    register none.
     """
 
     label: str
     days_past_due: int
     overdue_cents: int
-    arrears_limit_months: int
+    arrears_limit_months: int | None
     arrears_beyond_limit: bool
     bankrupt_on: date | None
     lost_on: date | None

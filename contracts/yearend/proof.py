@@ -9,14 +9,14 @@ from datetime import date
 from contracts.documents.yearly import FundProofData, LoanStanding, ProvenDue, ProvenLender
 from contracts.loans.books import LoanBook
 from contracts.loans.lifecycle import BANKRUPTCY, DISBURSED, REPAID, WRITTEN_OFF
-from contracts.schemes.rules import rule
+from contracts.schemes.rules import find_rule
 from contracts.terms.dates import add_months
 from contracts.yearend.movements import ClaimYear, LoanYear
 from contracts.yearend.stand import Stand
 
 
 def proof_data(stand: Stand, loan: LoanYear) -> FundProofData:
-    """What the proof of one loan says; refuses `no-rule-for-date`."""
+    """What the proof of one loan says."""
     terms = loan.book.loan
     return FundProofData(
         frame=stand.frame(f"proof-{terms.loan_id}-{stand.period.year}"),
@@ -76,13 +76,14 @@ def _dues(loan: LoanYear) -> tuple[ProvenDue, ...]:
 
 def _standing(book: LoanBook, on: date) -> LoanStanding:
     debt = book.position
-    limit = rule(book.loan.scheme, "acceleration_arrears_months", on).integer()
+    row = find_rule(book.loan.scheme, "acceleration_arrears_months", on)
+    limit = row.integer() if row else None
     return LoanStanding(
         label=debt.label(on).value,
         days_past_due=debt.days_past_due(on),
         overdue_cents=debt.overdue_cents(on),
         arrears_limit_months=limit,
-        arrears_beyond_limit=any(add_months(due.due_on, limit) < on for due in debt.overdue(on)),
+        arrears_beyond_limit=limit is not None and any(add_months(due.due_on, limit) < on for due in debt.overdue(on)),
         bankrupt_on=happened_by(book, BANKRUPTCY, on),
         lost_on=happened_by(book, WRITTEN_OFF, on),
         repaid_on=happened_by(book, REPAID, on),
