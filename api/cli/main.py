@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "period": ("api.cli.periods", "period", "close a period under four eyes, and list those that are closed"),
     "report": ("api.cli.reports", "report", "print annual statements, restatements, and balances below their floor"),
     "referees": ("api.cli.referees", "referees", "have beancount, hledger and ledger compute every balance"),
+    "fund": ("api.cli.fund", "fund", "file a loan's agreements with the Fund, record its answer"),
     "run": ("api.cli.run", "run", "start the whole demo: sandbox, web, worker, signer"),
     "reconcile": ("api.cli.reconcile", "reconcile", "close a day against provider and bank, and verify its report"),
     "sandbox": ("api.cli.sandbox", "sandbox", "play the payment provider on this machine"),

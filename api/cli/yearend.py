@@ -7,7 +7,8 @@ import click
 
 from api.bootstrap import desk_of, open_book
 from api.cli.options import book_options, settings_for
-from contracts.yearend.folder import INDEX, check_empty, write_year_end
+from contracts.documents.folder import INDEX, check_empty
+from contracts.yearend.folder import write_year_end
 from contracts.yearend.papers import year_end
 from ledger.integrator import read_checkpoint
 from ledger.log.policies import installed_policy

@@ -13,6 +13,7 @@ from datetime import date
 from contracts.documents.yearly import CertificateData, CertifiedBox, CertifiedLoan
 from contracts.loans.lifecycle import BANKRUPTCY, WRITTEN_OFF
 from contracts.parties.model import Attribute, Party
+from contracts.registration.queries import deregistered_on
 from contracts.schemes.credit import CreditLoan, TaxCredit, ZeroGround, tax_credit
 from contracts.schemes.form_codes import FormCode, Stated, form_code
 from contracts.schemes.loss import Loss, LossCredit, LossEvent, LostLoan, loss_credit
@@ -34,7 +35,7 @@ def certificate_data(stand: Stand, lender: Party, loans: Sequence[LoanYear]) -> 
     is_resident = residence in {None, RESIDENCE}
     # Caps add up over both regimes of the proxi loan, and their rates are equal: the newest regime's rows are applied.
     scheme = max(loan.book.loan.scheme for loan in loans)
-    own = [(loan, credit_loan(loan, who)) for loan in loans]
+    own = [(loan, credit_loan(stand, loan, who)) for loan in loans]
     credit = tax_credit(year, [reckoned for _, reckoned in own], scheme=scheme, brussels_resident=is_resident)
     lost = loss_credit(scheme, year, [_lost_loan(loan, who, is_resident=is_resident) for loan in loans])
     boxes = _boxes(own, who, credit, year)
@@ -61,7 +62,7 @@ def certificate_data(stand: Stand, lender: Party, loans: Sequence[LoanYear]) -> 
     )
 
 
-def credit_loan(loan: LoanYear, lender: str) -> CreditLoan:
+def credit_loan(stand: Stand, loan: LoanYear, lender: str) -> CreditLoan:
     """A lender's loan as the credit reckons with it, held against the ledger at both ends of the year.
 
     Refuses `year-end-does-not-tie`.
@@ -75,6 +76,7 @@ def credit_loan(loan: LoanYear, lender: str) -> CreditLoan:
         principal_cents=loan.principal_cents(lender),
         repayments=tuple(repaid),
         accelerated_on=happened_by(loan.book, BANKRUPTCY, loan.period.ends_on),
+        deregistered_on=deregistered_on(stand.connection, stand.book_id, loan.book, loan.period.ends_on).get(lender),
     )
     claim, account = loan.claim_of(lender), AccountRef(WRITTEN_OFF_ACCOUNT, lender, loan.book.loan.asset.code)
     opening, closing = _balances(stated, loan)
@@ -137,6 +139,8 @@ def _ground_on(ground: ZeroGround | None, loan: CreditLoan) -> date | None:
     """The day of what stopped the credit, where a day did."""
     if ground is ZeroGround.ACCELERATED:
         return loan.accelerated_on
+    if ground is ZeroGround.DEREGISTERED:
+        return loan.deregistered_on
     return loan.term_ends_on if ground is ZeroGround.NOT_RUNNING else None
 
 

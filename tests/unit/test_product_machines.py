@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from contracts.loans.lifecycle import INSTALMENT, LOAN
 from contracts.offers.lifecycle import MACHINE as OFFER
 from contracts.pledges.lifecycle import MACHINE as PLEDGE
+from contracts.registration.lifecycle import REGISTRATION
 from contracts.servicing import lifecycle as servicing
 from contracts.servicing.model import Due, Label, Position, Standing
 from ledger.errors import Refusal
 
-MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, servicing.MACHINE]
+MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, REGISTRATION, servicing.MACHINE]
 DAY = date(2026, 3, 2)
 
 ALLOWED = {
@@ -59,6 +60,12 @@ ALLOWED = {
             "settled": "settled",
             "cancelled": "cancelled",
         },
+    },
+    "registration": {
+        "not_filed": {"filed": "filed"},
+        "filed": {"registered": "registered", "refused": "refused"},
+        "refused": {"filed": "filed"},
+        "registered": {"deregistered": "deregistered"},
     },
     "servicing": {
         "performing": {"due-missed": "late", "insolvency": "defaulted", "fully-repaid": "repaid"},
