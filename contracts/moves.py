@@ -6,7 +6,7 @@ move causes journal entries it names the fact key of one of them; `facts` holds 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -150,6 +150,13 @@ def moves_of(connection: sa.Connection, book_id: str, object_ids: Iterable[str])
     for row in connection.execute(query):
         found[row.object_id].append(_move(row))
     return found
+
+
+def moves_of_machine(connection: sa.Connection, book_id: str, machine: Machine[S], *, until_on: date) -> Iterator[Move]:
+    """Every move of every object of one machine with a date of effect up to that day, by object, oldest first."""
+    query = _moves(book_id).where(move.c.machine == machine.name, move.c.effective_on <= until_on)
+    for row in connection.execute(query.order_by(move.c.object_id, move.c.sequence)):
+        yield _move(row)
 
 
 def states(connection: sa.Connection, book_id: str, machine: Machine[S], object_ids: Iterable[str]) -> dict[str, S]:

@@ -66,6 +66,16 @@ class StatementLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Turnover:
+    """What was debited and credited in one asset with one date of effect."""
+
+    asset: str
+    effective_on: date
+    debit: int
+    credit: int
+
+
+@dataclass(frozen=True, slots=True)
 class PostedLine:
     """One line of an entry: a posting, or an amount that a hold reserves."""
 
@@ -174,6 +184,15 @@ def trial_balance(
     if any(sums.values()):
         raise InvariantError(f"the trial balance does not balance: {dict(sums)}")
     return found
+
+
+def turnover(connection: sa.Connection, book_id: str, code: str) -> list[Turnover]:
+    """Everything posted under one code of the chart, whoever's, added up by asset and date of effect; sorted."""
+    a, p = tables.account.c, tables.posting.c
+    debit, credit = (sa.cast(sa.func.sum(side), sa.BigInteger) for side in (p.debit, p.credit))
+    query = sa.select(a.asset, p.effective_on, debit, credit).select_from(_account_posting())
+    query = query.where(a.book_id == book_id, a.code == code).group_by(a.asset, p.effective_on)
+    return [Turnover(*row) for row in connection.execute(query.order_by(a.asset, p.effective_on))]
 
 
 def statement(

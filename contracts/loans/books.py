@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.loans import tables as t
-from contracts.loans.lifecycle import BANKRUPTCY, DISBURSED, INSTALMENT, LOAN, REPAID, SETTLED, WRITTEN_OFF
+from contracts.loans.lifecycle import INSTALMENT, LOAN, SETTLED, standing_of
 from contracts.loans.model import Distribution, InstalmentState, LenderClaim, Loan, LoanState, distribution
 from contracts.offers.model import OfferDraft
 from contracts.offers.queries import newest_drafts
 from contracts.parties.queries import Keeper, holder_kinds
 from contracts.schemes.withholding import HolderKind, withholding
-from contracts.servicing.model import Due, Position, Standing
+from contracts.servicing.model import Due, Position
 from contracts.terms.schedule import Instalment
 from ledger.errors import Refusal
 from ledger.storage import bulk
@@ -83,12 +83,7 @@ class LoanBook:
             )
             for instalment, (interest, principal) in zip(self.instalments, amounts, strict=True)
         )
-        standing = Standing(
-            disbursed_on=self.happened_on(DISBURSED),
-            insolvent_on=self.happened_on(BANKRUPTCY),
-            lost_on=self.happened_on(WRITTEN_OFF),
-            repaid_on=self.happened_on(REPAID),
-        )
+        standing = standing_of((move.event, move.effective_on) for move in self.history)
         return Position(principal_cents=principal_cents, dues=dues, standing=standing)
 
 

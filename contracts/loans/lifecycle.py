@@ -1,7 +1,10 @@
 """The life of a loan and of each of its instalments; a reminder is a move of its instalment: once, and on record."""
 
+from collections.abc import Iterable
+from datetime import date
+
 from contracts.loans.model import InstalmentState, LoanState
-from contracts.servicing.model import EARLY_WARNING_AFTER, FIRST_REMINDER_DAY, SECOND_REMINDER_DAY
+from contracts.servicing.model import EARLY_WARNING_AFTER, FIRST_REMINDER_DAY, SECOND_REMINDER_DAY, Standing
 from ledger.statemachine import Machine, Transition
 
 DISBURSEMENT_ORDERED = "disbursement-ordered"
@@ -55,3 +58,24 @@ def steps_due(days: int) -> set[str]:
     steps = ((FIRST_REMINDER_DAY, FIRST_REMINDER), (SECOND_REMINDER_DAY, SECOND_REMINDER))
     informed = {LENDERS_INFORMED} if days > EARLY_WARNING_AFTER else set()
     return {event for day, event in steps if days >= day} | informed
+
+
+def standing_of(events: Iterable[tuple[str, date]]) -> Standing:
+    """What is known of a loan by its events in order; money that came back from the borrower's bank was not paid out.
+
+    >>> day = date(2026, 3, 2)
+    >>> standing_of([(DISBURSED, day), (DISBURSEMENT_FAILED, day)]).disbursed_on is None
+    True
+    """
+    happened: dict[str, date] = {}
+    for event, on in events:
+        if event == DISBURSEMENT_FAILED:
+            happened.pop(DISBURSED, None)
+        else:
+            happened[event] = on
+    return Standing(
+        disbursed_on=happened.get(DISBURSED),
+        insolvent_on=happened.get(BANKRUPTCY),
+        lost_on=happened.get(WRITTEN_OFF),
+        repaid_on=happened.get(REPAID),
+    )

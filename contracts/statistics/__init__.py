@@ -1,0 +1,1 @@
+"""What is published of all loans together: default rate, vintages, recovery, and the loan book without names."""
