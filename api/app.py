@@ -14,7 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.staticfiles import StaticFiles
 from typing_extensions import override
 
-from api import operations
+from api import open_data, operations
 from api.bootstrap import Wiring
 from api.errors import add_problem_handlers, problem_response
 from api.security import BodyLimit, FailureGuard, HeadAsGet, OriginCheck, RefusalResponse, SecurityHeaders
@@ -48,6 +48,7 @@ def build_app(
     app.include_router(v1_router)
     app.include_router(mollie.router)
     app.include_router(operations.router)
+    app.include_router(open_data.router)
     settings.log_folder.mkdir(parents=True, exist_ok=True)
     app.mount("/log", StaticFiles(directory=settings.log_folder), name="log")
     # the last one added is the first to see a request

@@ -29,6 +29,7 @@ from api.rails.mollie import MollieBooks, MollieRail
 from api.rails.sandbox.control import SandboxControl
 from api.rails.sepa import FolderBank, SepaRail
 from api.settings import LOCAL_HOSTS, Settings
+from api.statistics import Editions
 from contracts.dispatch import BANK_HOOKS
 from contracts.documents.authority import make_receipt_identity
 from contracts.loans.model import DocumentDesk
@@ -73,6 +74,8 @@ class Wiring:
     """The bank that holds the client account, which is also asked who holds an account; None: by hand."""
     answers_read: set[str] = field(default_factory=set, repr=False)
     """SHA-256 of the bank's answers that this process has applied."""
+    statistics: Editions = field(default_factory=Editions, repr=False)
+    """What of all loans together this process has published last."""
     _calls: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="provider-call"), repr=False
     )

@@ -37,7 +37,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
-PUBLIC_PATHS = ("/static/", "/log/")
+PUBLIC_PATHS = ("/static/", "/log/", "/statistics/")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 RefusalResponse = Callable[[Request, Refusal], Response]

@@ -159,6 +159,12 @@ def moves_of_machine(connection: sa.Connection, book_id: str, machine: Machine[S
         yield _move(row)
 
 
+def count_of_machine(connection: sa.Connection, book_id: str, machine: Machine[S]) -> int:
+    """How many moves the objects of one machine have made."""
+    counted = sa.select(sa.func.count()).where(move.c.book_id == book_id, move.c.machine == machine.name)
+    return connection.execute(counted).scalar_one()
+
+
 def states(connection: sa.Connection, book_id: str, machine: Machine[S], object_ids: Iterable[str]) -> dict[str, S]:
     """The state of each of the objects."""
     histories = moves_of(connection, book_id, object_ids)

@@ -26,13 +26,14 @@ from frontend.pages import (
     portfolio,
     provider,
     public,
+    statistics,
 )
 from frontend.pages.trouble import is_page, refusal_page
 from frontend.rendering import stylesheet, stylesheet_path
 from ledger.errors import Refusal
 
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
-_PAGES = (public, access, pledges, portfolio, papers, enterprise, audit, bank, orders, provider, operations)
+_PAGES = (public, access, pledges, portfolio, papers, enterprise, audit, bank, orders, provider, operations, statistics)
 
 
 def create() -> FastAPI:
@@ -48,7 +49,7 @@ def build_site(wiring: Wiring) -> FastAPI:
         pages.include_router(module.router)
     for language in LANGUAGES:
         app.include_router(pages, prefix=f"/{language}")
-    for path in ("/", "/verify"):
+    for path in ("/", "/verify", "/statistics"):
         app.add_api_route(path, _front_door, include_in_schema=False)
     app.add_api_route(stylesheet_path(), _stylesheet, include_in_schema=False)
     app.mount("/static", StaticFiles(packages=[("frontend", "static")]), name="static")

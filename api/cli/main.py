@@ -64,6 +64,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "signer": ("api.cli.signer", "signer", "sign the published log, as a process that opens no database"),
     "state": ("api.cli.state", "state", "enter the totals of a closed period; one account's path in them"),
     "statement": ("api.cli.books", "statement_command", "print the postings of one account"),
+    "statistics": ("api.cli.statistics", "statistics", "print default rate, vintages and recovery of all loans"),
     "templates": ("api.cli.templates", "templates_command", "list the business events that are posted, with accounts"),
     "terms": ("api.cli.terms", "terms", "compute repayment schedules, day counts and bonds from their terms"),
     "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -40,6 +39,7 @@ GROUND_OF_EVENT: Mapping[str, Ground | None] = {
 """What each event in the life of a loan means for the default rate: whoever adds an event decides it here, and one
 that is a concession (`Ground.CONCESSION`) enters the numerator. An event that is missing stops the statistics."""
 _PSEUDONYM_LETTERS = 16
+_DueRow = sa.Row[str, int, date, int, int, int, date | None]
 _DUES, _DRAFTS = 10_000, 500
 
 
@@ -58,6 +58,11 @@ def publish(connection: sa.Connection, keeper: Keeper, on: date) -> Published:
     windows = calendar_windows(min((day for day in paid_out if day is not None), default=None), on)
     found = [assess(facts, windows, on) for facts in loan_facts(connection, keeper.book_id, on, events)]
     return Published(statistics(found, windows, on), tuple(loan_book(_profiles(connection, keeper, found))))
+
+
+def version_of(connection: sa.Connection, book_id: str) -> tuple[int, int]:
+    """Two counts that grow whenever something happens that a statistic of a day could follow from."""
+    return balances.entry_count(connection, book_id), moves.count_of_machine(connection, book_id, LOAN)
 
 
 def loan_facts(
@@ -92,7 +97,7 @@ def _events(connection: sa.Connection, book_id: str, on: date) -> dict[str, list
     return found
 
 
-def _dues(connection: sa.Connection, book_id: str, on: date) -> Iterator[sa.Row[Any]]:
+def _dues(connection: sa.Connection, book_id: str, on: date) -> Iterator[_DueRow]:
     loan, due, paid = loans.loan.c, loans.instalment.c, moves.move.c
     settled = sa.and_(
         paid.book_id == due.book_id,
@@ -111,16 +116,10 @@ def _dues(connection: sa.Connection, book_id: str, on: date) -> Iterator[sa.Row[
     yield from connection.execute(query.execution_options(yield_per=_DUES))
 
 
-def _position(rows: list[sa.Row[Any]], standing: Standing) -> Position:
+def _position(rows: list[_DueRow], standing: Standing) -> Position:
     dues = tuple(
-        Due(
-            n=row.n,
-            due_on=row.due_on,
-            interest_cents=row.interest_cents,
-            principal_cents=row.principal_cents,
-            settled_on=row.settled_on,
-        )
-        for row in rows
+        Due(n=n, due_on=due_on, interest_cents=interest, principal_cents=principal, settled_on=settled_on)
+        for _, n, due_on, interest, principal, _, settled_on in rows
     )
     return Position(principal_cents=rows[0].lent_cents, dues=dues, standing=standing)
 

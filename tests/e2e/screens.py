@@ -76,6 +76,9 @@ def shots(sessions: dict[str, BrowserContext], demo: Demo) -> Iterator[Shot]:
     yield Shot("offer", "visitor", offer, "An offer: project, money, risk", ("phone", "dark"))
     yield Shot("how", "visitor", "/en/how", "How it works, the words, how to verify a receipt")
     yield Shot("rules", "visitor", "/en/rules", "Dated rules in force, with sources and provisional marks")
+    yield Shot(
+        "statistics", "visitor", "/fr/statistics", "Default rate, vintages, recovery, and the public files", ("phone",)
+    )
     yield Shot("log-in", "visitor", "/fr/log-in", "Log in")
     yield Shot("register", "visitor", "/nl/register", "Register as a lender, in Dutch")
     yield Shot("not-found", "visitor", "/fr/nothing-here", "A page that does not exist")

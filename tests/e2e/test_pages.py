@@ -11,7 +11,7 @@ from tests.e2e.kit import Demo
 pytestmark = pytest.mark.browser
 EACH_LANGUAGE = pytest.mark.parametrize("language", ["fr", "nl", "en"])
 PAGES = {
-    "visitor": ["", "offers", "how", "rules", "verify", "log-in", "log-in/sent", "register", "mailbox"],
+    "visitor": ["", "offers", "how", "rules", "statistics", "verify", "log-in", "log-in/sent", "register", "mailbox"],
     "citizen": ["portfolio", "receipts", "totals"],
     "entrepreneur": ["enterprise"],
     "auditor": ["audit", "audit/entries", "audit/entries/30", "audit/log", "audit/exports", "audit/exceptions"],
