@@ -48,15 +48,15 @@ def statistics(request: Request, wiring: WiringDep, language: Language) -> Respo
 
 
 def _recovery_chart(figures: Statistics, words: Tongue) -> Markup | None:
-    """A bar for each age of which there are defaults, in hundredths of a percent; nothing where there are none."""
+    """A bar for each age of which there are defaults, in hundredths of a percent; nothing where nothing came back."""
     points = [(point.months, point.share) for point in figures.recovery]
     bars = [
         Bar(words.number(months), half_up(share * _BASIS_POINTS), 0) for months, share in points if share is not None
     ]
-    if not bars:
+    if not any(bar.first_cents for bar in bars):
         return None
     label = Label("recovery-chart", words.text("statistics.recovery"), words.text("statistics.recovery-lead"))
-    return stacked(bars, label, write=lambda points: words.percent(Decimal(points) / _BASIS_POINTS, 0))
+    return stacked(bars, label, write=lambda points: words.percent(Decimal(points) / _BASIS_POINTS, 1))
 
 
 def _decimal(value: Fraction) -> Decimal:

@@ -31,12 +31,12 @@ from tests.servicing_kit import DAY, Size, served_town
 from tests.statistics_kit import FIRST_DUE, LENT, bankrupt, peopled
 
 HEADINGS = {
-    "fr": ["Statistiques", "Taux de défaut", "Prêts par année de versement", "Récupération après défaut", "Fichiers"],
+    "fr": ["Statistiques", "Taux de défaut", "Prêts par année de versement", "Recouvrement après défaut", "Fichiers"],
     "nl": [
         "Statistieken",
         "Wanbetalingspercentage",
         "Leningen per jaar van uitbetaling",
-        "Invordering na wanbetaling",
+        "Inning na wanbetaling",
         "Bestanden",
     ],
     "en": ["Statistics", "Default rate", "Loans by year of payment", "Recovery after default", "Files"],
