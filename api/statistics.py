@@ -1,8 +1,8 @@
 """The published statistics of an installation, made once for as long as the books stay the same, and their files.
 
-Reckoning ten thousand loans of five years takes about two seconds where they are repaid by the year, and up to ten where
-by the month. A book of more than `FEW_LOANS` is therefore reckoned again every ten minutes at most; meanwhile, and while
-another reader waits for the next edition, one gets the edition before, which says of which day it is.
+Reckoning ten thousand loans of five years takes about two seconds where they are repaid by the year, and up to ten
+where by the month. A book of more than `FEW_LOANS` is therefore reckoned again every ten minutes at most; meanwhile,
+and while another reader waits for the next edition, one gets the edition before, which says of which day it is.
 """
 
 import threading

@@ -5,7 +5,9 @@
 
 Definitions are fixed here, so that no figure can be flattered by a window or a filter. Lent is repaid, outstanding and
 lost, to the cent: principal alone. Interest stands apart, and so does what is recovered of a loss. A loan is late from
-its first day past due, and all of its outstanding principal with it. A change of a definition changes `VERSION`.
+its first day past due, and all of its outstanding principal with it. A due is repaid on the day its borrower paid it,
+also while its sharing out waits for cover; what her bank took back after the lenders had it is owed to the operator,
+and no arrears of the loan. A change of a definition changes `VERSION`.
 """
 
 from collections import defaultdict
