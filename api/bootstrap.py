@@ -129,6 +129,7 @@ def desk_of(settings: Settings) -> DocumentDesk:
     return DocumentDesk(
         keys_dir=settings.keys_folder,
         licence_holder=settings.operator,
+        lei=settings.lei,
         verify_address=f"{settings.origin}/verify",
         sandbox=settings.is_sandbox,
         passphrase=settings.key_passphrase,

@@ -8,6 +8,7 @@
 | BXL_PORT, BXL_HOST | where the pages are served | 8000 on 127.0.0.1 |
 | BXL_ORIGIN | the public address, as browsers send it in `Origin` | http://127.0.0.1:<port> |
 | BXL_OPERATOR | name of the authorised institution that operates the programme, shown in the terms | a fictional one |
+| BXL_LEI | its legal entity identifier, with which the identifiers of its offers begin | a fictional one |
 | BXL_MOLLIE_KEY, BXL_MOLLIE_ENDPOINT | the payment provider; without a key the sandbox plays it | the sandbox |
 | BXL_MOLLIE_ACCESS_TOKEN | an organisation's token, which alone may read settlements and the balance | none |
 | BXL_MOLLIE_WEBHOOK_SECRETS | what webhooks are signed with: one secret, or the new and the old for a while | none |
@@ -33,12 +34,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from stdnum import bic, iban
+from stdnum import bic, iban, lei
 from stdnum.eu import at_02
 
 from api.keys.uri import parse_uri
 from api.rails.sandbox import bank as twin
 from api.rails.sandbox.control import NO_TOKEN
+from contracts.loans.model import FICTIONAL_LEI
 from ledger.payments.iso20022.model import Account
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -78,6 +80,7 @@ class Settings:
     port: int
     origin: str
     operator: str
+    lei: str
     mollie_key: str = field(repr=False)
     mollie_endpoint: str
     sandbox_url: str | None
@@ -188,6 +191,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         origin=origin.rstrip("/"),
         operator=reader.text(
             "BXL_OPERATOR", "BXL Invest SC (opérateur fictif · fictieve operator · fictional operator)"
+        ),
+        lei=reader.number(
+            "BXL_LEI", FICTIONAL_LEI, lei.is_valid, "is no legal entity identifier: 20 letters and digits (ISO 17442)"
         ),
         mollie_key=key,
         mollie_endpoint=endpoint.rstrip("/"),

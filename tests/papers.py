@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from contracts.documents.key_information import KeyInformation
 from contracts.documents.model import (
     Addressee,
     AgreementData,
@@ -18,6 +19,7 @@ from contracts.documents.model import (
 from contracts.schemes.withholding import HolderKind, withholding
 from contracts.terms.schedule import Every, RepaymentKind, Schedule, Terms, schedule
 from contracts.terms.taeg import taeg
+from tests.sheets_kit import sheet, texts
 
 AT = datetime(2026, 3, 9, 11, 0, tzinfo=UTC)
 VERIFY = "https://invest.example.brussels/verify"
@@ -146,6 +148,33 @@ def statement(**changes: object) -> StatementData:
         "sandbox": False,
     }
     return StatementData(**(values | changes))
+
+
+def key_information(**changes: object) -> KeyInformation:
+    """The sheet of an offer of 25,000 EUR over five years, quarterly."""
+    terms = Terms(2_500_000, Decimal("0.03"), date(2026, 3, 16), date(2026, 6, 16), 20, Every.QUARTER, RepaymentKind.LINEAR)
+    values: dict[str, object] = {
+        "identifier": "969500BXLINVEST0006000000001",
+        "version": 1,
+        "issued_on": date(2026, 3, 2),
+        "owner": BORROWER,
+        "legal_form": "SRL",
+        "title": "Un four pour le fournil",
+        "pitch": texts("Un four électrique <neuf> & plus sobre."),
+        "use_of_funds": texts("Four: 20,000 EUR."),
+        "minimum_cents": 1_500_000,
+        "maximum_cents": 2_500_000,
+        "opens_on": date(2026, 3, 2),
+        "closes_on": date(2026, 3, 16),
+        "schedule": schedule(terms),
+        "term_years": 5,
+        "reflection_days": 4,
+        "answers": sheet(),
+        "licence_holder": LICENCE,
+        "verify_address": VERIFY,
+        "sandbox": False,
+    }
+    return KeyInformation(**(values | changes))
 
 
 def totals(**changes: object) -> StatementTotals:

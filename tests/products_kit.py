@@ -13,21 +13,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from api.refusals import sentence
-from contracts import payouts
+from contracts import kiis, payouts
 from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans
+from contracts.loans.model import DocumentDesk
 from contracts.offers import queries as offer_queries
 from contracts.offers import service as offers
 from contracts.offers.model import OfferDraft
+from contracts.offers.sheets import SheetVersion
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute, LegalIdentity, LenderDeclaration, NaturalIdentity, Role, StaffIdentity
 from contracts.pledges import queries as pledge_queries
@@ -50,6 +53,7 @@ from ledger.payments.service import configure_payments
 from ledger.payments.sweep import sweep
 from ledger.storage.base import metadata
 from tests.payments_kit import FakeRail
+from tests.sheets_kit import sheet
 
 DAY = date(2026, 3, 2)
 EVIDENCE = hashlib.sha256(b"a paper").hexdigest()
@@ -62,6 +66,9 @@ JOBS = (
     loan_dues.call_due_instalments,
     loan_debits.distribute_parked,
     loan_dues.remind_late_borrowers,
+)
+DESK = DocumentDesk(
+    keys_dir=Path("unused"), licence_holder="The Operator", verify_address="https://town.example/verify", sandbox=True
 )
 _TEXTS = {"fr": "Un four.", "nl": "Een oven.", "en": "An oven."}
 _IBANS = ("BE71096123456769", "BE38091215014572")
@@ -147,7 +154,14 @@ class Town:
         self.publish(offer_id)
         return offer_id
 
+    def inform(self, offer_id: str, **changes: Any) -> SheetVersion:
+        """Write the offer's key information sheet and issue it."""
+        with self.book.unit_of_work(actor=self.maker) as uow:
+            kiis.write_sheet(uow, offer_id, sheet(**changes), on=self.today)
+        return kiis.issue_sheet(self.book, DESK, offer_id, actor=self.maker)
+
     def publish(self, offer_id: str) -> None:
+        self.inform(offer_id)
         with self.book.unit_of_work(actor=self.maker) as uow:
             approval_id = offers.request_publication(uow, offer_id, reason="checked")
         self.approve(approval_id)

@@ -67,6 +67,12 @@ def finish(drawn: bytes, paper: Paper, document: Element) -> bytes:
     return out.getvalue()
 
 
+def page_count(paper: bytes) -> int:
+    """How many pages a finished paper has."""
+    with Pdf.open(io.BytesIO(paper)) as pdf:
+        return len(pdf.pages)
+
+
 def _describe(pdf: Pdf, paper: Paper) -> None:
     root = pdf.Root
     root.Lang = String(f"{paper.language}-BE")

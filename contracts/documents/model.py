@@ -27,6 +27,7 @@ class DocumentKind(StrEnum):
     RECEIPT = "receipt"
     STATEMENT = "statement"
     MANDATE = "mandate"
+    KEY_INFORMATION = "key-information"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

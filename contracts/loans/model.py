@@ -21,6 +21,9 @@ from contracts.terms.schedule import Every, Instalment, RepaymentKind
 from ledger.errors import InvariantError
 from ledger.money import Asset
 
+FICTIONAL_LEI = "969500BXLINVEST00060"
+"""Well-formed, and nobody's."""
+
 
 class LoanState(StrEnum):
     """Where a loan's own life stands."""
@@ -99,6 +102,7 @@ class OfferClosed:
 class DocumentDesk:
     """What the wiring hands over to have agreements written: where the signing keys are, and what the papers name.
 
+    `lei` is the operator's legal entity identifier (ISO 17442), with which the identifiers of its offers begin.
     `ask_timestamp` is the port to a timestamp authority; None where there is none, and then signatures carry no stamp.
     """
 
@@ -106,6 +110,7 @@ class DocumentDesk:
     licence_holder: str
     verify_address: str
     sandbox: bool
+    lei: str = FICTIONAL_LEI
     policy_sha256: str | None = None
     passphrase: bytes | None = None
     ask_timestamp: AskTimestamp | None = None

@@ -11,6 +11,7 @@ from contracts import moves
 from contracts.offers import tables as t
 from contracts.offers.lifecycle import MACHINE, PUBLISHED
 from contracts.offers.model import Gauge, OfferDraft, OfferState, days_left, draft_of
+from contracts.offers.sheets import sheet_to_publish
 from contracts.parties.queries import Keeper, display_name
 from contracts.schemes.rules import Rule, rule
 from contracts.schemes.withholding import HolderKind, net_rate_annual
@@ -179,9 +180,18 @@ def gauge(connection: sa.Connection, book_id: str, offer_id: str) -> Gauge:
 
 
 def publication_body(connection: sa.Connection, book_id: str, offer_id: str) -> dict[str, str | int]:
-    """What two people approve when an offer is published: the exact version, by the hash of all it states."""
+    """What two people approve when an offer is published: the exact version, by the hash of all it states, and its sheet.
+
+    Refuses `kiis-…` while there is no sheet to publish it with.
+    """
     record = offer_record(connection, book_id, offer_id)
-    return {"offer_id": offer_id, "version": record.version, "body_hash": record.body_hash}
+    sheet = sheet_to_publish(connection, book_id, offer_id, record.version)
+    return {
+        "offer_id": offer_id,
+        "version": record.version,
+        "body_hash": record.body_hash,
+        "kiis_version": sheet.version,
+    }
 
 
 def _card(connection: sa.Connection, keeper: Keeper, offer_id: str, on: date) -> tuple[OfferRecord, OfferCard]:

@@ -58,7 +58,8 @@ def revise_offer(uow: UnitOfWork, offer_id: str, draft: OfferDraft, *, on: date)
 def request_publication(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
     """Ask a second person to approve the offer as it stands; gives the approval's id.
 
-    Refuses `move-not-allowed` for an offer that is no draft.
+    Refuses `move-not-allowed` for an offer that is no draft, and `kiis-…` while its key investment information sheet
+    is not complete, issued, and drawn from the offer as it stands.
     """
     MACHINE.after(lock_offer(uow, offer_id).state, PUBLISHED)
     body = q.publication_body(uow.connection, uow.book_id, offer_id)
@@ -66,9 +67,9 @@ def request_publication(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
 
 
 def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str) -> None:
-    """Open the offer to the public, as it was approved.
+    """Open the offer to the public, as it was approved, with the sheet that was approved with it.
 
-    Refuses what `ledger.approvals` refuses, `offer-dates-inconsistent` once its last day is over, and whatever the
+    Refuses what `ledger.approvals` refuses, `kiis-…` as the request does, `offer-dates-inconsistent` once its last day is over, and whatever the
     scheme refuses on this date; the borrower's cap counts the maximum of every open offer.
     """
     record = lock_offer(uow, offer_id)
@@ -78,7 +79,8 @@ def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str)
         raise Refusal("offer-dates-inconsistent", opens_on=on.isoformat(), closes_on=record.draft.closes_on.isoformat())
     _check(uow, record.draft, on)
     _check_borrower_cap(uow, record, on)
-    facts: dict[str, JSON] = {"approval_id": approval_id, "version": record.version}
+    sheet = q.publication_body(uow.connection, uow.book_id, offer_id)["kiis_version"]
+    facts: dict[str, JSON] = {"approval_id": approval_id, "version": record.version, "kiis_version": sheet}
     moves.record_move(uow, MACHINE, offer_id, PUBLISHED, on=on, facts=facts)
 
 

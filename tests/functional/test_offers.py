@@ -37,6 +37,7 @@ def test_a_published_offer_is_open_to_everybody_with_its_terms_and_its_gauge(tow
 def test_an_offer_is_not_published_by_one_person_alone(sqlite_town):
     town = sqlite_town
     offer_id = town.draft_offer(town.enterprise())
+    town.inform(offer_id)
     with town.book.unit_of_work(actor=town.maker) as uow:
         approval_id = service.request_publication(uow, offer_id, reason="checked")
     with refused(town, "approval-not-given"), town.book.unit_of_work(actor=town.maker) as uow:
@@ -49,11 +50,13 @@ def test_what_was_approved_is_what_is_published(sqlite_town):
     town = sqlite_town
     borrower = town.enterprise()
     offer_id = town.draft_offer(borrower)
+    town.inform(offer_id)
     with town.book.unit_of_work(actor=town.maker) as uow:
         approval_id = service.request_publication(uow, offer_id, reason="checked")
     town.approve(approval_id)
     with town.book.unit_of_work(actor=town.maker) as uow:
         assert service.revise_offer(uow, offer_id, town.draft(borrower, title="Trois fours"), on=DAY) == 2
+    town.inform(offer_id)
     with refused(town, "approval-body-changed"), town.book.unit_of_work(actor=town.maker) as uow:
         service.publish_offer(uow, offer_id, on=DAY, approval_id=approval_id)
     town.publish(offer_id)
@@ -115,6 +118,7 @@ def test_the_borrowers_cap_counts_every_open_offer_with_its_maximum(sqlite_town)
     town.open_offer(borrower, maximum_cents=20_000_000)
     within = town.draft_offer(borrower, maximum_cents=5_000_000)
     beyond = town.draft_offer(borrower, maximum_cents=5_000_001)
+    town.inform(beyond)
     with town.book.unit_of_work(actor=town.maker) as uow:
         approval_id = service.request_publication(uow, beyond, reason="checked")
     town.approve(approval_id)
@@ -129,6 +133,7 @@ def test_the_borrowers_cap_counts_every_open_offer_with_its_maximum(sqlite_town)
 def test_an_offer_whose_days_are_over_is_not_published(sqlite_town):
     town = sqlite_town
     offer_id = town.draft_offer(town.enterprise())
+    town.inform(offer_id)
     town.jump_to(DAY + timedelta(days=11))
     with town.book.unit_of_work(actor=town.maker) as uow:
         approval_id = service.request_publication(uow, offer_id, reason="late")

@@ -13,13 +13,14 @@ import pikepdf
 import pytest
 
 from contracts.documents.agreement import render_agreement
+from contracts.documents.key_information import render_key_information
 from contracts.documents.model import LANGUAGES
 from contracts.documents.paper import Column, Paper, Table
 from contracts.documents.receipt import render_receipt
 from contracts.documents.statement import render_statement
 from tests import papers
 
-KINDS = ("agreement", "receipt", "statement")
+KINDS = ("agreement", "receipt", "statement", "key-information")
 
 
 def render(kind: str, language: str) -> bytes:
@@ -28,6 +29,8 @@ def render(kind: str, language: str) -> bytes:
             return render_agreement(papers.agreement(sandbox=True), language)
         case "receipt":
             return render_receipt(papers.receipt(), language, proof=papers.PROOF, opening=papers.OPENING)
+        case "key-information":
+            return render_key_information(papers.key_information(), language)
         case _:
             return render_statement(papers.statement(), language, totals=papers.totals())
 
