@@ -1,8 +1,8 @@
 """Writing and issuing the key investment information sheet of an offer.
 
 Whoever draws up the sheet (the project owner, or staff for it) writes versions for as long as the offer is a draft.
-Issuing draws the newest version in every language, outside any database transaction, counts the pages of what was drawn,
-and stores the papers: they are frozen with the version of the offer that they were drawn from.
+Issuing draws the newest version in every language, outside any database transaction, counts the pages of what was
+drawn, and stores the papers: they are frozen with the version of the offer that they were drawn from.
 """
 
 import hashlib

@@ -19,6 +19,7 @@ from frontend.pages import (
     audit,
     bank,
     enterprise,
+    kiis,
     operations,
     orders,
     papers,
@@ -33,7 +34,21 @@ from frontend.rendering import stylesheet, stylesheet_path
 from ledger.errors import Refusal
 
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
-_PAGES = (public, access, pledges, portfolio, papers, enterprise, audit, bank, orders, provider, operations, statistics)
+_PAGES = (
+    public,
+    kiis,
+    access,
+    pledges,
+    portfolio,
+    papers,
+    enterprise,
+    audit,
+    bank,
+    orders,
+    provider,
+    operations,
+    statistics,
+)
 
 
 def create() -> FastAPI:

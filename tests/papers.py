@@ -152,7 +152,8 @@ def statement(**changes: object) -> StatementData:
 
 def key_information(**changes: object) -> KeyInformation:
     """The sheet of an offer of 25,000 EUR over five years, quarterly."""
-    terms = Terms(2_500_000, Decimal("0.03"), date(2026, 3, 16), date(2026, 6, 16), 20, Every.QUARTER, RepaymentKind.LINEAR)
+    starts_on, first_due_on = date(2026, 3, 16), date(2026, 6, 16)
+    terms = Terms(2_500_000, Decimal("0.03"), starts_on, first_due_on, 20, Every.QUARTER, RepaymentKind.LINEAR)
     values: dict[str, object] = {
         "identifier": "969500BXLINVEST0006000000001",
         "version": 1,

@@ -26,6 +26,6 @@ def sheet(**changes: Any) -> dict[str, Any]:
         ],
         "offers_completed": 0,
         "own_funds_cents": 500_000,
-        "information_link": "https://levain.example/projet",
+        "information_link": "https://levain.example/oven",
     }
     return answers | changes

@@ -17,7 +17,7 @@ from api.bootstrap import Wiring, document_desk
 from api.identity.registration import Registration, register_citizen
 from api.rails.sandbox.bank.control import BankControl
 from api.worker.steps import settle
-from contracts import payouts
+from contracts import kiis, payouts
 from contracts.agreements import write_due_agreements
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans
@@ -98,10 +98,16 @@ class Stage:
             **words,
         )
         offer_id = self._do(FIRST, lambda uow: offers.draft_offer(uow, draft, on=uow.today()))
+        self._inform(offer_id)
         asked = self._do(FIRST, lambda uow: offers.request_publication(uow, offer_id, reason="dossier complete"))
         self._do(SECOND, lambda uow: approvals.approve(uow, asked))
         self._do(FIRST, lambda uow: offers.publish_offer(uow, offer_id, on=uow.today(), approval_id=asked))
         self.offers[name] = offer_id
+
+    def _inform(self, offer_id: str) -> None:
+        """Draw up the offer's key investment information sheet and issue it."""
+        self._do(FIRST, lambda uow: kiis.write_sheet(uow, offer_id, read("sheet.toml"), on=uow.today()))
+        kiis.issue_sheet(self.wiring.book, document_desk(self.wiring), offer_id, actor=self.parties[FIRST])
 
     def pledge(self, who: str, offer: str, euro: int) -> None:
         """Promise an amount; the payment is asked for, and a standing payer pays it."""

@@ -11,6 +11,7 @@ from api.v1 import (
     documents,
     entries,
     holds,
+    kiis,
     loans,
     offers,
     orders,
@@ -31,6 +32,7 @@ router = APIRouter(prefix="/v1", responses=_REFUSED)  # type: ignore[arg-type]  
 for resource in (
     sessions,
     offers,
+    kiis,
     pledges,
     portfolio,
     loans,

@@ -168,7 +168,8 @@ def _part_c(data: KeyInformation, words: Wording) -> Iterator[Block]:
     say = words.say
     yield Heading(say("kiis.part_c"), 1)
     other = _text(data, words, "risk_other")
-    named = [(name, _text(data, words, name)) for name in ("risk_project", "risk_sector", "risk_default", "risk_return")]
+    told = ("risk_project", "risk_sector", "risk_default", "risk_return")
+    named = [(name, _text(data, words, name)) for name in told]
     named += [("risk_platform", say("kiis.risk_platform_text")), ("risk_illiquid", say("kiis.risk_illiquid_text"))]
     named += [("risk_other", other)] if other else []
     yield Bullets(tuple(f"{say(f'kiis.{name}')}: {text}" for name, text in named))

@@ -180,7 +180,7 @@ def gauge(connection: sa.Connection, book_id: str, offer_id: str) -> Gauge:
 
 
 def publication_body(connection: sa.Connection, book_id: str, offer_id: str) -> dict[str, str | int]:
-    """What two people approve when an offer is published: the exact version, by the hash of all it states, and its sheet.
+    """What two people approve when an offer is published: the version by the hash of all it states, and its sheet.
 
     Refuses `kiis-…` while there is no sheet to publish it with.
     """

@@ -69,8 +69,8 @@ def request_publication(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
 def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str) -> None:
     """Open the offer to the public, as it was approved, with the sheet that was approved with it.
 
-    Refuses what `ledger.approvals` refuses, `kiis-…` as the request does, `offer-dates-inconsistent` once its last day is over, and whatever the
-    scheme refuses on this date; the borrower's cap counts the maximum of every open offer.
+    Refuses what `ledger.approvals` refuses, `kiis-…` as the request does, `offer-dates-inconsistent` once its last day
+    is over, and whatever the scheme refuses on this date; the borrower's cap counts the maximum of every open offer.
     """
     record = lock_offer(uow, offer_id)
     MACHINE.after(record.state, PUBLISHED)

@@ -9,6 +9,7 @@ from api.deps import STAFF, BookDep, Language, MaybeSession, WiringDep
 from api.identity.model import Session
 from contracts.offers.model import OfferState
 from contracts.offers.queries import EXAMPLE_CENTS, OfferCard, OfferPage, offer_page, open_offers
+from contracts.offers.sheets import issued_sheet
 from contracts.schemes.credit import SCHEME, TaxCredit, credit_by_year
 from contracts.schemes.net_yield import NetYield, net_yield
 from contracts.schemes.rules import rules_in_force, schemes
@@ -47,6 +48,7 @@ def offer(request: Request, offer_id: str, book: BookDep, session: MaybeSession,
     today = book.today()
     with book.read() as connection:
         page = offer_page(connection, book, offer_id, today)
+        sheet = issued_sheet(connection, book.book_id, offer_id)
     if page.card.state is OfferState.DRAFT and not _may_see_draft(page.card, session):
         raise Refusal("offer-not-known", offer_id=offer_id)
     net, withholding = net_rate_annual(page.card.rate_annual, HolderKind.RESIDENT_INDIVIDUAL, today)
@@ -61,6 +63,8 @@ def offer(request: Request, offer_id: str, book: BookDep, session: MaybeSession,
         yields=_yields(page),
         net_rate=net,
         withholding=withholding,
+        has_sheet=sheet is not None,
+        may_draw_up=page.card.state is OfferState.DRAFT,
     )
 
 

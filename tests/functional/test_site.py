@@ -2,18 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.bootstrap import Wiring
-from api.identity.service import open_session_for
 from api.mail.transport import KeptMail
-from api.security import COOKIE
 from api.settings import read_settings
 from contracts.parties import service as parties
 from contracts.parties.model import Role, StaffIdentity
@@ -38,34 +34,12 @@ from ledger.payments.rows import open_case
 from ledger.years import request_year_close
 from tests.camt_kit import Move
 from tests.entries import entry, post
+from tests.pages_kit import Enter
 from tests.products_kit import DAY, Town
 from tests.transfers_kit import client_of
 
-ORIGIN = "http://127.0.0.1:8000"
 OURS = Account("BXL Invest", "BE42096550100054", creditor_identifier="BE81ZZZ0801234549")
 IBAN_OF_ADA = "BE38091215014572"
-Enter = Callable[..., TestClient]
-
-
-@pytest.fixture
-def site(sqlite_town: Town, tmp_path: Path) -> FastAPI:
-    settings = read_settings({"BXL_DATA": str(tmp_path)})
-    return build_site(Wiring(settings, sqlite_town.book, sqlite_town.rail, KeptMail(), None))
-
-
-@pytest.fixture
-def enter(site: FastAPI, sqlite_town: Town) -> Enter:
-    """`enter(party)`: a browser in which that party is logged in; without one, nobody is."""
-
-    def entered(party: str | None = None) -> TestClient:
-        browser = TestClient(site, ORIGIN, raise_server_exceptions=False, follow_redirects=False)
-        browser.headers["Accept"] = "text/html"
-        if party is not None:
-            with sqlite_town.book.unit_of_work(actor="test") as uow:
-                browser.cookies.set(COOKIE, open_session_for(uow, party, "fr").token)
-        return browser
-
-    return entered
 
 
 def filled(browser: TestClient, offer_id: str, **changes: str) -> dict[str, str]:

@@ -1,13 +1,18 @@
 """Who may do what: every role meets every door, and what is one person's is nobody else's."""
 
+import hashlib
+
 import pytest
 
 from tests.api_kit import Desk, code_of
+from tests.sheets_kit import sheet
 
 SHA = "a" * 64
 WRITES = [
     ("/v1/pledges", {"offer_id": "o1", "amount_cents": 50_000}, {"amelie"}),
     ("/v1/offers/o1/publication", {}, {"nadia"}),
+    ("/v1/offers/o1/kiis", {"answers": {}}, {"nadia"}),
+    ("/v1/offers/o1/kiis/issue", None, {"nadia"}),
     ("/v1/approvals/a1/approval", None, {"nadia"}),
     ("/v1/loans/l1/disbursement-request", {"reason": "x"}, {"nadia"}),
     ("/v1/loans/l1/disbursement", {"approval_id": "a1"}, {"nadia"}),
@@ -44,6 +49,7 @@ READS = [
     ("/v1/portfolio", {"amelie"}),
     ("/v1/dues", {"velo"}),
     ("/v1/loans", {"nadia", "sofia"}),
+    ("/v1/offers/o1/kiis", {"nadia", "sofia"}),
     ("/v1/transfer-orders", {"nadia", "sofia"}),
     ("/v1/approvals", {"nadia", "sofia"}),
     ("/v1/bank-statements", {"nadia", "sofia"}),
@@ -112,6 +118,13 @@ def test_offers_are_for_everybody_and_drafts_for_nobody(desk: Desk) -> None:
     assert draft.status_code == 201, draft.text
     offer_id = draft.json()["offer_id"]
     assert code_of(desk.get(f"/v1/offers/{offer_id}")) == "offer-not-known"
+    path = f"/v1/offers/{offer_id}/kiis"
+    bare = desk.post(f"/v1/offers/{offer_id}/publication", who="nadia", json={"reason": "complete"})
+    assert code_of(bare) == "kiis-incomplete"
+    assert desk.post(path, who="nadia", json={"answers": sheet()}).json() == {"version": 1}
+    assert code_of(desk.get(f"{path}/fr.pdf")) == "offer-not-known"
+    issued = desk.post(f"{path}/issue", who="nadia").json()
+    assert set(issued["papers"]) == {"fr", "nl", "en"}
     asked = desk.post(f"/v1/offers/{offer_id}/publication", who="nadia", json={"reason": "complete"}).json()
     own = desk.post(f"/v1/approvals/{asked['approval_id']}/approval", who="nadia")
     assert code_of(own) == "approver-is-requester"
@@ -122,6 +135,10 @@ def test_offers_are_for_everybody_and_drafts_for_nobody(desk: Desk) -> None:
     published = desk.post(f"/v1/offers/{offer_id}/publication", who="nadia", json={"approval_id": asked["approval_id"]})
     assert published.json()["state"] == "open"
     assert desk.get(f"/v1/offers/{offer_id}").status_code == 200
+    assert hashlib.sha256(desk.get(f"{path}/nl.pdf").content).hexdigest() == issued["papers"]["nl"]["sha256"]
+    [version] = desk.get(path, who="sofia").json()
+    assert (version["identifier"], version["missing"]) == (issued["identifier"], [])
+    assert len(version["changes"]) > len(sheet())
     steep = desk.post("/v1/offers", who="nadia", json=body | {"rate_annual": "0.05"})
     assert code_of(steep) == "rate-outside-corridor"
 
