@@ -33,14 +33,17 @@ from contracts.offers.model import OfferDraft
 from contracts.offers.sheets import SheetVersion
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute, LegalIdentity, LenderDeclaration, NaturalIdentity, Role, StaffIdentity
+from contracts.parties.safeguards import OwnerDeclaration
+from contracts.pledges import knowledge
 from contracts.pledges import queries as pledge_queries
 from contracts.pledges import service as pledges
 from contracts.pledges.model import PledgeMade, PledgeState
+from contracts.pledges.safeguards import Consent, acknowledge_simulation, take_knowledge_test
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger import approvals, balances, outbox
 from ledger.accounts import AccountRef
-from ledger.book import Book
+from ledger.book import Book, UnitOfWork
 from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.payments import transfers
@@ -96,7 +99,8 @@ class Town:
         with self.book.unit_of_work(actor="system") as uow:
             return parties.register_staff(uow, identity)
 
-    def citizen(self, name: str, *, iban: bool = True) -> str:
+    def citizen(self, name: str, *, iban: bool = True, safe: bool = True) -> str:
+        """Registered and resident; a `safe` one has passed the knowledge test and seen a loss simulation."""
         self._people += 1
         identity = NaturalIdentity(name, "Peeters", f"{name.lower()}{self._people}@citizens.example", "fr")
         with self.book.unit_of_work(actor="system") as uow:
@@ -104,16 +108,26 @@ class Town:
             parties.record_attribute(
                 uow, party_id, Attribute.HOLDER_KIND, "resident-individual", valid_from=date(2026, 1, 1), evidence="eid"
             )
+            if safe:
+                make_ready(uow, party_id, on=self.today)
         if iban:
             self.give_iban(party_id)
         return party_id
 
-    def enterprise(self, name: str = "Boulangerie Levain", *, number: str = "0403.199.702") -> str:
+    def enterprise(
+        self, name: str = "Boulangerie Levain", *, number: str = "0403.199.702", declared: bool = True
+    ) -> str:
+        """Registered, with a verified account; a `declared` one has stated that nothing stands against its offers."""
         identity = LegalIdentity(
             name, "SRL", number, "Claire Dubois", f"{name.rsplit(maxsplit=1)[-1].lower()}@firms.example", "fr"
         )
+        stated = OwnerDeclaration().to_json()
         with self.book.unit_of_work(actor="system") as uow:
             party_id = parties.register_legal(uow, identity)
+            if declared:
+                parties.record_attribute(
+                    uow, party_id, Attribute.OWNER_DECLARATION, stated, valid_from=self.today, evidence="form"
+                )
         self.give_iban(party_id)
         return party_id
 
@@ -181,6 +195,7 @@ class Town:
             "language": "fr",
             "risk_acknowledged": True,
             "declaration": LenderDeclaration(),
+            "consent": Consent(warned=True, consents=True),
         }
         with self.book.unit_of_work(actor=lender) as uow:
             return pledges.make_pledge(uow, **(values | changes))
@@ -366,6 +381,13 @@ def make_town(book: Book, clock: FixedClock, rail: FakeRail) -> Town:
         )
     town.maker, town.checker = town.staff("Mia"), town.staff("Otto")
     return town
+
+
+def make_ready(uow: UnitOfWork, lender: str, *, on: date) -> None:
+    """Let a lender pass the knowledge test and see a loss simulation, whose result she keeps to herself."""
+    declared = {name: words[0] for name, words in knowledge.DECLARED.items()}
+    take_knowledge_test(uow, lender, answers=knowledge.RIGHT, declared=declared, acknowledged=False, on=on)
+    acknowledge_simulation(uow, lender, bearable_loss_cents=None, on=on)
 
 
 @contextmanager

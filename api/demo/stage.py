@@ -25,7 +25,10 @@ from contracts.offers import service as offers
 from contracts.offers.model import OfferDraft
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute, LegalIdentity, LenderDeclaration, Role, StaffIdentity
+from contracts.parties.safeguards import OwnerDeclaration
+from contracts.pledges import knowledge, safeguards
 from contracts.pledges import service as pledges
+from contracts.pledges.safeguards import Consent
 from contracts.servicing.accounts import account_of
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
@@ -112,6 +115,7 @@ class Stage:
     def pledge(self, who: str, offer: str, euro: int) -> None:
         """Promise an amount; the payment is asked for, and a standing payer pays it."""
         language = self._languages()[who]
+        self._make_ready(who)
         made = self._do(
             who,
             lambda uow: pledges.make_pledge(
@@ -123,9 +127,24 @@ class Stage:
                 language=language,
                 risk_acknowledged=True,
                 declaration=LenderDeclaration(),
+                consent=Consent(warned=True, consents=True),
             ),
         )
         self.pledges[who, offer] = made.pledge_id
+
+    def _make_ready(self, who: str) -> None:
+        """Let a lender take the knowledge test and see a loss simulation where hers are missing or too old."""
+        lender = self.parties[who]
+
+        def do(uow: UnitOfWork) -> None:
+            if not safeguards.standing(uow.connection, uow, lender, uow.today()).is_ready:
+                declared = {name: words[0] for name, words in knowledge.DECLARED.items()}
+                safeguards.take_knowledge_test(
+                    uow, lender, answers=knowledge.RIGHT, declared=declared, acknowledged=False, on=uow.today()
+                )
+                safeguards.acknowledge_simulation(uow, lender, bearable_loss_cents=None, on=uow.today())
+
+        self._do(who, do)
 
     def withdraw(self, who: str, offer: str) -> None:
         """Take a pledge back within its reflection period."""
@@ -261,6 +280,10 @@ class Stage:
             party_id = parties.register_legal(uow, LegalIdentity(**{name: row[name] for name in names}))
             proof, commune = "extract of the Crossroads Bank for Enterprises", row["commune"]
             parties.record_attribute(uow, party_id, Attribute.COMMUNE, commune, valid_from=uow.today(), evidence=proof)
+            declared = OwnerDeclaration().to_json()
+            parties.record_attribute(
+                uow, party_id, Attribute.OWNER_DECLARATION, declared, valid_from=uow.today(), evidence=EVIDENCE
+            )
             parties.change_iban(uow, party_id, row["iban"], valid_from=uow.today(), evidence="bank identity slip")
         self.parties[row["nick"]] = party_id
         self._hold_account(row["iban"], row["name"])

@@ -14,6 +14,7 @@ from contracts.offers import queries as q
 from contracts.offers import tables as t
 from contracts.offers.lifecycle import CANCELLED, FAILED, FUNDED, MACHINE, PUBLISHED, REVISED
 from contracts.offers.model import Gauge, OfferDraft, OfferState, body_of, check_accepts, check_draft, outcome
+from contracts.offers.owner import check_owner
 from contracts.parties.queries import party
 from contracts.parties.service import lock_party
 from contracts.schemes import conditions
@@ -69,18 +70,24 @@ def request_publication(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
 def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str) -> None:
     """Open the offer to the public, as it was approved, with the sheet that was approved with it.
 
-    Refuses what `ledger.approvals` refuses, `kiis-…` as the request does, `offer-dates-inconsistent` once its last day
-    is over, and whatever the scheme refuses on this date; the borrower's cap counts the maximum of every open offer.
+    Refuses what `ledger.approvals` refuses, `kiis-…` as the request does, `owner-…` as `check_owner` does,
+    `offer-dates-inconsistent` once its last day is over, and whatever the scheme refuses on this date; the borrower's
+    cap counts the maximum of every open offer.
     """
     record = lock_offer(uow, offer_id)
     MACHINE.after(record.state, PUBLISHED)
-    approvals.require(uow, approval_id, PUBLISH, q.publication_body(uow.connection, uow.book_id, offer_id))
+    body = q.publication_body(uow.connection, uow.book_id, offer_id)
+    approvals.require(uow, approval_id, PUBLISH, body)
     if on > record.draft.closes_on:
         raise Refusal("offer-dates-inconsistent", opens_on=on.isoformat(), closes_on=record.draft.closes_on.isoformat())
     _check(uow, record.draft, on)
     _check_borrower_cap(uow, record, on)
-    sheet = q.publication_body(uow.connection, uow.book_id, offer_id)["kiis_version"]
-    facts: dict[str, JSON] = {"approval_id": approval_id, "version": record.version, "kiis_version": sheet}
+    facts: dict[str, JSON] = {
+        "approval_id": approval_id,
+        "version": record.version,
+        "kiis_version": body["kiis_version"],
+        **check_owner(uow, record, on),
+    }
     moves.record_move(uow, MACHINE, offer_id, PUBLISHED, on=on, facts=facts)
 
 

@@ -17,6 +17,7 @@ from stdnum import iban as stdnum_iban
 from stdnum.be import vat as stdnum_kbo
 from stdnum.exceptions import ValidationError
 
+from contracts.parties.safeguards import KnowledgeTest, LossSimulation, OwnerDeclaration, WarningRecord
 from contracts.schemes.withholding import HolderKind
 from ledger.errors import Refusal
 from ledger.storage.base import JSON
@@ -142,6 +143,18 @@ class Attribute(StrEnum):
     """What a lender declares about the borrower it lends to: a `LenderDeclaration`."""
     ELSEWHERE = "elsewhere"
     """What a lender declares to have in proxi loans on other platforms: an `Elsewhere`."""
+    KNOWLEDGE_TEST = "knowledge-test"
+    """An entry knowledge test that a lender took: a `KnowledgeTest`."""
+    LOSS_SIMULATION = "loss-simulation"
+    """That a lender saw what loss she can bear: a `LossSimulation`."""
+    RISK_WARNING = "risk-warning"
+    """That a lender was warned of a pledge above her threshold: a `WarningRecord`."""
+    RISK_CONSENT = "risk-consent"
+    """That she consented to it all the same: a `WarningRecord`."""
+    RISK_UNDERSTANDING = "risk-understanding"
+    """That she has shown to understand its risks: a `WarningRecord`."""
+    OWNER_DECLARATION = "owner-declaration"
+    """What a project owner states of itself and the operator: an `OwnerDeclaration`."""
 
 
 _WORDS: Mapping[Attribute, frozenset[str]] = {
@@ -247,6 +260,14 @@ def checked_attribute(attribute: Attribute, value: JSON) -> JSON:
             return LenderDeclaration.from_json(value).to_json()
         case Attribute.ELSEWHERE:
             return Elsewhere.from_json(value).to_json()
+        case Attribute.KNOWLEDGE_TEST:
+            return KnowledgeTest.from_json(value).to_json()
+        case Attribute.LOSS_SIMULATION:
+            return LossSimulation.from_json(value).to_json()
+        case Attribute.RISK_WARNING | Attribute.RISK_CONSENT | Attribute.RISK_UNDERSTANDING:
+            return WarningRecord.from_json(value, attribute.value).to_json()
+        case Attribute.OWNER_DECLARATION:
+            return OwnerDeclaration.from_json(value).to_json()
         case Attribute.COMMUNE:
             return checked_text(value, "commune")
         case Attribute.TAX_RESIDENCE | Attribute.HOLDER_KIND | Attribute.SOPHISTICATION:

@@ -125,9 +125,24 @@ def attribute_as_of(
 
     Of the rows that had begun by then, the one that began last counts, and of several on one day the last recorded.
     """
+    dated = dated_attribute(connection, keeper, party_id, attribute, on, known_at=known_at, about=about)
+    return None if dated is None else dated[0]
+
+
+def dated_attribute(
+    connection: sa.Connection,
+    keeper: Keeper,
+    party_id: str,
+    attribute: Attribute,
+    on: date,
+    *,
+    known_at: datetime | None = None,
+    about: str = "",
+) -> tuple[JSON, date] | None:
+    """`attribute_as_of`, with the day from which the value holds."""
     rows = tables.party_attribute
     statement = (
-        sa.select(rows.c.sealed)
+        sa.select(rows.c.sealed, rows.c.valid_from)
         .where(
             rows.c.book_id == keeper.book_id,
             rows.c.party_id == party_id,
@@ -139,11 +154,11 @@ def attribute_as_of(
         .order_by(rows.c.valid_from.desc(), rows.c.seq.desc())
         .limit(1)
     )
-    sealed = connection.execute(statement).scalar_one_or_none()
-    if sealed is None:
+    row = connection.execute(statement).one_or_none()
+    if row is None:
         return None
-    value: JSON = json.loads(keeper.keys.open_personal(connection, party_id, sealed))
-    return value
+    value: JSON = json.loads(keeper.keys.open_personal(connection, party_id, row.sealed))
+    return value, row.valid_from
 
 
 def holder_kind(connection: sa.Connection, keeper: Keeper, party_id: str, on: date) -> HolderKind:

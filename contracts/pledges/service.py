@@ -43,6 +43,7 @@ from contracts.pledges.model import (
     firm_on,
     payment_is_usable,
 )
+from contracts.pledges.safeguards import Consent, require_safeguards
 from contracts.schemes import conditions
 from contracts.schemes.ecspr import reflection_ends_on
 from ledger import balances
@@ -59,9 +60,10 @@ from ledger.storage.base import JSON
 CHUNK = 500
 """Entries of one unit of work in a run over many pledges; what is left is a row of the outbox."""
 JOB = "system:pledges"
+NO_CONSENT = Consent()
 
 
-def make_pledge(
+def make_pledge(  # noqa: PLR0913 -- one argument a statement of the lender
     uow: UnitOfWork,
     *,
     offer_id: str,
@@ -71,11 +73,14 @@ def make_pledge(
     language: str,
     risk_acknowledged: bool,
     declaration: LenderDeclaration | None = None,
+    consent: Consent = NO_CONSENT,
 ) -> PledgeMade:
     """Promise `amount_cents` to an offer and ask for its payment.
 
-    `declaration` is what the lender states on her ties to this borrower, needed unless she has stated it before.
-    Refuses `offer-…`, `pledge-below-minimum`, `risk-not-acknowledged`, `lender-…` and what the scheme refuses.
+    `declaration` is what the lender states on her ties to this borrower, needed unless she has stated it before;
+    `consent` what she confirms of an amount above her threshold.
+    Refuses `offer-…`, `pledge-below-minimum`, `risk-not-acknowledged`, `lender-…`, what the scheme refuses, and what
+    `contracts.pledges.safeguards` refuses.
     """
     record, money = offers.accept_pledge(uow, offer_id, amount_cents=amount_cents, on=on)
     if not risk_acknowledged:
@@ -92,6 +97,15 @@ def make_pledge(
             evidence=f"pledge:{pledge_id}",
         )
     _check_scheme(uow, record.draft, lender, amount_cents, on, taken_cents=money.taken)
+    require_safeguards(
+        uow,
+        lender=lender,
+        borrower=draft.borrower,
+        pledge_id=pledge_id,
+        amount_cents=amount_cents,
+        on=on,
+        consent=consent,
+    )
     pledge = Pledge(
         pledge_id=pledge_id,
         offer_id=offer_id,

@@ -1,10 +1,13 @@
-"""What Regulation (EU) 2020/1503 asks around a pledge: the reflection period and the warning above a threshold."""
+"""What Regulation (EU) 2020/1503 asks around a pledge and an offer: periods, thresholds, caps and limits."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 
 from contracts.schemes.rules import rule
+from contracts.terms.dates import MONTHS_A_YEAR, add_months
 from contracts.terms.exact import half_up
+from ledger.errors import Refusal
 
 SCHEME = "ECSPR"
 
@@ -27,6 +30,54 @@ def reflection_is_over(pledged_on: date, on: date) -> bool:
     (False, True)
     """
     return on > reflection_ends_on(pledged_on)
+
+
+def knowledge_test_ends_on(taken_on: date) -> date:
+    """The day from which a knowledge test must be taken again: two years after it (art. 21(4)).
+
+    >>> knowledge_test_ends_on(date(2026, 3, 2))
+    datetime.date(2028, 3, 2)
+    """
+    return add_months(taken_on, MONTHS_A_YEAR * rule(SCHEME, "entry_knowledge_test_years", taken_on).integer())
+
+
+def loss_simulation_ends_on(seen_on: date) -> date:
+    """The day from which the loss simulation must be made again: a year after it (art. 21(5)).
+
+    >>> loss_simulation_ends_on(date(2026, 3, 2))
+    datetime.date(2027, 3, 2)
+    """
+    return add_months(seen_on, MONTHS_A_YEAR * rule(SCHEME, "loss_simulation_years", seen_on).integer())
+
+
+def owner_year_starts_on(on: date) -> date:
+    """The first day of the twelve months that end `on`, over which a project owner's cap is counted (art. 1(2)(c)).
+
+    >>> owner_year_starts_on(date(2026, 3, 2))
+    datetime.date(2025, 3, 3)
+    """
+    return add_months(on, -MONTHS_A_YEAR) + timedelta(days=1)
+
+
+def check_owner_cap(on: date, *, amount_cents: int, raised_cents: int) -> int:
+    """The project owner's cap over twelve months, in cents; refuses `owner-cap-exceeded` (art. 1(2)(c))."""
+    cap = rule(SCHEME, "owner_cap_cents", on).integer()
+    if raised_cents + amount_cents > cap:
+        left = max(0, cap - raised_cents)
+        raise Refusal("owner-cap-exceeded", amount_cents=amount_cents, limit_cents=cap, left_cents=left)
+    return cap
+
+
+def check_owner_interest(on: date, *, shareholding: Decimal, is_insider: bool) -> Decimal:
+    """The limit on what a project owner may hold of the operator; refuses `owner-has-interest` (art. 8(2)).
+
+    `is_insider` is a manager or an employee of the operator, or whom one of these controls. Whoever holds the limit
+    itself is refused: the article speaks of 20 % or more.
+    """
+    limit = rule(SCHEME, "owner_interest_limit", on).decimal()
+    if is_insider or shareholding >= limit:
+        raise Refusal("owner-has-interest", limit_percent=f"{(limit * 100).normalize():f}")
+    return limit
 
 
 def warning_threshold_cents(on: date, bearable_loss_cents: int | None = None) -> int:
