@@ -61,6 +61,7 @@ def environment() -> Environment:
         label_kind=words.label_kind,
         pledge_kind=words.pledge_kind,
         offer_kind=words.offer_kind,
+        options=words.options,
     )
     return env
 

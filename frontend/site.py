@@ -27,6 +27,7 @@ from frontend.pages import (
     portfolio,
     provider,
     public,
+    safeguards,
     statistics,
 )
 from frontend.pages.trouble import is_page, refusal_page
@@ -38,6 +39,7 @@ _PAGES = (
     public,
     kiis,
     access,
+    safeguards,
     pledges,
     portfolio,
     papers,

@@ -1,6 +1,6 @@
 """Which words and colours a state, an event, a rule or an account gets: lookups only, complete by a test."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from contracts.loans.queries import LoanEvent
@@ -52,6 +52,11 @@ def offer_kind(state: OfferState) -> str:
 def event_text(tongue: Tongue, event: LoanEvent) -> str:
     """An event of a loan as a sentence; amounts and dates among its facts are written out."""
     return tongue.text(event.text_key, **{name: _shown(tongue, name, value) for name, value in event.facts.items()})
+
+
+def options(text: Callable[[str], str], beginning: str, values: Sequence[str]) -> list[tuple[str, str]]:
+    """Values of a choice with their words, an empty one first so that nothing is chosen unseen."""
+    return [("", "\u2013"), *((value, text(beginning + value)) for value in values)]
 
 
 def rule_name(tongue: Tongue, rule: Rule) -> str:

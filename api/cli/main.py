@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("api.cli.demo", "demo", "prepare the demo's book, or move its date"),
     "bench": ("api.cli.bench", "bench", "measure posting on a database of your own"),
     "drill": ("api.cli.drill", "drill", "alter a copy of the book in every way, and see whether the audit finds it"),
+    "ecspr": ("api.cli.ecspr", "ecspr", "list what was checked of the European crowdfunding regulation, by article"),
     "erase": ("api.cli.erase", "erase_command", "destroy a party's key under four eyes, once the law keeps nothing"),
     "export": ("api.cli.books", "export_command", "write the book for other programs to read and check"),
     "import": ("api.cli.books", "import_command", "post journal entries from a file of JSON lines"),

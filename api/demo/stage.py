@@ -303,6 +303,7 @@ class Stage:
             party_id = register_citizen(uow, stated, on=uow.today(), origin=self.wiring.settings.origin)
         assert party_id is not None, "the cast has an address twice"
         self.parties[row["nick"]] = party_id
+        self._make_ready(row["nick"])
         self._hold_account(row["iban"], f"{row['given_name']} {row['family_name']}")
 
     def _hold_account(self, iban: str, name: str) -> None:

@@ -8,7 +8,7 @@ from api.v1.schemas import InstalmentOfSchedule
 from api.v1.schemas.offers import NewOffer, Offer, OfferInFull, Publication, RuleUsed
 from api.writes import IdempotencyKey
 from contracts.offers import queries, service
-from contracts.offers.model import OfferDraft
+from contracts.offers.model import OfferDraft, Oversubscription
 from contracts.schemes.rules import Rule
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
@@ -93,6 +93,9 @@ def _draft(body: NewOffer) -> OfferDraft:
         pledge_minimum_cents=body.pledge_minimum_cents,
         opens_on=body.opens_on,
         closes_on=body.closes_on,
+        priority_until=body.priority_until,
+        pledge_maximum_cents=body.pledge_maximum_cents,
+        oversubscription=Oversubscription(body.oversubscription),
     )
 
 

@@ -8,6 +8,7 @@ from api.v1.schemas.pledges import NewPledge, Pledge
 from api.writes import IdempotencyKey
 from contracts.parties.model import LenderDeclaration
 from contracts.pledges import queries, service
+from contracts.pledges.safeguards import Consent
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.storage.base import JSON
@@ -47,6 +48,7 @@ def make_pledge(
             language=body.language or citizen.language,
             risk_acknowledged=body.risk_acknowledged,
             declaration=LenderDeclaration(**body.ties.model_dump()) if body.ties else None,
+            consent=Consent(**body.consent.model_dump()),
         )
         return {"pledge_id": made.pledge_id, "payment_id": made.payment_id}
 

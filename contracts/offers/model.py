@@ -4,6 +4,7 @@ The gauge has three shades. `committed` is pledged and not paid yet; `received` 
 it that its lenders may still withdraw is `in_reflection`. Only money that has arrived counts towards the minimum.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -30,12 +31,20 @@ class OfferState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Oversubscription(StrEnum):
+    """What happens where more is wanted than the maximum."""
+
+    FIRST_COME = "first-come"
+    """Pledges are taken in the order in which they are made; the one that would go beyond the maximum is refused."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferDraft:
     """What is offered: `borrower` is an enterprise's token; `pitch`, `use_of_funds` and `risks` are texts by language.
 
     Pledges are accepted from `opens_on` to `closes_on`, both included. A pledge may be paid until `payment_days`
-    calendar days after it was made. `rate_annual` is a fraction (0.035 is 3.5 %).
+    calendar days after it was made. `rate_annual` is a fraction (0.035 is 3.5 %). Up to `priority_until`, included,
+    only residents of the commune may pledge; one person pledges up to `pledge_maximum_cents` in all. None: no limit.
     """
 
     borrower: str
@@ -56,6 +65,9 @@ class OfferDraft:
     opens_on: date
     closes_on: date
     payment_days: int = 7
+    priority_until: date | None = None
+    pledge_maximum_cents: int | None = None
+    oversubscription: Oversubscription = Oversubscription.FIRST_COME
     scheme: str = "proxi.B"
 
     def terms(self, principal_cents: int, starts_on: date) -> Terms:
@@ -91,7 +103,7 @@ class Gauge:
         return self.committed + self.received
 
 
-def body_of(draft: OfferDraft) -> dict[str, str | int | dict[str, str]]:
+def body_of(draft: OfferDraft) -> dict[str, str | int | dict[str, str] | None]:
     """The draft as JSON: what is stored, hashed, and approved by two people."""
     return {
         "borrower": draft.borrower,
@@ -112,12 +124,15 @@ def body_of(draft: OfferDraft) -> dict[str, str | int | dict[str, str]]:
         "opens_on": draft.opens_on.isoformat(),
         "closes_on": draft.closes_on.isoformat(),
         "payment_days": draft.payment_days,
+        "priority_until": None if draft.priority_until is None else draft.priority_until.isoformat(),
+        "pledge_maximum_cents": draft.pledge_maximum_cents,
+        "oversubscription": draft.oversubscription.value,
         "scheme": draft.scheme,
     }
 
 
 def draft_of(body: Mapping[str, Any]) -> OfferDraft:
-    """The draft that `body_of` wrote."""
+    """The draft that `body_of` wrote; one that was written before an offer had a window or a limit has none."""
     return OfferDraft(
         **{
             **body,
@@ -127,6 +142,8 @@ def draft_of(body: Mapping[str, Any]) -> OfferDraft:
             "day_count": DayCount(body["day_count"]),
             "opens_on": date.fromisoformat(body["opens_on"]),
             "closes_on": date.fromisoformat(body["closes_on"]),
+            "priority_until": _day(body.get("priority_until")),
+            "oversubscription": Oversubscription(body.get("oversubscription", Oversubscription.FIRST_COME)),
         }
     )
 
@@ -145,6 +162,16 @@ def check_draft(draft: OfferDraft) -> None:
             pledge_minimum_cents=draft.pledge_minimum_cents,
             minimum_cents=draft.minimum_cents,
             maximum_cents=draft.maximum_cents,
+        )
+    most = draft.pledge_maximum_cents
+    if most is not None and not draft.pledge_minimum_cents <= most <= draft.maximum_cents:
+        raise Refusal("offer-person-limit-inconsistent", limit_cents=most, maximum_cents=draft.maximum_cents)
+    if draft.priority_until is not None and not draft.opens_on <= draft.priority_until < draft.closes_on:
+        raise Refusal(
+            "offer-priority-inconsistent",
+            priority_until_on=draft.priority_until.isoformat(),
+            opens_on=draft.opens_on.isoformat(),
+            closes_on=draft.closes_on.isoformat(),
         )
     if draft.opens_on > draft.closes_on or draft.payment_days < 0:
         raise Refusal(
@@ -165,6 +192,32 @@ def check_accepts(
     remaining = draft.maximum_cents - gauge.taken
     if amount_cents > remaining:
         raise Refusal("offer-cap-exceeded", remaining_cents=remaining, amount_cents=amount_cents)
+
+
+def check_lender(draft: OfferDraft, *, commune: str | None, pledged_cents: int, amount_cents: int, on: date) -> None:
+    """Refuses a pledge for what the offer asks of its lender: not yet her turn, or beyond the limit of one person.
+
+    `commune` is where she lives, None where it is not known; `pledged_cents` what she has in this offer already.
+    """
+    if draft.priority_until is not None and on <= draft.priority_until and not is_same_commune(commune, draft.commune):
+        raise Refusal("offer-priority-for-residents", commune=draft.commune, until_on=draft.priority_until.isoformat())
+    most = draft.pledge_maximum_cents
+    if most is not None and pledged_cents + amount_cents > most:
+        raise Refusal(
+            "offer-person-limit-exceeded",
+            amount_cents=amount_cents,
+            limit_cents=most,
+            left_cents=max(0, most - pledged_cents),
+        )
+
+
+def is_same_commune(one: str | None, other: str) -> bool:
+    """Whether two spellings name one commune: case, spaces, hyphens and accents do not count.
+
+    >>> is_same_commune("molenbeek saint jean", "Molenbeek-Saint-Jean"), is_same_commune(None, "Jette")
+    (True, False)
+    """
+    return one is not None and _letters(one) == _letters(other)
 
 
 def outcome(draft: OfferDraft, gauge: Gauge, *, on: date) -> OfferState:
@@ -190,3 +243,12 @@ def payable_until(draft: OfferDraft, pledged_on: date) -> date:
 def days_left(draft: OfferDraft, on: date) -> int:
     """Calendar days on which pledges are still accepted, `on` included; 0 once the last day is over."""
     return max(0, (draft.closes_on - on).days + 1)
+
+
+def _letters(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in plain if letter.isalpha())
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)

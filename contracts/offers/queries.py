@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from contracts import moves
 from contracts.offers import tables as t
 from contracts.offers.lifecycle import MACHINE, PUBLISHED
-from contracts.offers.model import Gauge, OfferDraft, OfferState, days_left, draft_of
+from contracts.offers.model import Gauge, OfferDraft, OfferState, Oversubscription, days_left, draft_of
 from contracts.offers.sheets import sheet_to_publish
 from contracts.parties.queries import Keeper, display_name
 from contracts.schemes.rules import Rule, rule
@@ -55,6 +55,9 @@ class OfferCard:
     state: OfferState
     rank: str
     version: int
+    priority_until: date | None
+    pledge_maximum_cents: int | None
+    oversubscription: Oversubscription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +224,9 @@ def _card(connection: sa.Connection, keeper: Keeper, offer_id: str, on: date) ->
         state=record.state,
         rank=RANK,
         version=record.version,
+        priority_until=draft.priority_until,
+        pledge_maximum_cents=draft.pledge_maximum_cents,
+        oversubscription=draft.oversubscription,
     )
     return record, card
 

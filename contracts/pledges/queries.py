@@ -108,6 +108,16 @@ def live_cents(connection: sa.Connection, book_id: str, lender: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def cents_in_offer(connection: sa.Connection, book_id: str, offer_id: str, lender: str) -> int:
+    """What the lender has pledged to one offer and not taken back."""
+    c = t.pledge.c
+    mine = (c.book_id == book_id, c.offer_id == offer_id, c.lender == lender)
+    query = sa.select(sa.func.coalesce(sa.func.sum(c.amount_cents), 0)).where(
+        *mine, moves.in_state(book_id, MACHINE, c.pledge_id, *LIVE)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def concluded_cents(connection: sa.Connection, book_id: str, lender: str, year: int) -> int:
     """What the lender has lent by agreements concluded in that calendar year."""
     m, c = moves.move.c, t.pledge.c

@@ -13,10 +13,10 @@ from contracts import moves
 from contracts.events import OFFER_RETURN, emit_mail
 from contracts.offers import postings as offer_postings
 from contracts.offers import service as offers
-from contracts.offers.model import OfferDraft, payable_until
-from contracts.offers.queries import offer_record
-from contracts.parties.model import LenderDeclaration
-from contracts.parties.queries import elsewhere, lender_facts
+from contracts.offers.model import OfferDraft, check_lender, payable_until
+from contracts.offers.queries import OfferRecord, offer_record
+from contracts.parties.model import Attribute, LenderDeclaration
+from contracts.parties.queries import attribute_as_of, elsewhere, lender_facts
 from contracts.parties.service import lock_party, record_lender_declaration
 from contracts.pledges import postings
 from contracts.pledges import queries as q
@@ -87,6 +87,7 @@ def make_pledge(  # noqa: PLR0913 -- one argument a statement of the lender
         raise Refusal("risk-not-acknowledged")
     lock_party(uow, lender)
     draft, pledge_id = record.draft, uow.new_id("p")
+    _check_offer_terms(uow, record, lender, amount_cents, on)
     if declaration is not None:
         record_lender_declaration(
             uow,
@@ -367,6 +368,18 @@ def _send_back(
     reference = _reference(pledge.pledge_id) if is_first else f"excess:{payment_id}"
     _refund(uow, pledge, payment_id, reference=reference)
     _mail(uow, "payment-sent-back", pledge, _title(uow, pledge), key=payment_id)
+
+
+def _check_offer_terms(uow: UnitOfWork, record: OfferRecord, lender: str, amount_cents: int, on: date) -> None:
+    """What this offer asks of its lenders: residents first, and no more than its limit for one person."""
+    commune = attribute_as_of(uow.connection, uow, lender, Attribute.COMMUNE, on)
+    check_lender(
+        record.draft,
+        commune=commune if isinstance(commune, str) else None,
+        pledged_cents=q.cents_in_offer(uow.connection, uow.book_id, record.offer_id, lender),
+        amount_cents=amount_cents,
+        on=on,
+    )
 
 
 def _check_scheme(

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.deps import BookDep, Language, Number, Staff, WiringDep
+from contracts.evidence import evidence
 from frontend.forms import Form, date_of
 from frontend.i18n import tongue
 from frontend.rendering import render, see_other
@@ -23,6 +24,7 @@ from ledger.log.leaf import canonical_json
 from ledger.payments.queries import open_cases
 
 ENTRIES_A_PAGE = 40
+EVIDENCE_A_PAGE = 200
 COMMANDS = (
     ("export-beancount", "bxl export --format beancount --out journal.beancount"),
     ("export-hledger", "bxl export --format hledger --out journal.hledger"),
@@ -31,6 +33,7 @@ COMMANDS = (
     ("export-fec", "bxl export --format fec --out journal.txt"),
     ("export-parquet", "bxl export --format parquet --out journal.parquet"),
     ("export-log", "bxl export --format log --out book.log"),
+    ("export-ecspr", "bxl ecspr evidence"),
     ("referees", "bxl referees"),
     ("audit-rows", "bxl audit"),
     ("audit-bundle", "bxl audit bundle --out openings.jsonl"),
@@ -132,6 +135,26 @@ def exports(request: Request, staff: Staff) -> Response:
     """The commands that export the journal and check it without us."""
     del staff
     return render(request, "audit_exports.html", tab="exports", commands=COMMANDS)
+
+
+@router.get("/ecspr")
+def crowdfunding_checks(request: Request, book: BookDep, staff: Staff, article: str = "") -> Response:
+    """What was checked of the European crowdfunding regulation, article by article, the newest first in each."""
+    del staff
+    with book.read() as connection:
+        lines = evidence(connection, book)
+    articles = list(dict.fromkeys(line.article for line in lines))
+    chosen = article if article in articles else next(iter(articles), "")
+    shown = [line for line in reversed(lines) if line.article == chosen]
+    return render(
+        request,
+        "audit_ecspr.html",
+        tab="ecspr",
+        articles=articles,
+        chosen=chosen,
+        count=len(shown),
+        lines=shown[:EVIDENCE_A_PAGE],
+    )
 
 
 @router.get("/exceptions")

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,20 +20,12 @@ from contracts.offers.model import OfferState
 from contracts.offers.queries import OfferRecord, offer_record
 from frontend.forms import Form, cents_of, refused
 from frontend.i18n import tongue
+from frontend.pages.typed import Typed
 from frontend.rendering import render, see_other
 from ledger.errors import Refusal
 from ledger.storage.base import JSON
 
 router = APIRouter()
-
-
-async def typed_fields(request: Request) -> Mapping[str, str]:
-    """Every field of a form whose names follow from data; files are left out."""
-    form = await request.form()
-    return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
-Typed = Annotated[Mapping[str, str], Depends(typed_fields)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from contracts.offers.queries import published_page
 from contracts.parties.model import LenderDeclaration
 from contracts.pledges.model import PledgeState
 from contracts.pledges.queries import PledgeLine, pledge, pledge_line
+from contracts.pledges.safeguards import Consent, standing
 from contracts.pledges.service import make_pledge, request_new_payment, withdraw_pledge
 from frontend.figures import transfer_request
 from frontend.forms import Form, cents_of, refused, share_of
@@ -36,6 +37,7 @@ from ledger.storage.base import JSON
 _FIELD_OF = {
     "pledge-below-minimum": "amount",
     "offer-cap-exceeded": "amount",
+    "offer-person-limit-exceeded": "amount",
     "lender-cap-exceeded": "amount",
     "borrower-cap-exceeded": "amount",
 }
@@ -61,9 +63,14 @@ class ReflectionClock:
 
 
 @router.get("/offers/{offer_id}/pledge")
-def pledge_form(request: Request, wiring: WiringDep, citizen: Citizen, offer_id: str) -> Response:
-    """The form of a new pledge."""
-    del citizen
+def pledge_form(request: Request, wiring: WiringDep, citizen: Citizen, language: Language, offer_id: str) -> Response:
+    """The form of a new pledge; whoever has a test or a simulation to make is sent there first."""
+    book = wiring.book
+    with book.read() as connection:
+        published_page(connection, book, offer_id, book.today_in(connection))
+        now = standing(connection, book, citizen.party_id, book.today_in(connection))
+    if not now.is_ready:
+        return see_other(f"/{language}/safeguards?then=/{language}/offers/{offer_id}/pledge")
     return _form_page(request, wiring.book, offer_id, Form({"shareholding": "0"}))
 
 
@@ -83,6 +90,8 @@ def pledge_now(  # noqa: PLR0913, PLR0917 -- one argument a field of the form
     is_director: Typed = "",
     is_spouse_or_cohabitant: Typed = "",
     acts_in_trade: Typed = "",
+    warned: Typed = "",
+    consents: Typed = "",
 ) -> Response:
     """Make the pledge, ask the provider for its payment link, and go to the pledge's page."""
     ties = {
@@ -91,7 +100,8 @@ def pledge_now(  # noqa: PLR0913, PLR0917 -- one argument a field of the form
         "is_spouse_or_cohabitant": is_spouse_or_cohabitant,
         "acts_in_trade": acts_in_trade,
     }
-    form = Form({"amount": amount, "shareholding": shareholding, "risk": risk, "locked": locked} | ties)
+    consent = {"warned": warned, "consents": consents}
+    form = Form({"amount": amount, "shareholding": shareholding, "risk": risk, "locked": locked} | ties | consent)
     cents, share = cents_of(amount), share_of(shareholding)
     _check(form, language, cents=cents, share=share)
     if form.has_errors or cents is None or share is None:
@@ -109,6 +119,7 @@ def pledge_now(  # noqa: PLR0913, PLR0917 -- one argument a field of the form
             language=language,
             risk_acknowledged=True,
             declaration=declaration,
+            consent=Consent(**{name: value == "yes" for name, value in consent.items()}),
         )
         return {"pledge_id": made.pledge_id, "payment_id": made.payment_id}
 
@@ -117,7 +128,8 @@ def pledge_now(  # noqa: PLR0913, PLR0917 -- one argument a field of the form
         answer = write_once(wiring.book, actor=citizen.party_id, key=_key(once), request=asked, do=do)
     except Refusal as refusal:
         form = refused(refusal, language, form, _FIELD_OF)
-        return _form_page(request, wiring.book, offer_id, form, code=status(refusal))
+        warning = refusal if refusal.code == "pledge-warning-needed" else None
+        return _form_page(request, wiring.book, offer_id, form, code=status(refusal), warning=warning)
     wiring.send_call_now(str(answer.outcome["payment_id"]))
     return see_other(f"/{language}/pledges/{answer.outcome['pledge_id']}")
 
@@ -181,13 +193,24 @@ def withdraw(wiring: WiringDep, citizen: Citizen, language: Language, pledge_id:
     return see_other(f"/{language}/pledges/{pledge_id}?back=1")
 
 
-def _form_page(request: Request, book: Book, offer_id: str, form: Form, *, code: int = 200) -> Response:
+def _form_page(
+    request: Request, book: Book, offer_id: str, form: Form, *, code: int = 200, warning: Refusal | None = None
+) -> Response:
     with book.read() as connection:
         page = published_page(connection, book, offer_id, book.today_in(connection))
     if page.card.state is OfferState.DRAFT:
         raise Refusal("offer-not-known", offer_id=offer_id)
     once = secrets.token_urlsafe(16)
-    return render(request, "pledge_new.html", status=code, page=page, card=page.card, form=form, once=once)
+    return render(
+        request,
+        "pledge_new.html",
+        status=code,
+        page=page,
+        card=page.card,
+        form=form,
+        once=once,
+        asks_consent=warning is not None or form.value("warned") == "yes",
+    )
 
 
 def _check(form: Form, language: str, *, cents: int | None, share: Decimal | None) -> None:

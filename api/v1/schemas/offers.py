@@ -42,6 +42,9 @@ class Offer(Resource):
     days_left: int
     state: str
     rank: str
+    priority_until: date | None
+    pledge_maximum_cents: Cents | None
+    oversubscription: str
 
 
 class RuleUsed(Resource):
@@ -90,6 +93,9 @@ class NewOffer(RequestBody):
     pledge_minimum_cents: PositiveCents
     opens_on: date
     closes_on: date
+    priority_until: date | None = None
+    pledge_maximum_cents: PositiveCents | None = None
+    oversubscription: Literal["first-come"] = "first-come"
 
 
 class Publication(RequestBody):

@@ -37,14 +37,22 @@ class Ties(RequestBody):
     shareholding: Annotated[Decimal, Field(ge=0, le=1, max_digits=7, decimal_places=6, examples=["0"])] = Decimal(0)
 
 
+class WarningConsent(RequestBody):
+    """What the lender confirms of an amount above her threshold: that she was warned, and that she consents."""
+
+    warned: bool = False
+    consents: bool = False
+
+
 class NewPledge(RequestBody):
     """A pledge. `risk_acknowledged` says that the lender knows the money may be lost.
 
-    `ties` are needed unless they were stated before for this borrower.
+    `ties` are needed unless they were stated before for this borrower, `consent` above the lender's threshold.
     """
 
     offer_id: Code
     amount_cents: PositiveCents
     risk_acknowledged: bool = False
     ties: Ties | None = None
+    consent: WarningConsent = WarningConsent()
     language: LanguageCode | None = None

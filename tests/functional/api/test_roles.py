@@ -13,6 +13,8 @@ WRITES = [
     ("/v1/offers/o1/publication", {}, {"nadia"}),
     ("/v1/offers/o1/kiis", {"answers": {}}, {"nadia"}),
     ("/v1/offers/o1/kiis/issue", None, {"nadia"}),
+    ("/v1/safeguards/knowledge-test", {"answers": {}, "declared": {}}, {"amelie"}),
+    ("/v1/safeguards/loss-simulation", {"seen": True}, {"amelie"}),
     ("/v1/approvals/a1/approval", None, {"nadia"}),
     ("/v1/loans/l1/disbursement-request", {"reason": "x"}, {"nadia"}),
     ("/v1/loans/l1/disbursement", {"approval_id": "a1"}, {"nadia"}),
@@ -47,6 +49,7 @@ WRITES = [
 READS = [
     ("/v1/pledges", {"amelie"}),
     ("/v1/portfolio", {"amelie"}),
+    ("/v1/safeguards", {"amelie"}),
     ("/v1/dues", {"velo"}),
     ("/v1/loans", {"nadia", "sofia"}),
     ("/v1/offers/o1/kiis", {"nadia", "sofia"}),
