@@ -16,6 +16,7 @@ from api.settings import read_settings
 from frontend.i18n import LANGUAGES
 from frontend.pages import (
     access,
+    applications,
     audit,
     bank,
     enterprise,
@@ -44,6 +45,7 @@ _PAGES = (
     portfolio,
     papers,
     enterprise,
+    applications,
     audit,
     bank,
     orders,

@@ -20,6 +20,8 @@ from contracts.loans.model import LoanState
 from contracts.loans.owed import owed_dues
 from contracts.loans.queries import loans_overview, transfer_orders
 from contracts.offers import service as offers
+from contracts.offers.application import ApplicationState
+from contracts.offers.applications import applications
 from contracts.offers.model import OfferState
 from contracts.offers.queries import offers as offer_cards
 from contracts.parties.queries import display_name, ibans_to_verify
@@ -63,6 +65,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         waiting = approvals.pending(connection, book.book_id, now=book.clock.now())
         cards = offer_cards(connection, book, today)
         overview = loans_overview(connection, book, today)
+        applied = applications(connection, book, state=ApplicationState.SUBMITTED)
         orders = transfer_orders(connection, book.book_id)
         waiting_orders = [order for order in orders if order.state is TransferState.ORDERED]
         booked = [order for order in orders if order.state is TransferState.BOOKED][:RECENT_ORDERS]
@@ -98,6 +101,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         open_cards=[card for card in cards if card.state is OfferState.OPEN],
         approvals=[_line(each, titles, names, operator) for each in waiting],
         asked=asked,
+        applications=applied,
         to_disburse=[loan for loan in overview if loan.state is LoanState.AGREED],
         loans=overview,
         owed=owed,

@@ -13,6 +13,7 @@ from contracts.loans.dues import request_due_payment
 from contracts.loans.owed import ask_again, owed_dues
 from contracts.loans.queries import BorrowerDue, borrower_page, loan_page
 from contracts.mandates import LANGUAGES, give_mandate
+from contracts.offers.applications import applications
 from frontend.figures import transfer_request
 from frontend.rendering import refresh_to, render, see_other
 from ledger.errors import Refusal
@@ -42,6 +43,7 @@ def enterprise(
         account = client_account(connection, book.book_id) if asked or owed_asked else None
         mandate = active_mandate(connection, book.book_id, entrepreneur.party_id)
         debits = collected_on(connection, book.book_id, entrepreneur.party_id)
+        applied = applications(connection, book, borrower=entrepreneur.party_id)
         can_sign = has_client_account(connection, book.book_id)
     transfers = {due: transfer_request(account, view) for due, view in asked.items() if account is not None}
     payable = [due for due in page.dues if _is_payable(due)]
@@ -53,6 +55,7 @@ def enterprise(
         request,
         "enterprise.html",
         page=page,
+        applications=applied,
         owed=owed,
         owed_transfers={
             key: transfer_request(account, view) for key, view in owed_asked.items() if account is not None

@@ -13,8 +13,10 @@ from playwright.sync_api import APIResponse, BrowserContext, Locator, Page, expe
 
 from contracts.documents.authority import root_certificate
 from contracts.documents.verify import verify_pdf_signatures
+from contracts.pledges import knowledge
 from tests.e2e.conftest import Enter
 from tests.e2e.kit import PATIENCE, Demo, amount_in, open_first_link, shown_euro
+from tests.sheets_kit import sheet
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 TEXT = {"fr": "Un établi de plus.", "nl": "Nog een werkbank.", "en": "One more bench."}
@@ -140,6 +142,8 @@ def publish_an_offer(teller: Teller, title: str = TITLE) -> str:
     }
     offer_id = str(teller.post("operator", "offers", draft).json()["offer_id"])
     assert teller.pages["citizen"].request.get(f"{teller.demo.origin}/fr/offers/{offer_id}").status == 404
+    assert teller.post("operator", f"offers/{offer_id}/kiis", {"answers": sheet()}).ok
+    assert teller.post("operator", f"offers/{offer_id}/kiis/issue", {}).ok
     desk = teller.go("operator", "operations")
     desk.locator("#offers article", has_text=title).locator("button").click()
     own = desk.locator("#approvals article", has_text=title)
@@ -192,6 +196,7 @@ def somebody_else_pledges(teller: Teller, demo: Demo, offer_id: str) -> None:
     open_first_link(page, "noor@citizen.example")
     expect(page.locator("h1")).to_have_text("Mijn leningen")
     page.goto(f"{demo.origin}/nl/offers/{offer_id}/pledge")
+    take_the_tests(page)
     make_pledge(page, "700")
     pay(page)
     context.close()
@@ -313,6 +318,17 @@ def test_a_pledge_is_taken_back_within_its_reflection_and_refunded(teller: Telle
     expect(page.locator("aside")).to_contain_text("remboursée", timeout=PATIENCE)
     expect(page.locator("aside")).to_contain_text("renvoyés le")
     assert page.locator("#clock").count() == 0
+
+
+def take_the_tests(page: Page) -> None:
+    """Whoever pledges for the first time answers the knowledge test and confirms the loss simulation before."""
+    expect(page).to_have_url(re.compile(r"/safeguards\?then="))
+    for name, choice in (knowledge.RIGHT | {name: words[0] for name, words in knowledge.DECLARED.items()}).items():
+        page.select_option(f"#test-{name}", choice)
+    page.locator("#test form button").click()
+    page.check("#simulation-seen")
+    page.locator("#simulation form button").click()
+    expect(page.locator("#amount")).to_be_visible()
 
 
 def make_pledge(page: Page, euro: str) -> None:

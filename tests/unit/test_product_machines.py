@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.loans.lifecycle import INSTALMENT, LOAN
+from contracts.offers.application import MACHINE as APPLICATION
+from contracts.offers.kiis import MACHINE as KIIS
 from contracts.offers.lifecycle import MACHINE as OFFER
 from contracts.pledges.lifecycle import MACHINE as PLEDGE
 from contracts.registration.lifecycle import REGISTRATION
@@ -15,10 +17,24 @@ from contracts.servicing import lifecycle as servicing
 from contracts.servicing.model import Due, Label, Position, Standing
 from ledger.errors import Refusal
 
-MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, REGISTRATION, servicing.MACHINE]
+MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, REGISTRATION, servicing.MACHINE, APPLICATION, KIIS]
 DAY = date(2026, 3, 2)
 
 ALLOWED = {
+    "application": {
+        "draft": {"written": "draft", "submitted": "submitted", "withdrawn": "withdrawn"},
+        "submitted": {
+            "returned": "draft",
+            "withdrawn": "withdrawn",
+            "accepted": "accepted",
+            "declined": "declined",
+        },
+    },
+    "kiis": {
+        "empty": {"written": "written"},
+        "written": {"written": "written", "issued": "issued"},
+        "issued": {"written": "written"},
+    },
     "offer": {
         "draft": {"revised": "draft", "published": "open", "cancelled": "cancelled"},
         "open": {"funded": "funded", "failed": "failed", "cancelled": "cancelled"},
