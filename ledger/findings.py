@@ -1,12 +1,13 @@
 """Reading what looking at the whole record has found: attested states and the verdicts of foreign programs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from ledger.log.leaf import JSON, POLICY
+from ledger.storage import bulk
 from ledger.storage.tables import entry, finding
 
 
@@ -45,6 +46,13 @@ def finding_lines(connection: sa.Connection, book_id: str, n: int) -> list[Mappi
     """The lines of entry `n`, in order; none where it found nothing."""
     lines = sa.select(finding.c.body).where(finding.c.book_id == book_id, finding.c.n == n).order_by(finding.c.line)
     return list(connection.scalars(lines))
+
+
+def entry_numbers(connection: sa.Connection, book_id: str, keys: Iterable[str]) -> dict[str, int]:
+    """The numbers of the entries with these fact keys, by fact key, read in one statement."""
+    named = bulk.among(connection, entry.c.fact_key, keys)
+    rows = connection.execute(sa.select(entry.c.fact_key, entry.c.n).where(entry.c.book_id == book_id, named))
+    return {row.fact_key: row.n for row in rows}
 
 
 def announced_policies(connection: sa.Connection, book_id: str) -> dict[int, bytes]:

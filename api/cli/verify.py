@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from api.cli.options import settings_for
+from contracts.votes.verify import verify_vote
 from ledger.clock import SystemClock
 from ledger.errors import Refusal
 from ledger.log.auditor import read_auditor_public
@@ -36,7 +37,7 @@ policy_option = click.option(
 
 @click.group("verify")
 def verify() -> None:
-    """Check a receipt, a balance, totals or a copy of the log, offline."""
+    """Check a receipt, a balance, totals, a vote or a copy of the log, offline."""
 
 
 @verify.command("receipt")
@@ -164,6 +165,26 @@ def state(place: str, period: str, mine: Path | None, policy_file: Path | None, 
     if mine is None:
         return show(verify_state(place, period, policy), as_json=as_json)
     return show(verify_state(place, period, policy, mine=_paths(mine), mine_file=mine.name), as_json=as_json)
+
+
+@verify.command("vote")
+@click.argument("file", type=_FILE)
+@click.option("--ballot", "own", type=_FILE, help="One's own ballot: is it counted, under what it says?")
+@click.option("--auditor", type=_FILE, help="The auditor's file: every head and coin follows from one ballot.")
+@policy_option
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def vote(file: Path, own: Path | None, auditor: Path | None, policy_file: Path | None, *, as_json: bool) -> int:
+    """Check FILE, a published vote: its records are those the log holds, and its result follows from them."""
+    report = verify_vote(
+        file.read_bytes(),
+        trusted_policy(policy_file),
+        own=own.read_bytes() if own else None,
+        auditor=auditor.read_bytes() if auditor else None,
+        file=file.name,
+        own_file=own.name if own else "",
+        auditor_file=auditor.name if auditor else "",
+    )
+    return show(report, as_json=as_json)
 
 
 def trusted_policy(policy_file: Path | None, database: str | None = None, book: str | None = None) -> Policy | None:

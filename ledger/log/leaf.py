@@ -28,9 +28,10 @@ GENESIS, ACCOUNTS, POSTING = "genesis/1", "accounts/1", "posting/1"
 HOLD, RELEASE, RULES, PERIOD = "hold/1", "release/1", "rules/1", "period/1"
 NOTE, STATE, VERDICT = "note/1", "state/1", "verdict/1"
 TOTALS, ANCHOR, ERASURE, KEY, POLICY = "totals/1", "anchor/1", "erasure/1", "key/1", "policy/1"
+VOTE = "vote/1"
 APPROVED_FINDINGS = frozenset({ERASURE, KEY, POLICY})
 """Findings that may name the approvals they rest on."""
-FINDINGS = frozenset({STATE, VERDICT, TOTALS, ANCHOR}) | APPROVED_FINDINGS
+FINDINGS = frozenset({STATE, VERDICT, TOTALS, ANCHOR, VOTE}) | APPROVED_FINDINGS
 """Types whose lines are findings: objects that say something of the record and move nothing."""
 TYPES = frozenset({GENESIS, ACCOUNTS, POSTING, HOLD, RELEASE, RULES, PERIOD, NOTE}) | FINDINGS
 _INTEGER_LIMIT = 2**53

@@ -17,7 +17,7 @@ from ledger.acknowledgements import acknowledge
 from ledger.audit.log_export import write_log
 from ledger.clock import FixedClock
 from ledger.log.encoding import b64
-from ledger.log.leaf import ANCHOR, ERASURE, KEY, TOTALS, TYPES
+from ledger.log.leaf import ANCHOR, ERASURE, KEY, TOTALS, TYPES, VOTE
 from ledger.log.leaf import POLICY as POLICY_CHANGE
 from ledger.log.policy import Policy, parse_policy
 from ledger.log.tiles import LogFolder
@@ -37,7 +37,7 @@ VECTORS = Path(__file__).parents[1] / "vectors" / "log"
 SAMPLE, OLDER = VECTORS / "sample", VECTORS / "sample-1"
 SECOND = Path(__file__).with_name("second_verifier.py")
 RECEIPT = ("receipt.tlog-proof", "opening.json")
-LATER = {TOTALS, ANCHOR, ERASURE, KEY, POLICY_CHANGE}
+LATER = {TOTALS, ANCHOR, ERASURE, KEY, POLICY_CHANGE, VOTE}
 """Types that came after the sample was fixed."""
 POLICY = parse_policy((SAMPLE / "log" / "policy").read_bytes())
 _spec = importlib.util.spec_from_file_location("second_verifier", SECOND)

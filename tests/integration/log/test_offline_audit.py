@@ -19,7 +19,7 @@ from ledger.journal import JournalEntry, Posting
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.encoding import b64
 from ledger.log.keys import load_keys
-from ledger.log.leaf import ANCHOR, ERASURE, KEY, POLICY, TOTALS, TYPES, canonical_json
+from ledger.log.leaf import ANCHOR, ERASURE, KEY, POLICY, TOTALS, TYPES, VOTE, canonical_json
 from ledger.log.policy import parse_policy
 from ledger.log.tiles import Edge, LogFolder
 from ledger.state import Request
@@ -83,7 +83,7 @@ def test_a_book_with_every_kind_of_entry_replays_on_either_database(engine, tmp_
     assert names["periods"].startswith("2 closed; 3 entries late")
     with published.book.read() as connection:
         types = set(connection.scalars(sa.select(tables.entry.c.type).where(tables.entry.c.book_id == "main")))
-    assert types == TYPES - {TOTALS, ANCHOR, ERASURE, KEY, POLICY}, "these are told of in tests of their own"
+    assert types == TYPES - {TOTALS, ANCHOR, ERASURE, KEY, POLICY, VOTE}, "these are told of in tests of their own"
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -22,13 +22,14 @@ const HEADERS = {
   "verdict/1": FINDING,
   "totals/1": FINDING,
   "anchor/1": FINDING,
+  "vote/1": FINDING,
   "erasure/1": APPROVED_FINDING,
   "key/1": APPROVED_FINDING,
   "policy/1": APPROVED_FINDING,
 };
 /** Findings may be any object; of these five types the form is more than that, and a page for holders leaves it. */
 const FORM_NOT_CHECKED = ["totals/1", "anchor/1", "erasure/1", "key/1", "policy/1"];
-const FINDINGS = ["state/1", "verdict/1", ...FORM_NOT_CHECKED];
+const FINDINGS = ["state/1", "verdict/1", "vote/1", ...FORM_NOT_CHECKED];
 
 const ACCOUNT = /^[0-9]{2,10}(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$/;
 const ASSET = /^[A-Z]([A-Z0-9-]{0,22}[A-Z0-9])?$/;

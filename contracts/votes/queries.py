@@ -1,0 +1,244 @@
+"""Reading votes: how one stands, a voter's own side of it, and the three files that verifiers read."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from contracts import moves
+from contracts.votes import tables as t
+from contracts.votes.ballot import (
+    BALLOT_FORMAT,
+    ballot_salt,
+    electorate_salt,
+    pseudonym,
+    voter_secret,
+)
+from contracts.votes.lifecycle import VOTE, VoteState
+from contracts.votes.published import AUDITOR_FORMAT, LISTS, PUBLIC_FORMAT, Spec, spec_from_json
+from ledger.audit.openings import receipt_for
+from ledger.book import Book
+from ledger.errors import InvariantError, Refusal
+from ledger.findings import entry_numbers
+from ledger.log.encoding import b64
+from ledger.log.leaf import JSON, parse_canonical
+from ledger.storage.keys import KeyRing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteView:
+    """A vote as everybody may see it; of the ballots, how many voters sent one, and nothing of what they say."""
+
+    spec: Spec
+    state: VoteState
+    ballots: int
+    result: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnClaim:
+    """A voter's frozen claim in a class, and when she last sent a ballot for it."""
+
+    class_name: str
+    weight_cents: int
+    last_cast_at: datetime | None
+
+
+def vote_view(connection: sa.Connection, book_id: str, vote_id: str) -> VoteView:
+    """The vote; refuses `vote-unknown`."""
+    spec = spec_of(connection, book_id, vote_id)
+    c = t.vote_ballot.c
+    voters = sa.select(c.voter, c.class_name).where(c.book_id == book_id, c.vote_id == vote_id).distinct().subquery()
+    r = t.vote_result.c
+    result = connection.scalar(sa.select(r.result).where(r.book_id == book_id, r.vote_id == vote_id))
+    return VoteView(
+        spec=spec,
+        state=moves.state(connection, book_id, VOTE, vote_id),
+        ballots=connection.scalar(sa.select(sa.func.count()).select_from(voters)) or 0,
+        result=result,
+    )
+
+
+def votes_on(connection: sa.Connection, book_id: str, subject: str) -> list[str]:
+    """The votes on a subject, oldest first."""
+    c = t.vote.c
+    mine = sa.select(c.vote_id).where(c.book_id == book_id, c.subject == subject)
+    return list(connection.scalars(mine.order_by(c.announced_at, c.vote_id)))
+
+
+def own_claims(connection: sa.Connection, book_id: str, vote_id: str, voter: str) -> list[OwnClaim]:
+    """What a voter may vote with, by class; none where she has no claim."""
+    c, b = t.vote_claim.c, t.vote_ballot.c
+    same = sa.and_(b.book_id == c.book_id, b.vote_id == c.vote_id, b.voter == c.voter, b.class_name == c.class_name)
+    rows = connection.execute(
+        sa.select(c.class_name, c.weight_cents, sa.func.max(b.cast_at, type_=b.cast_at.type).label("last"))
+        .join_from(t.vote_claim, t.vote_ballot, same, isouter=True)
+        .where(c.book_id == book_id, c.vote_id == vote_id, c.voter == voter)
+        .group_by(c.class_name, c.weight_cents)
+        .order_by(c.class_name)
+    )
+    return [OwnClaim(class_name=row.class_name, weight_cents=row.weight_cents, last_cast_at=row.last) for row in rows]
+
+
+def spec_of(connection: sa.Connection, book_id: str, vote_id: str) -> Spec:
+    """What was announced; refuses `vote-unknown`."""
+    c = t.vote.c
+    stated = connection.scalar(sa.select(c.spec).where(c.book_id == book_id, c.vote_id == vote_id))
+    if stated is None:
+        raise Refusal("vote-unknown", vote=vote_id[:40])
+    return spec_from_json(stated)
+
+
+def ballot_file(book: Book, vote_id: str, voter: str, class_name: str) -> bytes:
+    """What a voter keeps of her newest ballot: its body, the salt that opens its commitment, and the entry's number.
+
+    With the log's receipt of that entry (`receipt_for`, line 1) it proves what she said and since when. It is to be
+    kept secret, for it shows how she voted. Refuses `ballot-unknown`.
+    """
+    with book.read() as connection:
+        rows = [row for row in ballot_rows(connection, book.book_id, vote_id, voter) if row.class_name == class_name]
+        if not rows:
+            raise Refusal("ballot-unknown", vote=vote_id[:40])
+        [opened] = open_ballots(connection, book.keys, vote_id, rows[-1:])
+        n = entry_numbers(connection, book.book_id, [rows[-1].fact_key])[rows[-1].fact_key]
+    body, salt = opened
+    return _file({"body": body, "format": BALLOT_FORMAT, "n": n, "salt": b64(salt)})
+
+
+def published_file(book: Book, log_dir: Path, vote_id: str) -> bytes:
+    """The file that anybody verifies a closed vote with.
+
+    Refuses `vote-unknown`, `vote-not-over` before it is closed, and `receipt-not-yet-final` before the published log
+    covers the closing entry.
+    """
+    with book.read() as connection:
+        spec = spec_of(connection, book.book_id, vote_id)
+        c = t.vote_result.c
+        closed = connection.execute(
+            sa.select(c.tally, c.result).where(c.book_id == book.book_id, c.vote_id == vote_id)
+        ).one_or_none()
+        if closed is None:
+            raise Refusal("vote-not-over", vote=vote_id, closes_at=spec.closes_at.isoformat())
+        lists = {name: _records(connection, book.book_id, vote_id, name) for name in LISTS}
+        key = closing_key(vote_id)
+        n = entry_numbers(connection, book.book_id, [key])[key]
+    files = receipt_for(book, log_dir, n=n, line=1)
+    return _file(
+        {
+            "closing": {"opening": files.opening.decode(), "proof": files.proof.decode()},
+            "format": PUBLIC_FORMAT,
+            "records": lists,
+            "result": closed.result,
+            "spec": spec.as_json(),
+            "tally": closed.tally,
+        }
+    )
+
+
+def auditors_file(book: Book, vote_id: str) -> bytes:
+    """Every frozen claim and every ballot of a closed vote, opened under pseudonyms; for auditors alone.
+
+    Refuses `vote-unknown`, `vote-not-over`, and `subject-key-destroyed` once one of the voters was erased: what was
+    given out before then stays as it is.
+    """
+    with book.read() as connection:
+        spec = spec_of(connection, book.book_id, vote_id)
+        if moves.state(connection, book.book_id, VOTE, vote_id) is not VoteState.CLOSED:
+            raise Refusal("vote-not-over", vote=vote_id, closes_at=spec.closes_at.isoformat())
+        claims = claim_rows(connection, book.book_id, vote_id)
+        secrets = voter_secrets(connection, book.keys, vote_id, {row.voter for row in claims})
+        rows = ballot_rows(connection, book.book_id, vote_id)
+        opened = open_ballots(connection, book.keys, vote_id, rows)
+        numbers = entry_numbers(connection, book.book_id, [row.fact_key for row in rows])
+    ballots: list[JSON] = [
+        {"body": body, "n": numbers[row.fact_key], "salt": b64(salt)}
+        for row, (body, salt) in zip(rows, opened, strict=True)
+    ]
+    return _file(
+        {
+            "ballots": sorted(ballots, key=_number),
+            "claims": opened_claims(secrets, [(row.voter, row.class_name, row.weight_cents) for row in claims]),
+            "format": AUDITOR_FORMAT,
+            "spec": spec.sha256,
+        }
+    )
+
+
+def opened_claims(secrets: Mapping[str, bytes], claims: Iterable[tuple[str, str, int]]) -> list[JSON]:
+    """Frozen claims (voter, class, cents) as the auditor's file has them, in the order of the electorate's root."""
+    named = sorted((pseudonym(secrets[voter]), name, voter, cents) for voter, name, cents in claims)
+    return [
+        {"cents": cents, "class": name, "salt": b64(electorate_salt(secrets[voter], name)), "voter": who}
+        for who, name, voter, cents in named
+    ]
+
+
+def voter_secrets(connection: sa.Connection, keys: KeyRing, vote_id: str, voters: Iterable[str]) -> dict[str, bytes]:
+    """The secrets of voters who have a key; refuses `subject-key-destroyed` where one has none."""
+    wanted = set(voters)
+    found = keys.existing_keys(connection, wanted)
+    for voter in sorted(wanted - found.keys()):
+        raise Refusal("subject-key-destroyed", owner=voter)
+    return {voter: voter_secret(key, vote_id) for voter, key in found.items()}
+
+
+def claim_rows(connection: sa.Connection, book_id: str, vote_id: str) -> Sequence[sa.Row[Any]]:
+    """The frozen claims."""
+    c = t.vote_claim.c
+    return connection.execute(sa.select(t.vote_claim).where(c.book_id == book_id, c.vote_id == vote_id)).all()
+
+
+def ballot_rows(
+    connection: sa.Connection, book_id: str, vote_id: str, voter: str | None = None
+) -> Sequence[sa.Row[Any]]:
+    """Every ballot of a vote, or of one voter in it; of one claim, the oldest first."""
+    c = t.vote_ballot.c
+    mine = sa.select(t.vote_ballot).where(c.book_id == book_id, c.vote_id == vote_id)
+    if voter is not None:
+        mine = mine.where(c.voter == voter)
+    return connection.execute(mine.order_by(c.voter, c.class_name, c.number)).all()
+
+
+def open_ballots(
+    connection: sa.Connection, keys: KeyRing, vote_id: str, rows: Sequence[sa.Row[Any]]
+) -> list[tuple[Mapping[str, JSON], bytes]]:
+    """The body of each ballot and its salt; refuses `subject-key-destroyed`, and `personal-data-altered`."""
+    secrets = voter_secrets(connection, keys, vote_id, {row.voter for row in rows})
+    bodies = keys.open_many(connection, [(row.voter, row.sealed) for row in rows])
+    return [
+        (_body(sealed), ballot_salt(secrets[row.voter], row.class_name, row.number))
+        for row, sealed in zip(rows, bodies, strict=True)
+    ]
+
+
+def closing_key(vote_id: str) -> str:
+    """The fact key of the closing entry."""
+    return f"vote:{vote_id}:closed"
+
+
+def _records(connection: sa.Connection, book_id: str, vote_id: str, name: str) -> list[JSON]:
+    c = t.vote_records.c
+    mine = sa.select(c.records).where(c.book_id == book_id, c.vote_id == vote_id, c.list_name == name)
+    return [record for part in connection.scalars(mine.order_by(c.part)) for record in part.split("\n")]
+
+
+def _body(encoded: bytes | None) -> Mapping[str, JSON]:
+    body = parse_canonical(encoded or b"")
+    if not isinstance(body, dict):
+        raise InvariantError("a ballot is an object")
+    return body
+
+
+def _number(ballot: JSON) -> int:
+    assert isinstance(ballot, Mapping)
+    n = ballot["n"]
+    assert isinstance(n, int)
+    return n
+
+
+def _file(value: Mapping[str, JSON]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
