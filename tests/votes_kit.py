@@ -1,7 +1,8 @@
 """What tests of votes share: a published book with voters, a vote under way, and files as a dishonest operator would
 make them.
 
-    with vote_of(published, {"c1": 5_000, "c2": 7_000}) as vote_id ...
+poll = announced(book, clock, {"c1": 5_000, "c2": 7_000});  poll.cast("c1", (YES, 5_000));  poll.close()
+public, auditors = files_of(published, poll.vote_id)
 """
 
 import json
@@ -77,7 +78,7 @@ class Poll:
             service.revoke_proxy(uow, self.vote_id, proxy_id)
 
     def close(self) -> Result:
-        self.at(CLOSES_AT)
+        self.at(self.spec.closes_at)
         with self.book.unit_of_work(actor="system:votes") as uow:
             return service.close_vote(uow, self.vote_id)
 
@@ -93,10 +94,12 @@ class Poll:
 
 def announced(book: Book, clock: FixedClock, claims: Mapping[str, int] | Iterable[Claim], **changes: Any) -> Poll:
     """A vote that is announced; the clock stands at its opening afterwards."""
+    opens_at = clock.instant + (OPENS_AT - NOON)
+    dates = {"record_on": clock.today(), "opens_at": opens_at, "closes_at": opens_at + (CLOSES_AT - OPENS_AT)}
     rows = [Claim(voter=v, cents=c) for v, c in claims.items()] if isinstance(claims, Mapping) else claims
     with book.unit_of_work(actor="s1") as uow:
-        vote_id = service.open_vote(uow, draft(**changes), rows)
-    return Poll(book, clock, vote_id).at(OPENS_AT)
+        vote_id = service.open_vote(uow, draft(**(dates | changes)), rows)
+    return Poll(book, clock, vote_id).at(opens_at)
 
 
 def files_of(published: PublishedBook, vote_id: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,11 +1,12 @@
 """Reading votes: how one stands, a voter's own side of it, and the three files that verifiers read."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,10 +23,10 @@ from contracts.votes.lifecycle import VOTE, VoteState
 from contracts.votes.published import AUDITOR_FORMAT, LISTS, PUBLIC_FORMAT, Spec, spec_from_json
 from ledger.audit.openings import receipt_for
 from ledger.book import Book
-from ledger.errors import InvariantError, Refusal
+from ledger.errors import Refusal
 from ledger.findings import entry_numbers
 from ledger.log.encoding import b64
-from ledger.log.leaf import JSON, parse_canonical
+from ledger.log.leaf import JSON
 from ledger.storage.keys import KeyRing
 
 
@@ -46,6 +47,13 @@ class OwnClaim:
     class_name: str
     weight_cents: int
     last_cast_at: datetime | None
+
+
+class OpenedBallot(NamedTuple):
+    """What a ballot's commitment is to, and the salt that opens it."""
+
+    body: Mapping[str, Any]
+    salt: bytes
 
 
 def vote_view(connection: sa.Connection, book_id: str, vote_id: str) -> VoteView:
@@ -105,8 +113,7 @@ def ballot_file(book: Book, vote_id: str, voter: str, class_name: str) -> bytes:
             raise Refusal("ballot-unknown", vote=vote_id[:40])
         [opened] = open_ballots(connection, book.keys, vote_id, rows[-1:])
         n = entry_numbers(connection, book.book_id, [rows[-1].fact_key])[rows[-1].fact_key]
-    body, salt = opened
-    return _file({"body": body, "format": BALLOT_FORMAT, "n": n, "salt": b64(salt)})
+    return _file({"body": opened.body, "format": BALLOT_FORMAT, "n": n, "salt": b64(opened.salt)})
 
 
 def published_file(book: Book, log_dir: Path, vote_id: str) -> bytes:
@@ -155,8 +162,8 @@ def auditors_file(book: Book, vote_id: str) -> bytes:
         opened = open_ballots(connection, book.keys, vote_id, rows)
         numbers = entry_numbers(connection, book.book_id, [row.fact_key for row in rows])
     ballots: list[JSON] = [
-        {"body": body, "n": numbers[row.fact_key], "salt": b64(salt)}
-        for row, (body, salt) in zip(rows, opened, strict=True)
+        {"body": each.body, "n": numbers[row.fact_key], "salt": b64(each.salt)}
+        for row, each in zip(rows, opened, strict=True)
     ]
     return _file(
         {
@@ -205,13 +212,15 @@ def ballot_rows(
 
 def open_ballots(
     connection: sa.Connection, keys: KeyRing, vote_id: str, rows: Sequence[sa.Row[Any]]
-) -> list[tuple[Mapping[str, JSON], bytes]]:
-    """The body of each ballot and its salt; refuses `subject-key-destroyed`, and `personal-data-altered`."""
+) -> list[OpenedBallot]:
+    """Each ballot opened; refuses `subject-key-destroyed`, `personal-data-altered`, and `ballot-differs` for one that
+    is not what its commitment is to.
+    """
     secrets = voter_secrets(connection, keys, vote_id, {row.voter for row in rows})
     bodies = keys.open_many(connection, [(row.voter, row.sealed) for row in rows])
     return [
-        (_body(sealed), ballot_salt(secrets[row.voter], row.class_name, row.number))
-        for row, sealed in zip(rows, bodies, strict=True)
+        _opened(row, body or b"", ballot_salt(secrets[row.voter], row.class_name, row.number))
+        for row, body in zip(rows, bodies, strict=True)
     ]
 
 
@@ -226,11 +235,11 @@ def _records(connection: sa.Connection, book_id: str, vote_id: str, name: str) -
     return [record for part in connection.scalars(mine.order_by(c.part)) for record in part.split("\n")]
 
 
-def _body(encoded: bytes | None) -> Mapping[str, JSON]:
-    body = parse_canonical(encoded or b"")
-    if not isinstance(body, dict):
-        raise InvariantError("a ballot is an object")
-    return body
+def _opened(row: sa.Row[Any], encoded: bytes, salt: bytes) -> OpenedBallot:
+    """What the commitment is to is in its one form, so that its bytes need no other check."""
+    if hashlib.sha256(salt + encoded).digest() != row.commitment:
+        raise Refusal("ballot-differs", key=row.fact_key)
+    return OpenedBallot(json.loads(encoded), salt)
 
 
 def _number(ballot: JSON) -> int:

@@ -28,6 +28,7 @@ from tests.bench import (
     proof,
     schedules,
     servicing,
+    votes,
     webhooks,
 )
 from tests.bench.databases import databases
@@ -46,6 +47,7 @@ PARTS = {
     "papers": papers.SECTION,
     "schedules": schedules.SECTION,
     "servicing": servicing.SECTION,
+    "votes": votes.SECTION,
     "history": history.SECTION,
     "grown": grown.SECTION,
 }

@@ -15,9 +15,10 @@ from contracts.pledges.lifecycle import MACHINE as PLEDGE
 from contracts.registration.lifecycle import REGISTRATION
 from contracts.servicing import lifecycle as servicing
 from contracts.servicing.model import Due, Label, Position, Standing
+from contracts.votes.lifecycle import VOTE
 from ledger.errors import Refusal
 
-MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, REGISTRATION, servicing.MACHINE, APPLICATION, KIIS]
+MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, REGISTRATION, servicing.MACHINE, APPLICATION, KIIS, VOTE]
 DAY = date(2026, 3, 2)
 
 ALLOWED = {
@@ -106,6 +107,7 @@ ALLOWED = {
             "loss-proven": "lost",
         },
     },
+    "vote": {"announced": {"closed": "closed", "withdrawn": "withdrawn"}},
 }
 
 

@@ -29,6 +29,7 @@ from tests.full_book import full_sqlite_book as full_sqlite_book
 from tests.payments_kit import FakeRail
 from tests.products_kit import DAY, Town, make_town
 from tests.transfers_kit import Client
+from tests.votes_kit import NO, YES, announced
 
 LEDGER = sorted(table.name for table in vars(tables).values() if isinstance(table, sa.Table))
 
@@ -84,6 +85,17 @@ def live(town: Town) -> None:
         paper = {"kind": DocumentKind.STATEMENT, "language": "fr", "subject": ada, "reference": loan_id}
         first = store_document(uow, **paper, pdf=b"%PDF first")
         store_document(uow, **paper, pdf=b"%PDF second", supersedes=first)
+    vote(town, {ada: 100_000, bob: 50_000})
+
+
+def vote(town: Town, claims: dict[str, int]) -> None:
+    """A vote in which one sends a ballot herself and one under a proxy, which is then revoked."""
+    poll, (ada, bob) = announced(town.book, town.clock, claims), claims
+    proxy = poll.proxy(bob, ada)
+    poll.cast(ada, (YES, 100_000))
+    poll.cast(bob, (NO, 50_000), by=ada)
+    poll.revoke(proxy, by=bob)
+    poll.close()
 
 
 def test_every_table_is_of_the_record_or_named_as_outside() -> None:
