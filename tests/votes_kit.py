@@ -110,7 +110,12 @@ def files_of(published: PublishedBook, vote_id: str) -> tuple[dict[str, Any], di
 
 
 def file_of_operator(
-    published: PublishedBook, spec: Spec, records: Records, *, line: Mapping[str, Any] | None = None
+    published: PublishedBook,
+    spec: Spec,
+    records: Records,
+    *,
+    announcement: Mapping[str, str],
+    line: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A published file whose closing entry stands in the log and is committed to these records, however false."""
     try:
@@ -125,6 +130,7 @@ def file_of_operator(
     published.publish()
     receipt = receipt_for(published.book, published.log_dir, n=uow.results[0].n, line=1)
     return {
+        "announcement": dict(announcement),
         "closing": {"opening": receipt.opening.decode(), "proof": receipt.proof.decode()},
         "format": "bxl-vote/1",
         "records": {"ballots": records.ballots, "coins": records.coins, "heads": records.heads},

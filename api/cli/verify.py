@@ -171,15 +171,25 @@ def state(place: str, period: str, mine: Path | None, policy_file: Path | None, 
 @click.argument("file", type=_FILE)
 @click.option("--ballot", "own", type=_FILE, help="One's own ballot: is it counted, under what it says?")
 @click.option("--auditor", type=_FILE, help="The auditor's file: every head and coin follows from one ballot.")
+@click.option("--openings", type=_FILE, help="A bundle of openings: the auditor's file opens every ballot of the log.")
 @policy_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def vote(file: Path, own: Path | None, auditor: Path | None, policy_file: Path | None, *, as_json: bool) -> int:
+def vote(
+    file: Path,
+    own: Path | None,
+    auditor: Path | None,
+    openings: Path | None,
+    policy_file: Path | None,
+    *,
+    as_json: bool,
+) -> int:
     """Check FILE, a published vote: its records are those the log holds, and its result follows from them."""
     report = verify_vote(
         file.read_bytes(),
         trusted_policy(policy_file),
         own=own.read_bytes() if own else None,
         auditor=auditor.read_bytes() if auditor else None,
+        openings=openings,
         file=file.name,
         own_file=own.name if own else "",
         auditor_file=auditor.name if auditor else "",

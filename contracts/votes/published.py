@@ -1,6 +1,7 @@
 """What is published of a vote, and how its result follows from that: formats of files and of the log's lines, no rows.
 
-    {"closing": {"opening", "proof"},      receipt of the closing entry: the log holds the roots below since then
+    {"announcement": {"opening", "proof"}, receipt of the entry that announced the vote: the log holds its spec
+     "closing": {"opening", "proof"},      receipt of the entry that closed it: the log holds the roots of the lists
      "format": "bxl-vote/1",
      "records": {"ballots": [...],         "n commitment": entry and commitment of each ballot that counts, by n
                  "coins": [...],           "tag class choice cents", by tag

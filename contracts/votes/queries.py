@@ -131,12 +131,12 @@ def published_file(book: Book, log_dir: Path, vote_id: str) -> bytes:
         if closed is None:
             raise Refusal("vote-not-over", vote=vote_id, closes_at=spec.closes_at.isoformat())
         lists = {name: _records(connection, book.book_id, vote_id, name) for name in LISTS}
-        key = closing_key(vote_id)
-        n = entry_numbers(connection, book.book_id, [key])[key]
-    files = receipt_for(book, log_dir, n=n, line=1)
+        named = {"announcement": announcement_key(vote_id), "closing": closing_key(vote_id)}
+        numbers = entry_numbers(connection, book.book_id, named.values())
+    receipts = {name: receipt_for(book, log_dir, n=numbers[key], line=1) for name, key in named.items()}
     return _file(
         {
-            "closing": {"opening": files.opening.decode(), "proof": files.proof.decode()},
+            **{name: {"opening": r.opening.decode(), "proof": r.proof.decode()} for name, r in receipts.items()},
             "format": PUBLIC_FORMAT,
             "records": lists,
             "result": closed.result,
@@ -222,6 +222,11 @@ def open_ballots(
         _opened(row, body or b"", ballot_salt(secrets[row.voter], row.class_name, row.number))
         for row, body in zip(rows, bodies, strict=True)
     ]
+
+
+def announcement_key(vote_id: str) -> str:
+    """The fact key of the entry that announces it."""
+    return f"vote:{vote_id}:announced"
 
 
 def closing_key(vote_id: str) -> str:

@@ -117,7 +117,7 @@ def open_vote(uow: UnitOfWork, draft: VoteDraft, claims: Iterable[Claim]) -> str
     rows = [(vote_id, voter, name, cents) for (voter, name), cents in frozen.items()]
     columns = ("vote_id", "voter", "class_name", "weight_cents")
     bulk.insert_rows(uow.connection, t.vote_claim, uow.book_id, columns, rows)
-    _enter(uow, f"vote:{vote_id}:announced", {"spec": spec.sha256, "step": OPENING, "vote": vote_id})
+    _enter(uow, queries.announcement_key(vote_id), {"spec": spec.sha256, "step": OPENING, "vote": vote_id})
     return vote_id
 
 
@@ -147,10 +147,11 @@ def give_proxy(
 
 
 def revoke_proxy(uow: UnitOfWork, vote_id: str, proxy_id: str) -> None:
-    """End a proxy at once, as the voter or as its holder; refuses `proxy-unknown`, and `proxy-revoked` when it has."""
+    """End a proxy at once, as the voter or as its holder; refuses `vote-unknown`, `proxy-unknown`, `proxy-revoked`."""
+    _hold(uow, vote_id)
     c = t.vote_proxy.c
     mine = (c.book_id == uow.book_id, c.vote_id == vote_id, c.proxy_id == proxy_id)
-    found = uow.connection.execute(sa.select(t.vote_proxy).where(*mine).with_for_update()).one_or_none()
+    found = uow.connection.execute(sa.select(t.vote_proxy).where(*mine)).one_or_none()
     if found is None or uow.actor not in {found.voter, found.holder}:
         raise Refusal("proxy-unknown", vote=vote_id[:40])
     if proxy_id in _revoked(uow, vote_id, [proxy_id]):
@@ -170,7 +171,7 @@ def cast_many(uow: UnitOfWork, vote_id: str, ballots: Sequence[BallotCast]) -> l
     Refuses `vote-unknown`, `vote-is-closed`, `vote-not-open-yet`, `vote-is-over`, `voter-unknown`, `ballot-malformed`,
     `ballot-above-weight`, and `proxy-unknown`, `proxy-revoked`, `proxy-not-in-force` for who is not the voter.
     """
-    spec = _lock(uow, vote_id, read=True)
+    spec = _lock(uow, vote_id)
     at = _refuse_over(uow, spec)
     if at < spec.opens_at:
         raise Refusal("vote-not-open-yet", vote=vote_id, opens_at=spec.opens_at.isoformat())
@@ -316,16 +317,23 @@ def _electorate_root(vote_id: str, frozen: Mapping[tuple[str, str], int], secret
     )
 
 
-def _lock(uow: UnitOfWork, vote_id: str, *, read: bool = False) -> Spec:
-    """Hold the vote, and refuse one that has ended."""
-    c = t.vote.c
-    mine = sa.select(c.vote_id).where(c.book_id == uow.book_id, c.vote_id == vote_id)
-    uow.connection.execute(mine.with_for_update(read=read))
-    spec = queries.spec_of(uow.connection, uow.book_id, vote_id)
+def _lock(uow: UnitOfWork, vote_id: str) -> Spec:
+    """Hold the vote until the unit of work ends, as every use case of it does; refuses one that has ended.
+
+    Ballots of one vote wait for each other: they would at the book's head in any case.
+    """
+    spec = _hold(uow, vote_id)
     state = moves.state(uow.connection, uow.book_id, VOTE, vote_id)
     if state is not VoteState.ANNOUNCED:
         raise Refusal("vote-is-closed", vote=vote_id, state=state.value)
     return spec
+
+
+def _hold(uow: UnitOfWork, vote_id: str) -> Spec:
+    c = t.vote.c
+    mine = sa.select(c.vote_id).where(c.book_id == uow.book_id, c.vote_id == vote_id)
+    uow.connection.execute(mine.with_for_update())
+    return queries.spec_of(uow.connection, uow.book_id, vote_id)
 
 
 def _refuse_over(uow: UnitOfWork, spec: Spec) -> datetime:
@@ -339,13 +347,12 @@ def _refuse_over(uow: UnitOfWork, spec: Spec) -> datetime:
 def _claims_of(
     uow: UnitOfWork, vote_id: str, voters: Iterable[str]
 ) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
-    """Weight and last number of each claim of these voters, held against other ballots of theirs."""
+    """Weight and last number of each claim of these voters."""
     named = sorted(voters)
     c, b = t.vote_claim.c, t.vote_ballot.c
     own = (c.book_id == uow.book_id, c.vote_id == vote_id, bulk.among(uow.connection, c.voter, named))
-    columns = sa.select(c.voter, c.class_name, c.weight_cents).where(*own)
-    held = columns.order_by(c.voter, c.class_name).with_for_update()
-    weights = {(row.voter, row.class_name): row.weight_cents for row in uow.connection.execute(held)}
+    frozen = sa.select(c.voter, c.class_name, c.weight_cents).where(*own)
+    weights = {(row.voter, row.class_name): row.weight_cents for row in uow.connection.execute(frozen)}
     sent = (b.book_id == uow.book_id, b.vote_id == vote_id, bulk.among(uow.connection, b.voter, named))
     last = sa.select(b.voter, b.class_name, sa.func.max(b.number).label("last")).where(*sent)
     numbers = dict.fromkeys(weights, 0)
@@ -361,7 +368,7 @@ def _proxies(uow: UnitOfWork, spec: Spec, voters: set[str], at: datetime) -> dic
     named = bulk.among(uow.connection, c.voter, others)
     mine = (c.book_id == uow.book_id, c.vote_id == spec.vote_id, c.holder == uow.actor, named)
     given: dict[str, list[sa.Row[Any]]] = {voter: [] for voter in others}
-    for row in uow.connection.execute(sa.select(t.vote_proxy).where(*mine).order_by(c.proxy_id).with_for_update()):
+    for row in uow.connection.execute(sa.select(t.vote_proxy).where(*mine).order_by(c.proxy_id)):
         given[row.voter].append(row)
     revoked = _revoked(uow, spec.vote_id, [row.proxy_id for rows in given.values() for row in rows])
     found: dict[str, str | None] = {uow.actor: None} if uow.actor in voters else {}

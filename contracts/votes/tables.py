@@ -37,7 +37,6 @@ vote_claim = record_table(
     _of_vote("vote_claim_vote"),
     sa.Index("vote_claim_voter", "book_id", "voter"),
     sa.CheckConstraint("weight_cents > 0", name="vote_claim_weight"),
-    locked=True,
 )
 
 vote_proxy = record_table(
@@ -55,7 +54,6 @@ vote_proxy = record_table(
     _of_vote("vote_proxy_vote"),
     sa.Index("vote_proxy_holder", "book_id", "vote_id", "holder", "voter"),
     sa.CheckConstraint("valid_from <= valid_until", name="vote_proxy_dates"),
-    locked=True,
 )
 
 vote_proxy_end = record_table(

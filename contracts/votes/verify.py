@@ -10,17 +10,20 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from contracts.votes import ballot as ballots
 from contracts.votes.ballot import BALLOT_FORMAT, ballot_in, claim_commitment, coin_records, head_record
 from contracts.votes.published import (
     AUDITOR_FORMAT,
+    BALLOT,
     BALLOTS,
     CLOSING,
     COINS,
     HEADS,
     LISTS,
+    OPENING,
     PUBLIC_FORMAT,
     FrozenClass,
     Records,
@@ -35,16 +38,25 @@ from contracts.votes.published import (
 from contracts.votes.tally import ClassTally, Head, decide
 from ledger.errors import Refusal
 from ledger.log.encoding import b64, from_b64
-from ledger.log.leaf import NONCE_SIZE, commit_line
+from ledger.log.leaf import NONCE_SIZE, VOTE, commit_line
 from ledger.log.merkle import leaf_hash, root
 from ledger.log.policy import Policy
-from ledger.log.receipt import parse_opening
+from ledger.log.receipt import ReceiptFiles, parse_opening
+from ledger.verify.bundle import open_bundle, opened_lines
 from ledger.verify.receipt import verify_receipt
 from ledger.verify.report import Report, stopping
 
 NO_AUDITOR = "whether every head and coin follows from one ballot of a frozen claim: that takes the auditor's file"
 NO_BALLOT = "whether one's own ballot is counted: no ballot was given"
-NO_CLAIMS = "whether the frozen claims are the ledger's, and every ballot of the log is here: that takes openings"
+NO_LOG = (
+    "whether the closing left out a ballot that the log took: that takes the auditor's file and openings of the log"
+)
+NO_CLAIMS = "whether the frozen claims are those of the ledger on the record date: that takes a replay of the log"
+ANNOUNCEMENT = "announcement"
+_ENTRIES = {
+    ANNOUNCEMENT: (OPENING, "the entry by which this vote was announced"),
+    CLOSING: (CLOSING, "the entry by which this vote was closed"),
+}
 _WHOLE = (Head.YES, Head.NO, Head.ABSTAIN)
 
 
@@ -56,8 +68,7 @@ class PublicFile:
     records: Records
     tally: Any
     result: Any
-    proof: bytes
-    opening: bytes
+    receipts: Mapping[str, ReceiptFiles]
 
 
 def verify_vote(
@@ -66,6 +77,7 @@ def verify_vote(
     *,
     auditor: bytes | None = None,
     own: bytes | None = None,
+    openings: Path | None = None,
     file: str = "vote.json",
     auditor_file: str = "auditor.json",
     own_file: str = "ballot.json",
@@ -81,36 +93,38 @@ def verify_vote(
             with report.check("own ballot", own_file, "counted, under what it says"):
                 _check_own(parsed, own)
         if auditor is not None:
-            _check_auditor(report, parsed, auditor, auditor_file)
-    report.not_checked += [NO_BALLOT] * (own is None) + [NO_AUDITOR] * (auditor is None) + [NO_CLAIMS]
+            every = _check_auditor(report, parsed, auditor, auditor_file)
+            if openings is not None:
+                with report.check(
+                    "ballots in the log", openings.name, f"{len(every)}, each opened by the auditor's file"
+                ):
+                    _check_logged(parsed.spec, every, openings)
+    left_out = {NO_BALLOT: own, NO_AUDITOR: auditor, NO_LOG: auditor and openings, NO_CLAIMS: None}
+    report.not_checked += [sentence for sentence, given in left_out.items() if given is None]
     return report
 
 
 def parse_public(encoded: bytes) -> PublicFile:
     """A published file; refuses `vote-file-malformed` and what `check_list` and `spec_from_json` refuse."""
-    value = _object(_parsed(encoded), {"closing", "format", "records", "result", "spec", "tally"}, "file")
+    value = _object(_parsed(encoded), {*_ENTRIES, "format", "records", "result", "spec", "tally"}, "file")
     if value["format"] != PUBLIC_FORMAT:
         raise Refusal("vote-file-malformed", member="format")
     lists = _object(value["records"], set(LISTS), "records")
     for name in LISTS:
         check_list(name, lists[name])
-    closing = _object(value["closing"], {"opening", "proof"}, "closing")
-    if not all(isinstance(part, str) for part in closing.values()):
-        raise Refusal("vote-file-malformed", member="closing")
     records = Records(ballots=lists[BALLOTS], heads=lists[HEADS], coins=lists[COINS])
-    spec = spec_from_json(value["spec"])
-    return PublicFile(
-        spec, records, value["tally"], value["result"], closing["proof"].encode(), closing["opening"].encode()
-    )
+    receipts = {name: _receipt(value[name], name) for name in _ENTRIES}
+    return PublicFile(spec_from_json(value["spec"]), records, value["tally"], value["result"], receipts)
 
 
 def _check_public(report: Report, public: bytes, policy: Policy | None, file: str) -> PublicFile:
     with report.check("form of the file", file, "known members, each list in order, nothing twice"):
         parsed = parse_public(public)
-    line = _closing(report, parsed, policy, file)
     spec, records = parsed.spec, parsed.records
+    first, announced = _entry(report, parsed, policy, file, name=ANNOUNCEMENT)
+    last, line = _entry(report, parsed, policy, file, name=CLOSING)
     with report.check("what was voted on", file, "subject, rule, dates and frozen claims as they were announced"):
-        if line.get("spec") != spec.sha256:
+        if {announced.get("spec"), line.get("spec")} != {spec.sha256}:
             raise Refusal("vote-spec-differs")
     for name, listed in records.by_name().items():
         with report.check(name, file, f"{len(listed)}, under the root that the log holds"):
@@ -118,6 +132,9 @@ def _check_public(report: Report, public: bytes, policy: Policy | None, file: st
     with report.check("counts", file, "one head a ballot, none beyond the frozen claims, amounts within their bands"):
         tally = tallies(spec, records.heads, records.coins)
         _check_counts(spec, records, tally)
+        numbers = [first, *(int(record.partition(" ")[0]) for record in records.ballots), last]
+        if numbers != sorted(numbers):
+            raise Refusal("vote-records-out-of-order", list=BALLOTS, position=0)
     with report.check("tally", file, lambda: f"{sum(each.said_heads for each in tally)} heads said yes or no"):
         if parsed.tally != [each.as_json() for each in tally]:
             raise Refusal("vote-tally-differs")
@@ -133,22 +150,24 @@ def _check_public(report: Report, public: bytes, policy: Policy | None, file: st
     return parsed
 
 
-def _closing(report: Report, parsed: PublicFile, policy: Policy | None, file: str) -> Mapping[str, Any]:
-    """The line of the closing entry, once it is shown to be in the log."""
-    where = f"{file}: closing"
-    receipt = verify_receipt(parsed.proof, parsed.opening, policy, proof_file=where, opening_file=where)
+def _entry(
+    report: Report, parsed: PublicFile, policy: Policy | None, file: str, *, name: str
+) -> tuple[int, Mapping[str, Any]]:
+    """Number and line of the entry that announced or closed the vote, once it is shown to be in the log."""
+    where, files = f"{file}: {name}", parsed.receipts[name]
+    receipt = verify_receipt(files.proof, files.opening, policy, proof_file=where, opening_file=where)
     report.checks += receipt.checks
-    report.missing += receipt.missing
+    report.missing += [each for each in receipt.missing if each not in report.missing]
     report.not_checked += [each for each in receipt.not_checked if each not in report.not_checked]
     report.figures |= receipt.figures
-    with report.check("closing", where, "the entry by which this vote was closed"):
+    with report.check(name, where, _ENTRIES[name][1]):
         if receipt.failure is not None:
-            raise Refusal("vote-not-closed-so")
-        opening = parse_opening(parsed.opening)
+            raise Refusal("vote-entry-differs", entry=name)
+        opening = parse_opening(files.opening)
         line = opening.line.line
-        if (opening.entry["t"], line.get("step"), line.get("vote")) != ("vote/1", CLOSING, parsed.spec.vote_id):
-            raise Refusal("vote-not-closed-so")
-    return line
+        if (opening.entry["t"], line.get("step"), line.get("vote")) != (VOTE, _ENTRIES[name][0], parsed.spec.vote_id):
+            raise Refusal("vote-entry-differs", entry=name)
+    return int(str(opening.entry["n"])), line
 
 
 def _check_root(name: str, listed: Sequence[str], line: Mapping[str, Any]) -> None:
@@ -214,7 +233,8 @@ def _records_of(spec: Spec, salt: bytes, body: Mapping[str, Any]) -> tuple[str, 
     return head, coin_records(salt, name, ballot, spec.coin_cap_cents)
 
 
-def _check_auditor(report: Report, parsed: PublicFile, auditor: bytes, file: str) -> None:
+def _check_auditor(report: Report, parsed: PublicFile, auditor: bytes, file: str) -> set[str]:
+    """Check the auditor's file; gives every ballot in it, replaced ones too, as the list of ballots has them."""
     spec = parsed.spec
     with report.check("form of the auditor's file", file, "known members"):
         value = _object(_parsed(auditor), {"ballots", "claims", "format", "spec"}, "auditor")
@@ -227,11 +247,12 @@ def _check_auditor(report: Report, parsed: PublicFile, auditor: bytes, file: str
     with report.check("frozen claims", file, lambda: f"{len(claims)}, under the root that was announced"):
         claims = _claims(spec, value["claims"])
     with report.check("opened ballots", file, lambda: f"{len(value['ballots'])} opened, {len(heads)} count"):
-        heads, coins = _opened(parsed, value["ballots"], claims)
+        heads, coins, every = _opened(parsed, value["ballots"], claims)
     for name, derived, listed in ((HEADS, heads, parsed.records.heads), (COINS, coins, parsed.records.coins)):
         with report.check(f"{name} from ballots", file, f"{len(derived)}, each of one ballot"):
             if sorted(derived) != list(listed):
                 raise Refusal("vote-records-not-of-ballots", list=name)
+    return every
 
 
 def _claims(spec: Spec, stated: Sequence[Any]) -> dict[tuple[str, str], int]:
@@ -258,8 +279,9 @@ def _claims(spec: Spec, stated: Sequence[Any]) -> dict[tuple[str, str], int]:
 
 def _opened(
     parsed: PublicFile, stated: Sequence[Any], claims: Mapping[tuple[str, str], int]
-) -> tuple[list[str], list[str]]:
-    """Heads and coins of the ballots that count: of each voter in each class, the one with the highest entry number."""
+) -> tuple[list[str], list[str], set[str]]:
+    """Heads and coins of the ballots that count, of each claim the one with the highest number; and all ballots."""
+    every: set[str] = set()
     last: dict[tuple[str, str], tuple[int, str, bytes, Mapping[str, Any]]] = {}
     for each in stated:
         row = _object(each, {"body", "n", "salt"}, BALLOTS)
@@ -271,8 +293,10 @@ def _opened(
             raise Refusal("ballot-without-claim", n=n)
         if ballot_in(body).cents > claims[key]:
             raise Refusal("ballot-above-claim", n=n)
+        record = ballot_record(n, commit_line(salt, body))
+        every.add(record)
         if key not in last or n > last[key][0]:
-            last[key] = (n, ballot_record(n, commit_line(salt, body)), salt, body)
+            last[key] = (n, record, salt, body)
     counted = sorted(last.values(), key=lambda each: each[0])
     listed = set(parsed.records.ballots)
     for n, record, _, _ in counted:
@@ -282,7 +306,31 @@ def _opened(
         missing = listed - {record for _, record, _, _ in counted}
         raise Refusal("ballot-not-opened", n=min(int(record.partition(" ")[0]) for record in missing))
     pairs = [_records_of(parsed.spec, salt, body) for _, _, salt, body in counted]
-    return [head for head, _ in pairs], [coin for _, coins in pairs for coin in coins]
+    return [head for head, _ in pairs], [coin for _, coins in pairs for coin in coins], every
+
+
+def _check_logged(spec: Spec, every: set[str], openings: Path) -> None:
+    """The ballots of the vote in a bundle of openings are these and no others; that the bundle opens the log is for
+    `replay` to say. Refuses `ballot-not-opened`, `ballot-not-logged` and what reading a bundle refuses.
+    """
+    logged: set[str] = set()
+    with open_bundle(openings, None) as bundle:
+        for raw in iter(lambda: bundle.take(1)[0], b""):
+            if b'"step":"ballot"' in raw and spec.vote_id.encode() in raw:
+                record = bundle.parse(raw, bundle.number + 1, {"lines", "n"})
+                logged |= _logged_ballot(spec, record)
+    for code, left in (("ballot-not-opened", logged - every), ("ballot-not-logged", every - logged)):
+        if left:
+            raise Refusal(code, n=min(int(record.partition(" ")[0]) for record in left))
+
+
+def _logged_ballot(spec: Spec, record: Mapping[str, Any]) -> set[str]:
+    lines = [each[1] for each in opened_lines(record, record["n"], may_be_closed=True) if isinstance(each, tuple)]
+    return {
+        f"{record['n']} {line['commitment']}"
+        for line in lines
+        if line.get("step") == BALLOT and line.get("vote") == spec.vote_id
+    }
 
 
 def _parsed(encoded: bytes) -> Any:  # noqa: ANN401 -- whatever a file holds
@@ -309,6 +357,13 @@ def _object(value: Any, names: set[str], member: str) -> Mapping[str, Any]:  # n
     if not isinstance(value, dict) or value.keys() != names:
         raise Refusal("vote-file-malformed", member=member)
     return value
+
+
+def _receipt(value: Any, name: str) -> ReceiptFiles:  # noqa: ANN401 -- whatever a file holds
+    files = _object(value, {"opening", "proof"}, name)
+    if not all(isinstance(part, str) for part in files.values()):
+        raise Refusal("vote-file-malformed", member=name)
+    return ReceiptFiles(files["proof"].encode(), files["opening"].encode())
 
 
 def _salt(value: Any) -> bytes:  # noqa: ANN401 -- whatever a file holds

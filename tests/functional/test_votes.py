@@ -386,4 +386,7 @@ def test_files_are_made_once_the_log_holds_the_end(engine: sa.Engine, tmp_path, 
     found, auditors = files_of(published, poll.vote_id)
     assert json.dumps(found).count('"c1"') == json.dumps(auditors).count('"c1"') == 0, "pseudonyms, no tokens"
     assert "50000" not in json.dumps(found["records"]["heads"])
-    assert file_of_operator(published, poll.spec, records_in(found))["tally"] == found["tally"]
+    assert (
+        file_of_operator(published, poll.spec, records_in(found), announcement=found["announcement"])["tally"]
+        == found["tally"]
+    )

@@ -370,7 +370,7 @@ def test_an_entry_that_breaks_a_rule_is_refused_with_its_line(make_engine: MakeE
         "date-malformed": lines[number].replace(b'"on":"2026-03-02"', b'"on":"2026-03-32"'),
         "account-malformed": lines[number].replace(b'"account":"550100"', b'"account":"5501x0"'),
         "account-not-in-chart": lines[number].replace(b'"account":"550100"', b'"account":"990100"'),
-        "entry-type-unknown": lines[number].replace(b"posting/1", b"vote/1"),
+        "entry-type-unknown": lines[number].replace(b"posting/1", b"other/1"),
         "field-has-wrong-type": lines[number].replace(b'"debit":5', b'"debit":"5"'),
         "log-line-malformed": lines[number].replace(b'"debit":5', b'"debit":5.0'),
     }

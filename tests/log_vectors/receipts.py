@@ -122,7 +122,7 @@ WRONG_LINES: dict[str, tuple[Line, str]] = {
 """What is changed in the holder's line."""
 
 WRONG_ENTRIES: dict[str, tuple[Line, str]] = {
-    "entry-of-unknown-type": ({"t": "vote/1"}, "the type is unknown"),
+    "entry-of-unknown-type": ({"t": "other/1"}, "the type is unknown"),
     "entry-with-another-number": ({"n": 1}, "the number is not the place in the log"),
     "entry-unknown-member": ({"x": 1}, "an unknown member"),
     "entry-with-seconds": ({"ts": "2026-03-02T11:00:01Z"}, "the public instant is cut to the minute"),

@@ -249,7 +249,7 @@ def test_what_is_hashed_and_signed_and_still_wrong_is_found(handmade: HandmadeLo
 @pytest.mark.parametrize(
     ("public", "code"),
     [
-        ({"n": 1, "t": "vote/1", "ts": "2026-03-02T11:00:00Z"}, "entry-type-unknown"),
+        ({"n": 1, "t": "other/1", "ts": "2026-03-02T11:00:00Z"}, "entry-type-unknown"),
         (
             {"l": {"n": 1, "root": b64(bytes(32))}, "n": 2, "t": "posting/1", "ts": "2026-03-02T11:00:00Z"},
             "entry-number-differs",
