@@ -327,7 +327,7 @@ def _check_logged(spec: Spec, every: set[str], openings: Path) -> None:
 def _logged_ballot(spec: Spec, record: Mapping[str, Any]) -> set[str]:
     lines = [each[1] for each in opened_lines(record, record["n"], may_be_closed=True) if isinstance(each, tuple)]
     return {
-        f"{record['n']} {line['commitment']}"
+        f"{record['n']} {line.get('commitment')}"
         for line in lines
         if line.get("step") == BALLOT and line.get("vote") == spec.vote_id
     }

@@ -261,7 +261,7 @@ def test_what_is_no_file_of_a_vote_is_said_to_be_none(closed: Closed, text: byte
 
 
 def test_the_receipt_of_another_entry_closes_nothing(closed: Closed, tmp_path: Path) -> None:
-    other = closed.operators(line={"step": "ballot"})
+    other = closed.operators(line={"step": "withdrawal"})
     assert code_of(closed.report(other)) == "vote-entry-differs"
     another = closed.operators(line={"vote": "v2"})
     assert code_of(closed.report(another)) == "vote-entry-differs"
