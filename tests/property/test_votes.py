@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.votes.ballot import (
@@ -63,6 +63,7 @@ def total(ballots: list[list[tuple[Choice, int]]]) -> int:
     return sum(cents for parts in ballots for _, cents in parts)
 
 
+@settings(deadline=None)
 @given(RULES, BALLOTS, st.randoms(use_true_random=False))
 def test_no_order_of_ballots_or_parts_changes_the_result(
     rule: VoteRule, ballots: list[list[tuple[Choice, int]]], chance: random.Random
@@ -73,6 +74,7 @@ def test_no_order_of_ballots_or_parts_changes_the_result(
     assert result_of(rule, shuffled, **electorate) == result_of(rule, ballots, **electorate)
 
 
+@settings(deadline=None)
 @given(RULES, BALLOTS, CHOICES, st.lists(CENTS, min_size=2, max_size=5))
 def test_a_weight_split_into_parts_of_one_choice_counts_like_the_whole(
     rule: VoteRule, ballots: list[list[tuple[Choice, int]]], choice: Choice, parts: list[int]
@@ -82,6 +84,7 @@ def test_a_weight_split_into_parts_of_one_choice_counts_like_the_whole(
     assert split == result_of(rule, [*ballots, [(choice, sum(parts))]], **electorate)
 
 
+@settings(deadline=None)
 @given(BALLOTS, st.lists(CENTS, min_size=1, max_size=5))
 def test_abstentions_change_nothing_where_only_yes_and_no_count(
     ballots: list[list[tuple[Choice, int]]], abstained: list[int]
@@ -92,6 +95,7 @@ def test_abstentions_change_nothing_where_only_yes_and_no_count(
         assert result_of(rule, more, **electorate) == result_of(rule, ballots, **electorate)
 
 
+@settings(deadline=None)
 @given(RULES, BALLOTS, CENTS)
 def test_one_more_yes_never_takes_an_approval_away_and_one_more_no_never_gives_it(
     rule: VoteRule, ballots: list[list[tuple[Choice, int]]], cents: int
@@ -102,6 +106,7 @@ def test_one_more_yes_never_takes_an_approval_away_and_one_more_no_never_gives_i
     assert before >= set(result_of(rule, [*ballots, [(NO, cents)]], **electorate).approving)
 
 
+@settings(deadline=None)
 @given(st.integers(1, MAX_MINOR))
 def test_coins_make_up_every_amount_and_are_of_few_sorts(cents: int) -> None:
     cap = cap_for(cents)
@@ -111,6 +116,7 @@ def test_coins_make_up_every_amount_and_are_of_few_sorts(cents: int) -> None:
     assert len(made) <= 1_100
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(CHOICES, CENTS), min_size=1, max_size=5))
 def test_a_ballot_comes_out_of_its_body_as_it_went_in(parts: list[tuple[Choice, int]]) -> None:
     ballot = Ballot.of(parts)
