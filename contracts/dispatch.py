@@ -1,7 +1,8 @@
 """Which product a payment fact belongs to, by the reference it carries, and what the relay does with each topic.
 
-`pledge:<pledge>` is a lender's, `due:<loan>:<n>` a borrower's, and `owed:<loan>:<n>` is what her bank took back. A
-refund of a payment that nothing could take carries `excess:<payment>` and belongs to whatever that payment was for.
+`pledge:<pledge>` is a lender's, `due:<loan>:<n>` a borrower's, `owed:<loan>:<n>` is what her bank took back, and
+`recovery:<loan>:<n>` what comes after her loan was lost. A refund of a payment that nothing could take carries
+`excess:<payment>` and belongs to whatever that payment was for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +14,9 @@ from contracts.loans import chargebacks as loan_chargebacks
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
 from contracts.loans import service as loans
-from contracts.loans.model import due_of
+from contracts.loans.model import RECOVERY, due_of
 from contracts.loans.owed import OWED, settle_owed, tell_and_ask
+from contracts.loans.recovery import continue_recovery, settle_recovery
 from contracts.loans.transfers import note_failed_disbursement
 from contracts.parties.queries import told_ibans
 from contracts.pledges import chargebacks as pledge_chargebacks
@@ -32,7 +34,8 @@ from ledger.payments.queries import payment
 from ledger.storage.base import JSON
 
 PLEDGE, DUE = "pledge:", "due:"
-OF_LOANS = (DUE, OWED)
+CHARGEABLE = (DUE, OWED)
+OF_LOANS = (*CHARGEABLE, RECOVERY)
 REASON_NOT_STATED = "MS03"
 Body = Mapping[str, JSON]
 Handler = Callable[[UnitOfWork, Body], None]
@@ -57,7 +60,7 @@ def hold_charged(uow: UnitOfWork, reference: str) -> None:
     """Lock what a payment that is charged back was for."""
     if reference.startswith("pledge:"):
         pledge_chargebacks.hold(uow, reference)
-    if reference.startswith(OF_LOANS):
+    if reference.startswith(CHARGEABLE):
         loan_chargebacks.hold(uow, reference)
 
 
@@ -65,7 +68,7 @@ def take_back(uow: UnitOfWork, charged: ChargedBack) -> AccountRef:
     """Whose money a chargeback takes now."""
     if charged.payment.reference.startswith("pledge:"):
         return pledge_chargebacks.take_back(uow, charged)
-    if charged.payment.reference.startswith(OF_LOANS):
+    if charged.payment.reference.startswith(CHARGEABLE):
         return loan_chargebacks.take_back(uow, charged)
     return charged.credited
 
@@ -74,7 +77,7 @@ def give_back(uow: UnitOfWork, charged: ChargedBack) -> AccountRef:
     """Whose money it is that was won back."""
     if charged.payment.reference.startswith("pledge:"):
         return pledge_chargebacks.give_back(uow, charged)
-    if charged.payment.reference.startswith(OF_LOANS):
+    if charged.payment.reference.startswith(CHARGEABLE):
         return loan_chargebacks.give_back(uow, charged)
     return charged.credited
 
@@ -87,6 +90,8 @@ def confirm_payment(uow: UnitOfWork, body: Body) -> None:
     """Handle `payment.paid`."""
     if str(body["reference"]).startswith(OWED):
         settle_owed(uow, body)
+    elif str(body["reference"]).startswith(RECOVERY):
+        settle_recovery(uow, body)
     elif _is_of_a_due(uow, body):
         loan_dues.settle_due(uow, body)
     else:
@@ -171,6 +176,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.LOAN_ISSUE: loans.continue_issue,
     events.LOAN_DISTRIBUTE: loan_dues.continue_distribution,
     events.LOAN_WRITE_OFF: loans.continue_write_off,
+    events.LOAN_RECOVER: continue_recovery,
     events.LOAN_OWED: tell_and_ask,
 }
 """By topic, each in one unit of work."""

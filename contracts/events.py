@@ -25,6 +25,7 @@ OFFER_RETURN = "offer.return-pledges"
 LOAN_ISSUE = "loan.issue"
 LOAN_DISTRIBUTE = "loan.distribute"
 LOAN_WRITE_OFF = "loan.write-off"
+LOAN_RECOVER = "loan.recover"
 """Emitted by the products: the next chunk of a run over many pledges or lenders."""
 LOAN_OWED = "loan.owed"
 """A borrower's bank took back what her lenders have: `loan_id`, `n`; she is asked for it."""
@@ -50,6 +51,7 @@ MAIL_TEMPLATES = frozenset({
     "loan-repaid",
     "loan-bankrupt",
     "loan-written-off",
+    "recovery-distributed",
     "transfer-failed",
     "debit-announced",
     "debit-failed",

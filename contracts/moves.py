@@ -75,8 +75,8 @@ def record_move(
     `evidence` is a SHA-256 in hex. The caller holds the lock on the object's own row, so that nobody else moves it
     meanwhile. Refuses `move-not-allowed` and `evidence-malformed`.
     """
-    if evidence is not None and not _SHA256.fullmatch(evidence):
-        raise Refusal("evidence-malformed", key=f"{machine.name}:{object_id}:{event}")
+    if evidence is not None:
+        check_evidence(evidence, key=f"{machine.name}:{object_id}:{event}")
     last = last_move(uow.connection, uow.book_id, object_id)
     source = machine.initial if last is None else machine.states(last.to_state)
     target = machine.after(source, event)
@@ -98,6 +98,12 @@ def record_move(
         )
     )
     return target
+
+
+def check_evidence(evidence: str, *, key: str) -> None:
+    """Refuses `evidence-malformed` for what is no SHA-256 in hex; `key` says what it is to prove."""
+    if not _SHA256.fullmatch(evidence):
+        raise Refusal("evidence-malformed", key=key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

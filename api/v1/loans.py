@@ -6,9 +6,9 @@ from api.deps import STAFF, AnySession, BookDep, Operator, Staff
 from api.identity.model import Session
 from api.v1.answers import answer_once
 from api.v1.schemas.control import Asked
-from api.v1.schemas.loans import Evidence, Loan, LoanInFull, Reason, Release
+from api.v1.schemas.loans import Evidence, ExpectedRecovery, Loan, LoanInFull, Reason, Release
 from api.writes import IdempotencyKey
-from contracts.loans import queries, service
+from contracts.loans import queries, recovery, service
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.storage.base import JSON
@@ -85,6 +85,36 @@ def write_off(
         return {"loan_id": loan_id}
 
     answer_once(book, operator, response, key=key, path=f"/v1/loans/{loan_id}/write-off", body=body, do=do)
+    return get_loan(book, operator, loan_id)
+
+
+@router.post("/{loan_id}/recovery-request", status_code=201)
+def request_recovery(
+    book: BookDep, operator: Operator, key: IdempotencyKey, response: Response, loan_id: str, body: ExpectedRecovery
+) -> Asked:
+    """Ask a colleague to approve that money is expected after the loss."""
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        asked = recovery.request_recovery(
+            uow, loan_id, amount_cents=body.amount_cents, evidence=body.evidence, reason=body.reason
+        )
+        return {"approval_id": asked}
+
+    path = f"/v1/loans/{loan_id}/recovery-request"
+    done = answer_once(book, operator, response, key=key, path=path, body=body, do=do)
+    return Asked(approval_id=str(done["approval_id"]))
+
+
+@router.post("/{loan_id}/recovery", status_code=201)
+def expect_recovery(
+    book: BookDep, operator: Operator, key: IdempotencyKey, response: Response, loan_id: str, body: Release
+) -> LoanInFull:
+    """Ask for the transfer that a colleague has approved; its communication stands in the loan's recoveries."""
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        return {"n": recovery.expect_recovery(uow, loan_id, approval_id=body.approval_id).n}
+
+    answer_once(book, operator, response, key=key, path=f"/v1/loans/{loan_id}/recovery", body=body, do=do)
     return get_loan(book, operator, loan_id)
 
 

@@ -10,13 +10,21 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.loans import tables as t
-from contracts.loans.lifecycle import INSTALMENT, LOAN, SETTLED, standing_of
-from contracts.loans.model import Distribution, InstalmentState, LenderClaim, Loan, LoanState, distribution
+from contracts.loans.lifecycle import INSTALMENT, LOAN, RECOVERED, SETTLED, standing_of
+from contracts.loans.model import (
+    Distribution,
+    InstalmentState,
+    LenderClaim,
+    Loan,
+    LoanState,
+    distribution,
+    recovery_shares,
+)
 from contracts.offers.model import OfferDraft
 from contracts.offers.queries import newest_drafts
 from contracts.parties.queries import Keeper, holder_kinds
 from contracts.schemes.withholding import HolderKind, withholding
-from contracts.servicing.model import Due, Position
+from contracts.servicing.model import Due, Position, Recovery
 from contracts.terms.schedule import Instalment
 from ledger.errors import Refusal
 from ledger.storage import bulk
@@ -51,13 +59,32 @@ class LoanBook:
     def position(self) -> Position:
         """The whole loan as a debt."""
         return self._position(
-            self.loan.principal_cents, [(i.interest_cents, i.principal_cents) for i in self.instalments]
+            self.loan.principal_cents,
+            [(i.interest_cents, i.principal_cents) for i in self.instalments],
+            [sum(shares.values()) for shares in self.recovered],
         )
 
     def position_of(self, claim: LenderClaim) -> Position:
         """One claim as a part of the debt."""
         own = [row[claim.number - 1] for row in self.plan]
-        return self._position(claim.principal_cents, [(s.interest_cents, s.principal_cents) for s in own])
+        return self._position(
+            claim.principal_cents,
+            [(s.interest_cents, s.principal_cents) for s in own],
+            [shares[claim.pledge_id] for shares in self.recovered],
+        )
+
+    @property
+    def recovered(self) -> Sequence[Mapping[str, int]]:
+        """What each pledge has of each recovery, in order of arrival, in cents."""
+        came = tuple(int(str(move.facts["recovered_cents"])) for move in self.events(RECOVERED))
+        if not came:
+            return ()
+        settled = tuple(i.n for i in self.instalments if self.instalment_on(i.n, SETTLED) is not None)
+        return _recovered(self.plan, self.claims, settled, came)
+
+    def events(self, event: str) -> list[moves.Move]:
+        """Every move of the loan by that event, oldest first."""
+        return [move for move in self.history if move.event == event]
 
     def instalment_state(self, n: int) -> InstalmentState:
         """Where instalment `n` stands."""
@@ -72,7 +99,7 @@ class LoanBook:
         """The date of effect of an event of instalment `n`, if it happened."""
         return _happened_on(self.instalment_history[n - 1], event)
 
-    def _position(self, principal_cents: int, amounts: Sequence[tuple[int, int]]) -> Position:
+    def _position(self, principal_cents: int, amounts: Sequence[tuple[int, int]], recovered: Sequence[int]) -> Position:
         dues = tuple(
             Due(
                 n=instalment.n,
@@ -84,7 +111,9 @@ class LoanBook:
             for instalment, (interest, principal) in zip(self.instalments, amounts, strict=True)
         )
         standing = standing_of((move.event, move.effective_on) for move in self.history)
-        return Position(principal_cents=principal_cents, dues=dues, standing=standing)
+        days = [move.effective_on for move in self.events(RECOVERED)]
+        recoveries = tuple(Recovery(on, cents) for on, cents in zip(days, recovered, strict=True))
+        return Position(principal_cents=principal_cents, dues=dues, standing=standing, recoveries=recoveries)
 
 
 def loan_book(connection: sa.Connection, book_id: str, loan_id: str) -> LoanBook:
@@ -148,6 +177,17 @@ class WithheldTax:
 @lru_cache(maxsize=512)
 def _plan(instalments: tuple[Instalment, ...], claims: tuple[LenderClaim, ...]) -> Distribution:
     return distribution(instalments, claims)
+
+
+@lru_cache(maxsize=64)
+def _recovered(
+    plan: Distribution, claims: tuple[LenderClaim, ...], settled: tuple[int, ...], came: tuple[int, ...]
+) -> Sequence[Mapping[str, int]]:
+    lost = {
+        claim.pledge_id: claim.principal_cents - sum(plan[n - 1][claim.number - 1].principal_cents for n in settled)
+        for claim in claims
+    }
+    return recovery_shares(lost, came)
 
 
 def _happened_on(history: Iterable[moves.Move], event: str) -> date | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from contracts.loans.books import LoanBook, loan_book
-from contracts.loans.model import InstalmentState, Loan, due_of, share_key
+from contracts.loans.model import RECOVERY, InstalmentState, due_of, share_key
 from contracts.loans.postings import OWED_BY_BORROWER
 from contracts.loans.tables import loan as loan_table
 from contracts.loans.tables import loan_claim as claim_table
@@ -32,7 +32,7 @@ PAYABLE = "489300"
 
 @dataclass(frozen=True, slots=True)
 class ParkedDue:
-    """An instalment that was paid and is not distributed; `subject` is its case's."""
+    """An instalment or a recovery that came and is not distributed; `subject` is its case's."""
 
     subject: str
     loan_id: str
@@ -84,12 +84,12 @@ def owed_by(connection: sa.Connection, book_id: str, borrowers: Iterable[str]) -
     return balances.of_owners(connection, book_id, OWED_BY_BORROWER, set(borrowers))
 
 
-def park_if_short(uow: UnitOfWork, loan: Loan, n: int, amount_cents: int, *, missing_cents: int) -> bool:
-    """Whether an instalment that was paid has to wait, since her bank took back `missing_cents`; it is a case then."""
+def park_if_short(uow: UnitOfWork, subject: str, amount_cents: int, *, missing_cents: int) -> bool:
+    """Whether a borrower's money that came has to wait, since her bank took back `missing_cents`; it is a case then."""
     if missing_cents <= 0:
         return False
     short = Refusal(CASH_RULE, amount_cents=amount_cents, missing_cents=missing_cents)
-    open_case(uow, f"due:{loan.loan_id}:{n}", short, payment_id=None, recurs=True)
+    open_case(uow, subject, short, payment_id=None, recurs=True)
     return True
 
 
@@ -111,7 +111,7 @@ def is_shared_out(connection: sa.Connection, book_id: str, book: LoanBook, *, be
 
 
 def parked_dues(connection: sa.Connection, book_id: str) -> list[ParkedDue]:
-    """Every instalment that waits."""
+    """Everything that waits."""
     c = loan_table.c
     borrowers = {
         row.loan_id: row.borrower
@@ -119,7 +119,7 @@ def parked_dues(connection: sa.Connection, book_id: str) -> list[ParkedDue]:
     }
     found: list[ParkedDue] = []
     for case in open_cases(connection, book_id):
-        if case.code == CASH_RULE and case.subject.startswith("due:"):
-            _, loan_id, n = case.subject.split(":")
-            found.append(ParkedDue(case.subject, loan_id, int(n), borrowers[loan_id]))
+        if case.code == CASH_RULE and case.subject.startswith(("due:", RECOVERY)):
+            loan_id, n = due_of(case.subject)
+            found.append(ParkedDue(case.subject, loan_id, n, borrowers[loan_id]))
     return found

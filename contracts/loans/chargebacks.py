@@ -8,7 +8,8 @@ paid it a second time goes back to her.
 from contracts.events import LOAN_OWED, PAYMENT_PAID
 from contracts.loans import books
 from contracts.loans.lifecycle import SETTLED
-from contracts.loans.owed import OWED, is_repaid_by, owed_of, owed_of_payment
+from contracts.loans.model import due_of
+from contracts.loans.owed import OWED, is_repaid_by, owed_of_payment
 from contracts.loans.postings import OWED_BY_BORROWER
 from contracts.loans.steps import lock_loan
 from ledger.accounts import AccountRef
@@ -20,14 +21,14 @@ from ledger.storage.base import JSON
 
 def hold(uow: UnitOfWork, reference: str) -> None:
     """Lock the loan of a due, or of what is owed of one."""
-    lock_loan(uow, owed_of(reference)[0])
+    lock_loan(uow, due_of(reference)[0])
 
 
 def take_back(uow: UnitOfWork, charged: ChargedBack) -> AccountRef:
     """Whose money a chargeback takes; what is owed then is asked for afterwards."""
     if not _is_spent(uow, charged):
         return charged.credited
-    loan_id, n = owed_of(charged.payment.reference)
+    loan_id, n = due_of(charged.payment.reference)
     body: dict[str, JSON] = {"loan_id": loan_id, "n": n}
     uow.emit(LOAN_OWED, f"{charged.payment.payment_id}:{charged.amount_cents}:{charged.on.isoformat()}", body)
     return AccountRef(OWED_BY_BORROWER, charged.payment.payer)
@@ -54,6 +55,6 @@ def _is_spent(uow: UnitOfWork, charged: ChargedBack) -> bool:
     reference, payment_id = charged.payment.reference, charged.payment.payment_id
     if reference.startswith(OWED):
         return is_repaid_by(uow, payment_id)
-    loan_id, n = owed_of(reference)
+    loan_id, n = due_of(reference)
     history = books.loan_book(uow.connection, uow.book_id, loan_id).instalment_history[n - 1]
     return any(m.event == SETTLED and m.facts["payment_id"] == payment_id for m in history)

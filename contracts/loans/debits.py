@@ -12,13 +12,13 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 
 from contracts import moves
-from contracts.events import LOAN_DISTRIBUTE, emit_mail
+from contracts.events import LOAN_DISTRIBUTE, LOAN_RECOVER, emit_mail
 from contracts.loans import books, postings
 from contracts.loans import tables as t
 from contracts.loans.cash import CASH_RULE, owed_cents, parked_dues
 from contracts.loans.dues import request_due_payment
 from contracts.loans.lifecycle import INSTALMENT, LOAN, SETTLED
-from contracts.loans.model import InstalmentState, LoanState
+from contracts.loans.model import RECOVERY, InstalmentState, LoanState
 from contracts.loans.owed import ask_for_owed
 from contracts.loans.steps import lock_loan
 from ledger import balances
@@ -120,7 +120,8 @@ def distribute_parked(book: Book, on: date) -> int:
         with book.unit_of_work(actor=JOB) as uow:
             close_case(uow, subject=each.subject, code=CASH_RULE, reason="covered again")
             body: dict[str, JSON] = {"loan_id": each.loan_id, "n": each.n, "first": 1, "on": on.isoformat()}
-            uow.emit(LOAN_DISTRIBUTE, f"{each.subject}:covered:{on.isoformat()}", body)
+            topic = LOAN_RECOVER if each.subject.startswith(RECOVERY) else LOAN_DISTRIBUTE
+            uow.emit(topic, f"{each.subject}:covered:{on.isoformat()}", body)
     return len(free)
 
 

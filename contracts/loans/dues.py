@@ -271,7 +271,9 @@ def _distribute(uow: UnitOfWork, wanted: Sequence[_Distribution]) -> None:
     now: list[_Distribution] = []
     for each in wanted:
         loan, total_cents = each.book.loan, each.book.instalments[each.n - 1].total_cents
-        if each.first == 1 and park_if_short(uow, loan, each.n, total_cents, missing_cents=owed.get(loan.borrower, 0)):
+        if each.first == 1 and park_if_short(
+            uow, f"due:{loan.loan_id}:{each.n}", total_cents, missing_cents=owed.get(loan.borrower, 0)
+        ):
             continue
         if now and not fits_in_one(sum(len(one.claims) for one in [*now, each])):
             uow.emit(LOAN_DISTRIBUTE, f"{loan.loan_id}:{each.n}:{each.first}", _continued(each))

@@ -13,6 +13,8 @@ DISBURSEMENT_FAILED = "disbursement-failed"
 REPAID = "repaid"
 BANKRUPTCY = "bankruptcy"
 WRITTEN_OFF = "written-off"
+RECOVERY_EXPECTED = "recovery-expected"
+RECOVERED = "recovered"
 
 CALLED = "called"
 FIRST_REMINDER = "first-reminder"
@@ -34,6 +36,8 @@ LOAN = Machine(
         Transition(LoanState.RUNNING, BANKRUPTCY, LoanState.BANKRUPT),
         Transition(LoanState.BANKRUPT, WRITTEN_OFF, LoanState.WRITTEN_OFF),
         Transition(LoanState.BANKRUPT, REPAID, LoanState.REPAID),
+        Transition(LoanState.WRITTEN_OFF, RECOVERY_EXPECTED, LoanState.WRITTEN_OFF),
+        Transition(LoanState.WRITTEN_OFF, RECOVERED, LoanState.WRITTEN_OFF),
     ),
 )
 

@@ -5,7 +5,7 @@ the loan but follows from its dues and the date (`contracts.servicing`). Every l
 follows from the schedule and the principal of each claim alone, so that no order of arrival can change a cent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,7 +19,10 @@ from contracts.terms.daycount import DayCount
 from contracts.terms.distribution import Claim, LenderShare, shares
 from contracts.terms.schedule import Every, Instalment, RepaymentKind
 from ledger.errors import InvariantError
-from ledger.money import Asset
+from ledger.money import Asset, allocate
+
+RECOVERY = "recovery:"
+"""What the reference of a payment begins with that comes after its loan was lost."""
 
 FICTIONAL_LEI = "969500BXLINVEST00060"
 """Well-formed, and nobody's."""
@@ -121,7 +124,8 @@ class ClaimLine:
     """One claim of a lender.
 
     `expected_cents` is what the schedule had due to her by the date, before tax, as is what is overdue and next due.
-    `received_net_cents` is principal and interest received, less the tax withheld.
+    `received_net_cents` is principal and interest received, less the tax withheld; `recovered_cents` is the part of the
+    principal that came after the claim was lost, and what is lost is less by it.
     """
 
     loan_id: str
@@ -140,6 +144,7 @@ class ClaimLine:
     next_due_on: date | None
     next_due_cents: int
     lost_cents: int
+    recovered_cents: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +160,7 @@ class PortfolioTotals:
     expected_cents: int
     overdue_cents: int
     lost_cents: int
+    recovered_cents: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +222,21 @@ class LenderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryLine:
+    """Money that is expected after the loss: asked for on a day, recognised by its communication, and what came of it.
+
+    `recovered_cents` is what the lenders have of it; what was more than their loss has gone back.
+    """
+
+    n: int
+    amount_cents: int
+    expected_on: date
+    communication: str
+    received_on: date | None
+    recovered_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoanOverview:
     """A loan in a list of the operator or of its borrower."""
 
@@ -261,6 +282,23 @@ def distribution(instalments: Sequence[Instalment], claims: Sequence[LenderClaim
     return tuple(plan)
 
 
+def recovery_shares(lost: Mapping[str, int], recoveries: Iterable[int]) -> list[dict[str, int]]:
+    """What each claim has of each recovery, in order: in proportion to what it has still lost, by largest remainder.
+
+    `lost` is principal in cents by pledge; ties go to the first pledge in alphabetical order. No claim ever has more
+    than it has lost, as long as the recoveries together are no more than the loss.
+
+    >>> recovery_shares({"p2": 5_000, "p1": 10_000}, [100, 14_900])
+    [{'p1': 67, 'p2': 33}, {'p1': 9933, 'p2': 4967}]
+    """
+    left = dict(sorted(lost.items()))
+    split: list[dict[str, int]] = []
+    for cents in recoveries:
+        split.append(dict(zip(left, allocate(cents, list(left.values())), strict=True)))
+        left = {pledge_id: left[pledge_id] - part for pledge_id, part in split[-1].items()}
+    return split
+
+
 def _split(instalment: Instalment, outstanding: Mapping[str, int]) -> dict[str, LenderShare]:
     holders = [Claim(pledge_id, cents) for pledge_id, cents in outstanding.items()]
     split = shares(instalment.interest_cents, instalment.principal_cents, holders)
@@ -283,10 +321,10 @@ def share_key(loan_id: str, n: int, pledge_id: str) -> str:
 
 
 def due_of(reference: str) -> tuple[str, int]:
-    """The loan and the number that a payment's reference to a due names.
+    """The loan and the number that a payment's reference names, whatever comes after them.
 
-    >>> due_of("due:l1:3")
-    ('l1', 3)
+    >>> due_of("due:l1:3"), due_of("owed:l1:3:2")
+    (('l1', 3), ('l1', 3))
     """
-    _, loan_id, n = reference.split(":")
+    _, loan_id, n = reference.split(":")[:3]
     return loan_id, int(n)

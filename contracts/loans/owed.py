@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from contracts.events import emit_mail
 from contracts.loans import postings
 from contracts.loans.books import loan_book
-from contracts.loans.model import Loan
+from contracts.loans.model import Loan, due_of
 from contracts.loans.steps import lock_loan, send_back
 from contracts.parties.queries import party
 from contracts.pledges.queries import payment_to_show
@@ -110,7 +110,7 @@ def settle_owed(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     The same payment again changes nothing, nor does one that was charged back meanwhile; what is owed no more, since
     it was paid before or won back, goes back to the borrower.
     """
-    loan_id, _ = owed_of(str(body["reference"]))
+    loan_id, _ = due_of(str(body["reference"]))
     payment_id, on = str(body["payment_id"]), date.fromisoformat(str(body["paid_on"]))
     book = lock_loan(uow, loan_id)
     if is_repaid_by(uow, payment_id) or payments.is_undone(uow.connection, uow.book_id, payment_id):
@@ -126,16 +126,6 @@ def settle_owed(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 def is_repaid_by(uow: UnitOfWork, payment_id: str) -> bool:
     """Whether the payment has repaid what was owed."""
     return balances.entry_by_key(uow.connection, uow.book_id, f"{_REPAID}{payment_id}") is not None
-
-
-def owed_of(reference: str) -> tuple[str, int]:
-    """The loan and the number of the instalment that a reference is about.
-
-    >>> owed_of("owed:l1:3"), owed_of("owed:l1:3:2")
-    (('l1', 3), ('l1', 3))
-    """
-    _, loan_id, n = reference.split(":")[:3]
-    return loan_id, int(n)
 
 
 def _ask(uow: UnitOfWork, loan: Loan, owed: OwedDue) -> str:
@@ -201,7 +191,7 @@ def _taking(
     before: Collection[OwedDue],
 ) -> OwedDue:
     of, taken_from, reason = stated
-    loan_id, n = owed_of(of)
+    loan_id, n = due_of(of)
     k = 1 + sum((each.loan_id, each.n) == (loan_id, n) for each in before)
     reference = f"{OWED}{loan_id}:{n}" + (f":{k}" if k > 1 else "")
     asked = payments.payments_for(connection, book_id, reference)

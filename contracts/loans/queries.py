@@ -30,7 +30,9 @@ from contracts.loans.model import LoanOverview as LoanOverview
 from contracts.loans.model import MonthFlow as MonthFlow
 from contracts.loans.model import Portfolio as Portfolio
 from contracts.loans.model import PortfolioTotals as PortfolioTotals
+from contracts.loans.model import RecoveryLine as RecoveryLine
 from contracts.loans.model import ShareLine as ShareLine
+from contracts.loans.recoveries import recoveries_of
 from contracts.offers.queries import OfferCard, offers
 from contracts.parties.queries import Keeper, display_name
 from contracts.pledges.queries import payment_to_show
@@ -67,6 +69,7 @@ class LoanPage:
     principal_cents: int
     outstanding_cents: int
     lost_cents: int
+    recovered_cents: int
     rate_annual: Decimal
     term_years: int
     every: Every
@@ -75,6 +78,7 @@ class LoanPage:
     disbursed_on: date | None
     ends_on: date
     instalments: list[InstalmentLine]
+    recoveries: list[RecoveryLine]
     events: list[LoanEvent]
     lenders: list[LenderLine]
     claims: list[ClaimLine]
@@ -139,6 +143,7 @@ def loan_page(connection: sa.Connection, keeper: Keeper, loan_id: str, on: date,
         principal_cents=loan.principal_cents,
         outstanding_cents=debt.outstanding_cents(on),
         lost_cents=debt.lost_cents(on),
+        recovered_cents=debt.recovered_cents(on),
         rate_annual=loan.rate_annual,
         term_years=loan.term_years,
         every=loan.every,
@@ -147,6 +152,7 @@ def loan_page(connection: sa.Connection, keeper: Keeper, loan_id: str, on: date,
         disbursed_on=book.happened_on(DISBURSED),
         ends_on=book.instalments[-1].due_on,
         instalments=[_instalment_line(book, instalment, on) for instalment in book.instalments],
+        recoveries=recoveries_of(connection, keeper.book_id, book),
         events=_events(book, on),
         lenders=[_lender_line(book, claim, on, lender) for claim in book.claims],
         claims=[_claim_line(tax, book, claim, on) for claim in own],
@@ -210,6 +216,7 @@ def _claim_line(tax: WithheldTax, book: LoanBook, claim: LenderClaim, on: date) 
         next_due_on=None if coming is None else coming.due_on,
         next_due_cents=0 if coming is None else coming.total_cents,
         lost_cents=debt.lost_cents(on),
+        recovered_cents=debt.recovered_cents(on),
     )
 
 
@@ -245,6 +252,9 @@ def _months(own: Iterable[tuple[LoanBook, LenderClaim]], on: date) -> list[Month
             expected[due.due_on.replace(day=1)] += due.total_cents
             if due.settled_on is not None and due.settled_on <= on:
                 received[due.settled_on.replace(day=1)] += due.total_cents
+        for each in book.position_of(claim).recoveries:
+            if each.on <= on:
+                received[each.on.replace(day=1)] += each.cents
     months = sorted(expected.keys() | received.keys())
     return [MonthFlow(month=m, expected_cents=expected[m], received_cents=received[m]) for m in months]
 

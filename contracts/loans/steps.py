@@ -1,6 +1,6 @@
 """What every use case of a loan needs: its lock, mails about it, its lenders in chunks, money that goes back."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from contracts.loans import tables as t
 from contracts.loans.books import LoanBook, loan_books
 from contracts.loans.model import LenderClaim, Loan
 from contracts.pledges.service import CHUNK
+from ledger import approvals
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
@@ -78,6 +79,20 @@ def mail(loan: Loan, key: str, to: str, /, **facts: str | int) -> Mail:
     """A mail about the loan to one of its lenders, or to its borrower, that is to be emitted with others."""
     path = "/enterprise" if to == loan.borrower else f"/loans/{loan.loan_id}"
     return Mail(key, to, {"title": loan.title, **facts}, path)
+
+
+def approved(uow: UnitOfWork, approval_id: str, action: str, loan_id: str) -> Mapping[str, JSON]:
+    """The body of an approval that was given for that action on that loan.
+
+    Refuses `approval-unknown`, `approval-not-given`, `approval-expired` and `approval-body-changed`.
+    """
+    asked = approvals.find(uow.connection, uow.book_id, approval_id)
+    if asked is None:
+        raise Refusal("approval-unknown", approval=approval_id[:40])
+    if asked.body.get("loan_id") != loan_id:
+        raise Refusal("approval-body-changed", approval=approval_id, action=action)
+    approvals.require(uow, approval_id, action, asked.body)
+    return asked.body
 
 
 def in_unit(book: Book, act: Callable[[UnitOfWork], int]) -> int:

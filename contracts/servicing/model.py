@@ -49,6 +49,14 @@ class Due:
         return self.settled_on is not None and self.settled_on <= on
 
 
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Principal that came on a day after the debt was lost."""
+
+    on: date
+    cents: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What is known of the debt as a whole: dates of paying out, insolvency, proof of loss, and last payment."""
@@ -61,11 +69,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """A debt, or one creditor's part of it: its principal, its dues in order, and its standing."""
+    """A debt, or one creditor's part of it: principal, dues in order, standing, and what came after its loss."""
 
     principal_cents: int
     dues: tuple[Due, ...]
     standing: Standing
+    recoveries: tuple[Recovery, ...] = ()
 
     def settled(self, on: date) -> list[Due]:
         """The dues that were paid."""
@@ -91,15 +100,19 @@ class Position:
         return sum(due.total_cents for due in self.dues if due.due_on <= on)
 
     def received_principal_cents(self, on: date) -> int:
-        """Principal repaid."""
-        return sum(due.principal_cents for due in self.settled(on))
+        """Principal repaid, after its loss or before."""
+        return sum(due.principal_cents for due in self.settled(on)) + self.recovered_cents(on)
+
+    def recovered_cents(self, on: date) -> int:
+        """Principal that came after it was lost."""
+        return sum(each.cents for each in self.recoveries if each.on <= on)
 
     def received_interest_cents(self, on: date) -> int:
         """Interest paid, before tax."""
         return sum(due.interest_cents for due in self.settled(on))
 
     def lost_cents(self, on: date) -> int:
-        """Principal definitively lost."""
+        """Principal definitively lost, less what came after that."""
         return self._unpaid_principal(on) if _by(self.standing.lost_on, on) else 0
 
     def outstanding_cents(self, on: date) -> int:

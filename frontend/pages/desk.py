@@ -14,11 +14,13 @@ from api.worker.dates import latest_move
 from contracts import payouts
 from contracts.dispatch import resolve_credits
 from contracts.erasure import erase_party
+from contracts.loans import recovery
 from contracts.loans import service as loans
 from contracts.loans.cash import PAYABLE, loans_not_banked, shares_not_banked
 from contracts.loans.model import LoanState
 from contracts.loans.owed import owed_dues
 from contracts.loans.queries import loans_overview, transfer_orders
+from contracts.loans.recoveries import awaited_recoveries
 from contracts.offers import service as offers
 from contracts.offers.application import ApplicationState
 from contracts.offers.applications import applications
@@ -75,6 +77,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         accounts = ibans_to_verify(connection, book)
         shown = {order.payee for order in (*waiting_orders, *booked)} | {each.party_id for each in accounts}
         owed = owed_dues(connection, book.book_id)
+        awaited = awaited_recoveries(connection, book.book_id)
         shown |= {each.lender for each in failed_refunds} | {each.borrower for each in owed}
         names = {party_id: display_name(connection, book, party_id) for party_id in shown}
         payable = balances.balances(connection, book.book_id, code_prefix=PAYABLE)
@@ -105,6 +108,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         to_disburse=[loan for loan in overview if loan.state is LoanState.AGREED],
         loans=overview,
         owed=owed,
+        awaited=[(each.loan.title, line) for each, line in awaited],
         orders=waiting_orders,
         booked=booked,
         names=names,
@@ -138,12 +142,12 @@ def _actor_name(book: Book, actor: str) -> str:
 
 
 def references(approval: Approval) -> list[str]:
-    """What an approval is about: the id of its offer or call, or the references of its transfers."""
+    """What an approval is about: the id of its offer, loan or call, or the references of its transfers."""
     body = approval.body
     listed = body.get("transfers")
     if isinstance(listed, list):
         return [str(each["reference"]) for each in listed if isinstance(each, Mapping)]
-    return [str(body[name]) for name in ("offer_id", "call_id", "batch_id", "payee") if name in body]
+    return [str(body[name]) for name in ("offer_id", "loan_id", "call_id", "batch_id", "payee") if name in body]
 
 
 def last_day(approval: Approval) -> date | None:
@@ -167,20 +171,26 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             _order_transfers(uow, about, approval_id, on)
         case batches.RELEASE | payees.OVERRIDE | repeats.REPEAT:
             _let_out(uow, approval, about[0])
-        case years.YEAR_CLOSE:
-            ends_on = last_day(approval)
-            assert ends_on is not None
-            years.close_year(uow, ends_on=ends_on, approval_id=approval_id)
-        case periods.PERIOD_CLOSE:
-            until_on = last_day(approval)
-            assert until_on is not None
-            periods.close_period(uow, until_on=until_on, approval_id=approval_id)
+        case years.YEAR_CLOSE | periods.PERIOD_CLOSE:
+            _close(uow, approval)
+        case recovery.EXPECT:
+            recovery.expect_recovery(uow, about[0], approval_id=approval_id)
         case erasure.ERASE:
             erase_party(uow, str(approval.body["owner"]), approval_id=approval_id)
         case limits.LIMITS_CHANGE:
             limits.change_limits(uow, limits.approved_limits(approval), approval_id=approval_id)
         case other:
             raise InvariantError(f"nobody does {other} from the desk")
+
+
+def _close(uow: UnitOfWork, approval: Approval) -> None:
+    """Close a year or a period."""
+    day = last_day(approval)
+    assert day is not None
+    if approval.action == years.YEAR_CLOSE:
+        years.close_year(uow, ends_on=day, approval_id=approval.approval_id)
+    else:
+        periods.close_period(uow, until_on=day, approval_id=approval.approval_id)
 
 
 def _let_out(uow: UnitOfWork, approval: Approval, about: str) -> None:

@@ -19,6 +19,7 @@ from api.identity.model import Session
 from api.refusals import status
 from api.worker.dates import request_move
 from contracts import payouts
+from contracts.loans import recovery
 from contracts.loans import service as loans
 from contracts.loans.owed import ask_again
 from contracts.offers import service as offers
@@ -237,6 +238,27 @@ def write_off(
         loans.write_off(uow, loan_id, on=day, evidence=proof)
 
     return _answer(request, wiring, operator, form, "loans", record)
+
+
+@router.post("/loans/{loan_id}/recovery")
+def ask_recovery(
+    request: Request,
+    wiring: WiringDep,
+    operator: Operator,
+    language: Language,
+    loan_id: str,
+    amount: Typed = "",
+    evidence: File = None,
+) -> Response:
+    """Ask a second person to approve that money is expected of a loan that is lost."""
+    form = Form({"amount": amount, "evidence": ""}, target=f"recovery-{loan_id}")
+    cents, proof = _cents(form, "amount", language), _sha256(form, evidence, language)
+    reason = tongue(language).text("operations.recovery")
+
+    def ask(uow: UnitOfWork) -> None:
+        recovery.request_recovery(uow, loan_id, amount_cents=cents, evidence=proof, reason=reason)
+
+    return _answer(request, wiring, operator, form, "approvals", ask)
 
 
 def _answer(request: Request, wiring: Wiring, operator: Session, form: Form, part: str, act: Act) -> Response:

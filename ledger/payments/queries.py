@@ -57,6 +57,13 @@ def still_to_pay(payments: Sequence[PaymentView], *, by_transfer: bool) -> Payme
     )
 
 
+def open_transfers(connection: sa.Connection, book_id: str, prefix: str) -> list[PaymentView]:
+    """Every transfer that is still awaited under a reference with that prefix, oldest first."""
+    c = t.payment.c
+    awaited = (c.structured_reference.is_not(None), c.state == PaymentState.OPEN.value)
+    return _payments(connection, book_id, sa.and_(c.reference.startswith(prefix, autoescape=True), *awaited))
+
+
 def paid(payments: Sequence[PaymentView]) -> PaymentView | None:
     """The first of a reference's payments that is paid."""
     return next((p for p in payments if p.state is PaymentState.PAID), None)

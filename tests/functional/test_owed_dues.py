@@ -1,17 +1,8 @@
 """What a borrower's bank takes back after the lenders had it: shown with amount, day and reason, and repaid."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-from fastapi.testclient import TestClient
-
-from api.bootstrap import Wiring
-from api.identity.service import open_session_for
-from api.mail.transport import KeptMail
-from api.security import COOKIE
-from api.settings import read_settings
 from contracts.dispatch import BANK_HOOKS, HANDLERS
 from contracts.documents.model import StatementFlow
 from contracts.loans.books import loan_book
@@ -19,35 +10,16 @@ from contracts.loans.debits import distribute_parked
 from contracts.loans.model import DocumentDesk
 from contracts.loans.owed import OwedDue, ask_again, owed_dues
 from contracts.statements import statement_data
-from frontend.site import build_site
 from ledger.payments.bank import configure_bank
 from ledger.payments.inbox import receive
 from ledger.payments.iso20022.model import Account
 from ledger.payments.model import RefundState
 from ledger.payments.queries import open_cases, payments_for, refunds_of_payment
 from ledger.payments.statements import import_statement_file
-from tests.api_kit import ORIGIN
 from tests.camt_kit import CLIENT_IBAN, Bank, Move
+from tests.pages_kit import Enter
 from tests.oracle import check_everything
 from tests.products_kit import Town, refused
-
-Enter = Callable[..., TestClient]
-
-
-@pytest.fixture
-def enter(sqlite_town: Town, tmp_path: Path) -> Enter:
-    town = sqlite_town
-    settings = read_settings({"BXL_DATA": str(tmp_path)})
-    site = build_site(Wiring(settings, town.book, town.rail, KeptMail(), None, provider_books=town.rail))
-
-    def entered(party: str) -> TestClient:
-        browser = TestClient(site, ORIGIN, raise_server_exceptions=False, follow_redirects=False)
-        with town.book.unit_of_work(actor="test") as uow:
-            browser.cookies.set(COOKIE, open_session_for(uow, party, "fr").token)
-        browser.headers["Origin"] = ORIGIN
-        return browser
-
-    return entered
 
 
 def running(town: Town) -> tuple[str, str, str]:

@@ -12,18 +12,24 @@ from fractions import Fraction
 import sqlalchemy as sa
 
 from api.reconcile.invariants import broken
+from contracts.dispatch import BANK_HOOKS
 from contracts.loans import dues
 from contracts.loans import service as loans
 from contracts.loans.books import loan_book
 from contracts.loans.model import LoanState
+from contracts.loans.recovery import expect_recovery, request_recovery
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger.audit.rows import audit_rows
 from ledger.book import Book
 from ledger.clock import FixedClock
 from ledger.errors import Refusal
+from ledger.payments.bank import configure_bank
 from ledger.payments.inbox import receive
+from ledger.payments.iso20022.model import Account
 from ledger.payments.queries import payment, payments_for
+from ledger.payments.statements import import_statement_file
+from tests.camt_kit import CLIENT_IBAN, Bank, Move
 from tests.conftest import NOON, make_book
 from tests.functional.conftest import quiet_rail
 from tests.lives.naive import NaiveDue, NaiveLoan, days_30e
@@ -44,6 +50,7 @@ class Life:
         self.chance = random.Random(seed)
         self.town: Town = make_town(make_book(engine, clock), clock, quiet_rail())
         self.borrower = self.town.enterprise()
+        self.bank = Bank()
         self.steps = 0
         self.doing = "fund"
         self.refused = 0
@@ -63,6 +70,9 @@ class Life:
             if self.steps >= MOST_STEPS:
                 raise AssertionError("a life that does not end")
             self.step()
+        while sum(self.model.lost.values()) and not self.model.owed and self.chance.random() < 0.7:
+            self.recover()
+            self.check()
         self.pay_out()
         self.check()
         check_everything(self.book)
@@ -144,6 +154,21 @@ class Life:
             loans.write_off(uow, self.loan_id, on=self.town.today, evidence=EVIDENCE)
         self.town.settle()
         self.model.write_off()
+
+    def recover(self) -> None:
+        """The liquidator pays some of what is lost, or all of it, to the bank."""
+        lost, town = sum(self.model.lost.values()), self.town
+        cents, self.doing = min(lost, self.chance.randrange(1, 2 * lost)), "recover"
+        with self.book.unit_of_work(actor=town.maker) as uow:
+            configure_bank(uow, Account("BXL Invest", CLIENT_IBAN))
+            approval_id = request_recovery(uow, self.loan_id, amount_cents=cents, evidence=EVIDENCE, reason="dividend")
+        town.approve(approval_id)
+        with self.book.unit_of_work(actor=town.maker) as uow:
+            line = expect_recovery(uow, self.loan_id, approval_id=approval_id)
+        ogm = "".join(each for each in line.communication if each.isdigit())
+        import_statement_file(self.book, self.bank.statement(Move(cents, ogm=ogm), day=town.today), hooks=BANK_HOOKS)
+        town.settle()
+        self.model.recover(cents)
 
     def misuse(self) -> None:
         """Something that is not allowed now is refused, and every row stays as it was."""

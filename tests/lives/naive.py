@@ -47,7 +47,7 @@ class NaiveLoan:
         self.plan = plan_of(self.outstanding, self.dues)
         self.received = dict.fromkeys(self.lenders, 0)
         self.paid_out = dict.fromkeys(self.lenders, 0)
-        self.lost = dict.fromkeys(self.lenders, 0)
+        self.lost = dict.fromkeys(self.claims, 0)
 
     @property
     def lenders(self) -> list[str]:
@@ -92,10 +92,17 @@ class NaiveLoan:
     def write_off(self) -> None:
         """What is neither repaid nor kept for the lenders is lost, and no due is left."""
         for pledge, cents in self.unpaid().items():
-            self.lost[self.claims[pledge][0]] += cents
+            self.lost[pledge] += cents
             self.outstanding[pledge] -= cents
         for due in self.dues:
             due.is_cancelled = due.paid_on is None
+
+    def recover(self, cents: int) -> None:
+        """Money that came after the loss: by what each has still lost, and nothing of it is taxed."""
+        pledges = sorted(self.lost)
+        for pledge, part in zip(pledges, split(cents, [self.lost[each] for each in pledges]), strict=True):
+            self.lost[pledge] -= part
+            self.received[self.claims[pledge][0]] += part
 
     def unpaid(self) -> dict[str, int]:
         """Principal that was not repaid, by pledge; what is kept was."""
@@ -117,7 +124,7 @@ class NaiveLoan:
         for lender in self.lenders:
             own = [pledge for pledge, (holder, _) in self.claims.items() if holder == lender]
             held[f"020000:{lender}", claim] = sum(self.outstanding[pledge] for pledge in own)
-            held[f"022000:{lender}", claim] = self.lost[lender]
+            held[f"022000:{lender}", claim] = sum(self.lost[pledge] for pledge in own)
             held[f"489300:{lender}", "EUR"] = self.paid_out[lender] - self.received[lender]
         called = self.open_dues()
         for code, sign in (("030", 1), ("031", -1)):

@@ -47,13 +47,20 @@ def placeholders(template: str, language: str) -> set[str]:
 
 
 def facts_emitted() -> dict[str, set[str]]:
-    """Which fact names stand, as literals, in the functions that name a template."""
+    """Which fact names stand, as literals, in the files that name a template, or are given with every loan's mail."""
     found: dict[str, set[str]] = {}
-    for path in (Path(__file__).parents[2] / "contracts").rglob("*.py"):
-        tree = ast.parse(path.read_text("utf-8"))
-        common = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-        keywords = {k.arg for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords if k.arg}
-        for template in MAIL_TEMPLATES & common:
+    folder = Path(__file__).parents[2] / "contracts"
+    of_every_loan = literals(folder / "loans/steps.py")
+    for path in folder.rglob("*.py"):
+        given = literals(path)
+        for template in MAIL_TEMPLATES & given:
             if path.name != "events.py":
-                found.setdefault(template, set()).update(common | keywords)
+                found.setdefault(template, set()).update(given | of_every_loan)
     return found
+
+
+def literals(path: Path) -> set[str]:
+    """The texts and the names of keywords in a file."""
+    tree = ast.parse(path.read_text("utf-8"))
+    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return texts | {k.arg for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords if k.arg}

@@ -67,6 +67,7 @@ ALLOWED = {
         "ordered": {"disbursed": "running", "disbursement-failed": "agreed"},
         "running": {"disbursement-failed": "agreed", "repaid": "repaid", "bankruptcy": "bankrupt"},
         "bankrupt": {"written-off": "written_off", "repaid": "repaid"},
+        "written_off": {"recovery-expected": "written_off", "recovered": "written_off"},
     },
     "instalment": {
         "scheduled": {"called": "called", "cancelled": "cancelled"},

@@ -23,16 +23,21 @@ from pathlib import Path
 from typing import Any
 
 from contracts import payouts
-from contracts.dispatch import CHARGEBACKS, resolve_credit
+from contracts.dispatch import BANK_HOOKS, CHARGEBACKS, resolve_credit
+from contracts.loans import recovery
 from contracts.loans import service as loans
 from contracts.pledges import service as pledges
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger import balances
 from ledger.accounts import AccountRef, chart_row
+from ledger.payments.bank import configure_bank
 from ledger.payments.calls import send_due_calls
 from ledger.payments.inbox import process_inbox
+from ledger.payments.iso20022.model import Account
 from ledger.payments.queries import payment, transfer_orders
+from ledger.payments.statements import import_statement_file
 from ledger.payments.sweep import sweep
+from tests.camt_kit import CLIENT_IBAN, Bank, Move
 from tests.products_kit import EVIDENCE, Town
 
 FOLDER = Path(__file__).parent / "books"
@@ -289,6 +294,22 @@ def _loss(runner: Runner, on: date) -> None:
         loans.write_off(uow, runner.loan_id(), on=on, evidence=proof)
 
 
+def _liquidator_pays(runner: Runner, on: date, amount: str) -> None:
+    town, cents = runner.town, _cents(amount)
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        configure_bank(uow, Account("BXL Invest", CLIENT_IBAN))
+        paper = hashlib.sha256(b"letter of the liquidator").hexdigest()
+        approval_id = recovery.request_recovery(
+            uow, runner.loan_id(), amount_cents=cents, evidence=paper, reason="dividend"
+        )
+    town.approve(approval_id)
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        line = recovery.expect_recovery(uow, runner.loan_id(), approval_id=approval_id)
+    ogm = "".join(each for each in line.communication if each.isdigit())
+    import_statement_file(town.book, Bank().statement(Move(cents, ogm=ogm), day=on), hooks=BANK_HOOKS)
+    town.settle()
+
+
 _ACTIONS: Mapping[str, Callable[..., None]] = {
     r"The day begins": _begin_day,
     r"(\w+) pledges ([0-9,.]+)": _pledges,
@@ -304,6 +325,7 @@ _ACTIONS: Mapping[str, Callable[..., None]] = {
     r"(\w+) pays instalment (\d+)": _pays_instalment,
     r"(\w+) is bankrupt": _bankrupt,
     r"The loss is proven": _loss,
+    r"The liquidator pays ([0-9,.]+)": _liquidator_pays,
 }
 
 

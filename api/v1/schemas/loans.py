@@ -2,7 +2,18 @@
 
 from datetime import date
 
-from api.v1.schemas import Cents, Code, Document, Line, Payment, Rate, RequestBody, Resource, Sha256
+from api.v1.schemas import (
+    Cents,
+    Code,
+    Document,
+    Line,
+    Payment,
+    PositiveCents,
+    Rate,
+    RequestBody,
+    Resource,
+    Sha256,
+)
 
 
 class Claim(Resource):
@@ -24,6 +35,7 @@ class Claim(Resource):
     next_due_on: date | None
     next_due_cents: Cents
     lost_cents: Cents
+    recovered_cents: Cents
 
 
 class Totals(Resource):
@@ -38,6 +50,7 @@ class Totals(Resource):
     expected_cents: Cents
     overdue_cents: Cents
     lost_cents: Cents
+    recovered_cents: Cents
 
 
 class Month(Resource):
@@ -100,6 +113,17 @@ class Lender(Resource):
     own: bool
 
 
+class Recovery(Resource):
+    """Money expected after the loss, by its structured communication, and what the lenders have of it."""
+
+    n: int
+    amount_cents: Cents
+    expected_on: date
+    communication: str
+    received_on: date | None
+    recovered_cents: Cents
+
+
 class Loan(Resource):
     """A loan in a list."""
 
@@ -126,7 +150,9 @@ class LoanInFull(Loan):
     agreed_on: date
     disbursed_on: date | None
     ends_on: date
+    recovered_cents: Cents
     instalments: list[Instalment]
+    recoveries: list[Recovery]
     events: list[Event]
     lenders: list[Lender]
     claims: list[Claim]
@@ -153,6 +179,14 @@ class Evidence(RequestBody):
 
     evidence: Sha256
     on: date | None = None
+
+
+class ExpectedRecovery(RequestBody):
+    """Money that a paper says will come after the loss, and why a colleague is asked."""
+
+    amount_cents: PositiveCents
+    evidence: Sha256
+    reason: Line
 
 
 class Reason(RequestBody):

@@ -9,9 +9,12 @@ from contracts.documents.verify import verify_receipt_pdf
 from contracts.statements import statement_data
 from ledger.integrator import integrate
 from ledger.log.policy import parse_policy
+from ledger.payments.bank import configure_bank
+from ledger.payments.iso20022.model import Account
 from ledger.verify.acknowledgement import verify_acknowledgement
 from ledger.verify.receipt import verify_receipt
 from tests.api_kit import Desk, code_of, moved
+from tests.camt_kit import CLIENT_IBAN
 
 SHA = "a" * 64
 
@@ -179,6 +182,32 @@ def test_a_bankruptcy_is_recorded_and_written_off_once(desk: Desk, funded: str) 
     assert again.json() == lost
     totals = desk.get("/v1/portfolio", who="amelie").json()["totals"]
     assert (totals["lost_cents"], totals["outstanding_cents"]) == (1_400_000, 0)
+
+
+def test_a_recovery_is_asked_for_approved_and_expected_once(desk: Desk, funded: str) -> None:
+    path = f"/v1/loans/{funded}"
+    desk.stage.settle_with_provider()
+    desk.stage.disburse("oven")
+    desk.stage.confirm_transfers()
+    body = {"amount_cents": 50_000, "evidence": SHA, "reason": "dividend"}
+    assert code_of(desk.post(f"{path}/recovery-request", who="nadia", json=body)) == "move-not-allowed"
+    for deed in ("bankruptcy", "write-off"):
+        assert desk.post(f"{path}/{deed}", who="nadia", json={"evidence": SHA}).status_code == 200
+    beyond = desk.post(f"{path}/recovery-request", who="nadia", json=body | {"amount_cents": 2_400_001})
+    assert (beyond.status_code, code_of(beyond)) == (422, "recovery-exceeds-loss")
+    asked = desk.post(f"{path}/recovery-request", who="nadia", json=body).json()["approval_id"]
+    early = desk.post(f"{path}/recovery", who="nadia", json={"approval_id": asked})
+    assert code_of(early) == "approval-not-given"
+    assert desk.post(f"/v1/approvals/{asked}/approval", who="sofia").status_code == 403
+    assert desk.post(f"/v1/approvals/{asked}/approval", who="pieter").status_code == 200
+    with desk.wiring.book.unit_of_work(actor="system") as uow:
+        configure_bank(uow, Account("BXL Invest", CLIENT_IBAN))
+    for key in ("recovery-1", "recovery-1", "recovery-2"):
+        done = desk.post(f"{path}/recovery", who="nadia", json={"approval_id": asked}, key=key)
+        assert done.status_code == 201, done.text
+        [line] = done.json()["recoveries"]
+        assert (line["amount_cents"], line["received_on"], line["recovered_cents"]) == (50_000, None, 0)
+        assert line["communication"].startswith("+++")
 
 
 def test_an_instalment_is_due_paid_and_received(desk: Desk, funded: str) -> None:

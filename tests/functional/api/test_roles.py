@@ -20,6 +20,8 @@ WRITES = [
     ("/v1/loans/l1/disbursement", {"approval_id": "a1"}, {"nadia"}),
     ("/v1/loans/l1/bankruptcy", {"evidence": SHA}, {"nadia"}),
     ("/v1/loans/l1/write-off", {"evidence": SHA}, {"nadia"}),
+    ("/v1/loans/l1/recovery-request", {"amount_cents": 1, "evidence": SHA, "reason": "x"}, {"nadia"}),
+    ("/v1/loans/l1/recovery", {"approval_id": "a1"}, {"nadia"}),
     ("/v1/transfer-orders/t1/confirmation", {"statement_reference": "s1", "evidence": SHA}, {"nadia"}),
     ("/v1/payouts/request", {"reason": "x"}, {"nadia"}),
     ("/v1/payouts", {"approval_id": "a1"}, {"nadia"}),
