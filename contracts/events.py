@@ -44,6 +44,7 @@ MAIL_TEMPLATES = frozenset({
     "offer-funded",
     "loan-agreed",
     "loan-disbursed",
+    "due-announced",
     "due-called",
     "loan-late",
     "loan-late-lender",

@@ -24,6 +24,7 @@ from contracts import kiis, payouts
 from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
+from contracts.loans import notices as loan_notices
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans
 from contracts.loans.model import DocumentDesk
@@ -66,6 +67,7 @@ JOBS = (
     loans.close_due_offers,
     lapse_mandates,
     loan_debits.announce_debits,
+    loan_notices.announce_dues,
     loan_dues.call_due_instalments,
     loan_debits.distribute_parked,
     loan_dues.remind_late_borrowers,

@@ -16,6 +16,7 @@ import structlog
 from api.worker.tables import dated_job
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
+from contracts.loans import notices as loan_notices
 from contracts.loans import service as loans
 from contracts.pledges import service as pledges
 from ledger.attest import attest, daily_key
@@ -60,6 +61,7 @@ JOBS: tuple[Job, ...] = (
     Job("close-offers", loans.close_due_offers),
     Job("lapse-mandates", lapse_mandates),
     Job("announce-debits", loan_debits.announce_debits),
+    Job("announce-dues", loan_notices.announce_dues),
     Job("call-instalments", loan_dues.call_due_instalments),
     Job("distribute-parked", loan_debits.distribute_parked),
     Job("check-bridges", check_bridges),

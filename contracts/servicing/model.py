@@ -14,6 +14,8 @@ from enum import StrEnum
 EARLY_WARNING_AFTER = 30
 DEFAULTED_AFTER = 90
 """Days past due beyond which a loan counts as in default (Delegated Regulation (EU) 2022/2115)."""
+NOTICE_DAYS = (14, 3)
+"""Days before a due date on which a debtor is told of it."""
 FIRST_REMINDER_DAY = 3
 SECOND_REMINDER_DAY = 10
 
