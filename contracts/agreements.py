@@ -5,6 +5,7 @@ to be written is derived from the claims that have no agreement yet; a process t
 claim in that list.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -29,7 +30,7 @@ from contracts.pledges.model import Pledge
 from contracts.pledges.queries import pledge
 from contracts.schemes.rules import rule
 from contracts.schemes.withholding import net_rate_annual
-from contracts.terms.schedule import Instalment, Schedule, Terms, Totals
+from contracts.terms.schedule import Instalment, Schedule, Totals
 from contracts.terms.taeg import taeg_of
 from ledger.book import Book
 from ledger.errors import InvariantError
@@ -147,6 +148,7 @@ def _data(
         withholding_rate=rate,
         withholding_provisional=provisional,
         tax_credit=_tax_credit(loan),
+        early_repayment_allowed=loan.early_repayment,
         pledged_on=made.pledged_on,
         reflection_ended_on=made.reflection_ends_on,
         risk_acknowledged_on=made.risk_acknowledged_on,
@@ -173,16 +175,7 @@ def _own_schedule(loan_book: books.LoanBook, claim: LenderClaim) -> Schedule:
         )
         for each, share in zip(whole, (row[claim.number - 1] for row in loan_book.plan), strict=True)
     )
-    terms = Terms(
-        principal_cents=claim.principal_cents,
-        rate_annual=loan.rate_annual,
-        starts_on=loan.agreed_on,
-        first_due_on=whole[0].due_on,
-        instalments=len(whole),
-        every=loan.every,
-        kind=loan.kind,
-        day_count=loan.day_count,
-    )
+    terms = replace(loan.terms, principal_cents=claim.principal_cents)
     interest, principal = sum(row.interest_cents for row in rows), sum(row.principal_cents for row in rows)
     return Schedule(terms, rows, Totals(interest, principal, interest + principal))
 

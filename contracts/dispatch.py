@@ -1,8 +1,8 @@
 """Which product a payment fact belongs to, by the reference it carries, and what the relay does with each topic.
 
-`pledge:<pledge>` is a lender's, `due:<loan>:<n>` a borrower's, `owed:<loan>:<n>` is what her bank took back, and
-`recovery:<loan>:<n>` what comes after her loan was lost. A refund of a payment that nothing could take carries
-`excess:<payment>` and belongs to whatever that payment was for.
+`pledge:<pledge>` is a lender's, `due:<loan>:<n>` a borrower's, `early:<loan>:<n>:<k>` everything that is left of
+her loan, `owed:<loan>:<n>` is what her bank took back, and `recovery:<loan>:<n>` what comes after her loan was lost. A
+refund of a payment that nothing could take carries `excess:<payment>` and belongs to whatever that payment was for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,8 @@ from contracts.loans import chargebacks as loan_chargebacks
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
 from contracts.loans import service as loans
-from contracts.loans.model import RECOVERY, due_of
+from contracts.loans.early import settle_early
+from contracts.loans.model import DUE, EARLY, RECOVERY, due_of
 from contracts.loans.owed import OWED, settle_owed, tell_and_ask
 from contracts.loans.recovery import continue_recovery, settle_recovery
 from contracts.loans.transfers import note_failed_disbursement
@@ -33,8 +34,8 @@ from ledger.payments.model import ChargebackHooks, ChargedBack, PaidPayment, Tra
 from ledger.payments.queries import payment
 from ledger.storage.base import JSON
 
-PLEDGE, DUE = "pledge:", "due:"
-CHARGEABLE = (DUE, OWED)
+PLEDGE = "pledge:"
+CHARGEABLE = (DUE, EARLY, OWED)
 OF_LOANS = (*CHARGEABLE, RECOVERY)
 REASON_NOT_STATED = "MS03"
 Body = Mapping[str, JSON]
@@ -88,10 +89,10 @@ CHARGEBACKS = ChargebackHooks(hold=hold_charged, taken=take_back, won_back=give_
 
 def confirm_payment(uow: UnitOfWork, body: Body) -> None:
     """Handle `payment.paid`."""
-    if str(body["reference"]).startswith(OWED):
-        settle_owed(uow, body)
-    elif str(body["reference"]).startswith(RECOVERY):
-        settle_recovery(uow, body)
+    settle = {OWED: settle_owed, EARLY: settle_early, RECOVERY: settle_recovery}
+    kind = f"{str(body['reference']).partition(':')[0]}:"
+    if kind in settle:
+        settle[kind](uow, body)
     elif _is_of_a_due(uow, body):
         loan_dues.settle_due(uow, body)
     else:

@@ -1,14 +1,28 @@
 """`/v1/loans`: for staff all of them, for a lender and a borrower their own; what staff records of them."""
 
+from datetime import date
+
 from fastapi import APIRouter, Response
 
-from api.deps import STAFF, AnySession, BookDep, Operator, Staff
+from api.deps import STAFF, AnySession, BookDep, Entrepreneur, Operator, Staff, WiringDep
 from api.identity.model import Session
 from api.v1.answers import answer_once
 from api.v1.schemas.control import Asked
-from api.v1.schemas.loans import Evidence, ExpectedRecovery, Loan, LoanInFull, Reason, Release
+from api.v1.schemas.loans import (
+    Acceleration,
+    EarlyQuote,
+    EarlyRepayment,
+    Evidence,
+    ExpectedRecovery,
+    Loan,
+    LoanInFull,
+    Reason,
+    Release,
+)
 from api.writes import IdempotencyKey
-from contracts.loans import queries, recovery, service
+from contracts.loans import acceleration, early, queries, recovery, service
+from contracts.loans.books import loan_book
+from contracts.loans.quotes import quote
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.storage.base import JSON
@@ -85,6 +99,70 @@ def write_off(
         return {"loan_id": loan_id}
 
     answer_once(book, operator, response, key=key, path=f"/v1/loans/{loan_id}/write-off", body=body, do=do)
+    return get_loan(book, operator, loan_id)
+
+
+@router.get("/{loan_id}/early-repayment")
+def get_early_quote(book: BookDep, session: AnySession, loan_id: str, on: date) -> EarlyQuote:
+    """What repaying everything costs until a day: for the borrower, the lenders and staff."""
+    loan_for(book, session, loan_id)
+    with book.read() as connection:
+        found = loan_book(connection, book.book_id, loan_id)
+        return EarlyQuote.model_validate(quote(found, on, today=book.today_in(connection)))
+
+
+@router.post("/{loan_id}/early-repayment", status_code=201)
+def ask_early_repayment(
+    wiring: WiringDep,
+    entrepreneur: Entrepreneur,
+    key: IdempotencyKey,
+    response: Response,
+    loan_id: str,
+    body: EarlyRepayment,
+) -> LoanInFull:
+    """Ask to repay one's own loan early and in full, by the quote that one has seen."""
+    book = wiring.book
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        if queries.loan_page(uow.connection, book, loan_id, uow.today()).borrower != entrepreneur.party_id:
+            raise Refusal("loan-not-known", loan_id=loan_id)
+        asked = early.ask_early_repayment(uow, loan_id, on=body.until_on, amount_cents=body.amount_cents)
+        return {"payment_id": asked}
+
+    path = f"/v1/loans/{loan_id}/early-repayment"
+    done = answer_once(book, entrepreneur, response, key=key, path=path, body=body, do=do)
+    wiring.send_call_now(str(done["payment_id"]))
+    return get_loan(book, entrepreneur, loan_id)
+
+
+@router.post("/{loan_id}/acceleration-request", status_code=201)
+def request_acceleration(
+    book: BookDep, operator: Operator, key: IdempotencyKey, response: Response, loan_id: str, body: Acceleration
+) -> Asked:
+    """Ask a colleague to approve that everything is claimed at once."""
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        asked = acceleration.request_acceleration(
+            uow, loan_id, ground=body.ground, on=body.on, evidence=body.evidence, reason=body.reason
+        )
+        return {"approval_id": asked}
+
+    path = f"/v1/loans/{loan_id}/acceleration-request"
+    done = answer_once(book, operator, response, key=key, path=path, body=body, do=do)
+    return Asked(approval_id=str(done["approval_id"]))
+
+
+@router.post("/{loan_id}/acceleration", status_code=201)
+def accelerate(
+    book: BookDep, operator: Operator, key: IdempotencyKey, response: Response, loan_id: str, body: Release
+) -> LoanInFull:
+    """Claim everything that a loan still owes, once a colleague has approved it."""
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        acceleration.accelerate(uow, loan_id, approval_id=body.approval_id)
+        return {"loan_id": loan_id}
+
+    answer_once(book, operator, response, key=key, path=f"/v1/loans/{loan_id}/acceleration", body=body, do=do)
     return get_loan(book, operator, loan_id)
 
 

@@ -39,6 +39,7 @@ def get_offer(book: BookDep, offer_id: str) -> OfferInFull:
         schedule_of_1000_eur=[InstalmentOfSchedule.model_validate(row) for row in page.schedule.instalments],
         rules=[_rule(rule) for rule in page.rules],
         pledge_minimum_cents=page.pledge_minimum_cents,
+        early_repayment=page.early_repayment,
         remaining_cents=page.remaining_cents,
     )
 
@@ -96,6 +97,7 @@ def _draft(body: NewOffer) -> OfferDraft:
         priority_until=body.priority_until,
         pledge_maximum_cents=body.pledge_maximum_cents,
         oversubscription=Oversubscription(body.oversubscription),
+        early_repayment=body.early_repayment,
     )
 
 

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.loans import tables as t
-from contracts.loans.lifecycle import INSTALMENT, LOAN, RECOVERED, SETTLED, standing_of
+from contracts.loans.lifecycle import ACCELERATED, INSTALMENT, LOAN, RECOVERED, REPAID_EARLY, SETTLED, standing_of
 from contracts.loans.model import (
+    DUE,
     Distribution,
     InstalmentState,
     LenderClaim,
@@ -28,11 +29,19 @@ from contracts.servicing.model import Due, Position, Recovery
 from contracts.terms.schedule import Instalment
 from ledger.errors import Refusal
 from ledger.storage import bulk
+from ledger.storage.base import JSON
+
+ALL_DUE = ("n", "days", "interest_cents", "principal_cents")
+"""What a move states that lets one instalment take the place of all the later ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoanBook:
-    """A loan with everything its figures follow from, read once."""
+    """A loan with everything its figures follow from, read once.
+
+    `instalments` are those of its frozen schedule, up to one that took the place of all the later ones: everything was
+    repaid early, or claimed at once.
+    """
 
     loan: Loan
     claims: tuple[LenderClaim, ...]
@@ -95,6 +104,16 @@ class LoanBook:
         """The date of effect of an event of the loan, if it happened."""
         return _happened_on(self.history, event)
 
+    def due_reference(self, n: int) -> str:
+        """What the payments of an instalment go by; one that took the place of others has a reference of its own."""
+        is_all = any(move.facts.get("n") == n for move in self.events(ACCELERATED))
+        return f"{DUE}{self.loan.loan_id}:{n}" + (":all" if is_all else "")
+
+    def settled_by(self, n: int) -> JSON:
+        """The payment that settled an instalment, if one has."""
+        history = self.instalment_history[n - 1] if n <= len(self.instalments) else ()
+        return next((move.facts["payment_id"] for move in history if move.event == SETTLED), None)
+
     def instalment_on(self, n: int, event: str) -> date | None:
         """The date of effect of an event of instalment `n`, if it happened."""
         return _happened_on(self.instalment_history[n - 1], event)
@@ -132,19 +151,21 @@ def loan_books(connection: sa.Connection, book_id: str, loan_ids: Iterable[str])
     schedules = _by_loan(_rows(connection, t.instalment, book_id, rows, t.instalment.c.loan_id, t.instalment.c.n))
     objects = [*rows, *(each.instalment_id for schedule in schedules.values() for each in schedule)]
     histories = moves.moves_of(connection, book_id, objects)
-    return {
-        loan_id: LoanBook(
-            loan=_loan(row, drafts[row.offer_id], schedules[loan_id][0].due_on),
+    found: dict[str, LoanBook] = {}
+    for loan_id, row in rows.items():
+        history, frozen = tuple(histories[loan_id]), schedules[loan_id]
+        instalments = _as_changed([_instalment(each) for each in frozen], history)
+        found[loan_id] = LoanBook(
+            loan=_loan(row, drafts[row.offer_id], frozen[0].due_on),
             claims=tuple(
                 LenderClaim(number=r.number, pledge_id=r.pledge_id, lender=r.lender, principal_cents=r.principal_cents)
                 for r in claims[loan_id]
             ),
-            instalments=tuple(_instalment(each) for each in schedules[loan_id]),
-            history=tuple(histories[loan_id]),
-            instalment_history=tuple(tuple(histories[each.instalment_id]) for each in schedules[loan_id]),
+            instalments=instalments,
+            history=history,
+            instalment_history=tuple(tuple(histories[each.instalment_id]) for each in frozen[: len(instalments)]),
         )
-        for loan_id, row in rows.items()
-    }
+    return found
 
 
 def loan_ids(connection: sa.Connection, book_id: str, borrower: str | None = None) -> Sequence[str]:
@@ -190,6 +211,16 @@ def _recovered(
     return recovery_shares(lost, came)
 
 
+def _as_changed(frozen: Sequence[Instalment], history: Iterable[moves.Move]) -> tuple[Instalment, ...]:
+    """The schedule with the one instalment by which everything was repaid early or claimed at once, if one was."""
+    for move in history:
+        if move.event in {ACCELERATED, REPAID_EARLY} and "n" in move.facts:
+            n, days, interest, principal = (int(str(move.facts[name])) for name in ALL_DUE)
+            last = Instalment(n, move.effective_on, days, interest, principal, interest + principal, 0)
+            return (*frozen[: n - 1], last)
+    return tuple(frozen)
+
+
 def _happened_on(history: Iterable[moves.Move], event: str) -> date | None:
     return next((move.effective_on for move in history if move.event == event), None)
 
@@ -224,6 +255,7 @@ def _loan(row: sa.Row[Any], draft: OfferDraft, first_due_on: date) -> Loan:
         scheme=draft.scheme,
         agreed_on=row.agreed_on,
         first_due_on=first_due_on,
+        early_repayment=draft.early_repayment,
     )
 
 

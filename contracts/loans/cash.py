@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from contracts.loans.books import LoanBook, loan_book
-from contracts.loans.model import RECOVERY, InstalmentState, due_of, share_key
+from contracts.loans.model import DUE, EARLY, RECOVERY, InstalmentState, due_of, share_key
 from contracts.loans.postings import OWED_BY_BORROWER
 from contracts.loans.tables import loan as loan_table
 from contracts.loans.tables import loan_claim as claim_table
@@ -62,7 +62,8 @@ def loans_not_banked(connection: sa.Connection, book_id: str) -> dict[str, int]:
 
 def shares_not_banked(connection: sa.Connection, book_id: str) -> dict[str, int]:
     """What was distributed to lenders of instalments that the bank has not booked, or not whole: cents by lender."""
-    dues = {due_of(each.reference) for each in not_banked(connection, book_id) if each.reference.startswith("due:")}
+    references = [each.reference for each in not_banked(connection, book_id)]
+    dues = {due_of(reference) for reference in references if reference.startswith((DUE, EARLY))}
     waiting: dict[str, int] = defaultdict(int)
     for loan_id, n in sorted(dues):
         claims = loan_book(connection, book_id, loan_id).claims
@@ -119,7 +120,7 @@ def parked_dues(connection: sa.Connection, book_id: str) -> list[ParkedDue]:
     }
     found: list[ParkedDue] = []
     for case in open_cases(connection, book_id):
-        if case.code == CASH_RULE and case.subject.startswith(("due:", RECOVERY)):
+        if case.code == CASH_RULE and case.subject.startswith((DUE, RECOVERY)):
             loan_id, n = due_of(case.subject)
             found.append(ParkedDue(case.subject, loan_id, n, borrowers[loan_id]))
     return found

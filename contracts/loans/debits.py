@@ -13,13 +13,14 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.events import LOAN_DISTRIBUTE, LOAN_RECOVER, emit_mail
-from contracts.loans import books, postings
+from contracts.loans import postings
 from contracts.loans import tables as t
 from contracts.loans.cash import CASH_RULE, owed_cents, parked_dues
 from contracts.loans.dues import request_due_payment
-from contracts.loans.lifecycle import INSTALMENT, LOAN, SETTLED
+from contracts.loans.lifecycle import INSTALMENT, LOAN
 from contracts.loans.model import RECOVERY, InstalmentState, LoanState
 from contracts.loans.owed import ask_for_owed
+from contracts.loans.quotes import asked_quote
 from contracts.loans.steps import lock_loan
 from ledger import balances
 from ledger.accounts import AccountRef
@@ -53,14 +54,14 @@ def announce_debits(book: Book, on: date) -> int:
 
 
 def announce_debit(uow: UnitOfWork, loan_id: str, n: int) -> bool:
-    """Announce the debit of one instalment; False without a mandate, or where it is asked for already."""
+    """Announce the debit of one instalment; False without a mandate, or where it or everything is asked for already."""
     book = lock_loan(uow, loan_id)
     known = active_mandate(uow.connection, uow.book_id, book.loan.borrower)
     reference = f"due:{loan_id}:{n}"
     tried = debits_for(uow.connection, uow.book_id, reference)
     asked = payments_for(uow.connection, uow.book_id, reference)
     is_asked = any(each.state in {PaymentState.REQUESTED, PaymentState.OPEN, PaymentState.PAID} for each in asked)
-    if known is None or is_asked or len(tried) >= MOST_ATTEMPTS:
+    if known is None or is_asked or len(tried) >= MOST_ATTEMPTS or asked_quote(book, uow.today()) is not None:
         return False
     due = book.instalments[n - 1]
     ordered = order_debit(
@@ -90,7 +91,7 @@ def note_failed_debit(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     book, n = lock_loan(uow, loan_id), int(number)
     facts: dict[str, JSON] = {"title": book.loan.title, "n": n, "amount_cents": failed.amount_cents}
     emit_mail(uow, "debit-failed", key=failed.debit_id, to=book.loan.borrower, facts=facts, path="/enterprise")
-    if _settled_by(book, n, failed):
+    if book.settled_by(n) == failed.payment_id:
         ask_for_owed(uow, loan_id, n)
     elif book.instalment_state(n) is InstalmentState.CALLED:
         retried = body["action"] == Action.RETRY and announce_debit(uow, loan_id, n)
@@ -103,7 +104,7 @@ def taken_from(uow: UnitOfWork, returned: Debit) -> AccountRef:
     _, loan_id, number = returned.reference.split(":")
     book = lock_loan(uow, loan_id)
     owed = AccountRef(postings.OWED_BY_BORROWER, book.loan.borrower)
-    if _settled_by(book, int(number), returned):
+    if book.settled_by(int(number)) == returned.payment_id:
         return owed
     for account in (returned.credit, AccountRef(REFUNDS_DUE, book.loan.borrower)):
         if -balances.balance(uow.connection, uow.book_id, account) >= returned.amount_cents:
@@ -123,8 +124,3 @@ def distribute_parked(book: Book, on: date) -> int:
             topic = LOAN_RECOVER if each.subject.startswith(RECOVERY) else LOAN_DISTRIBUTE
             uow.emit(topic, f"{each.subject}:covered:{on.isoformat()}", body)
     return len(free)
-
-
-def _settled_by(book: books.LoanBook, n: int, paid: Debit) -> bool:
-    settled = (move for move in book.instalment_history[n - 1] if move.event == SETTLED)
-    return any(move.facts["payment_id"] == paid.payment_id for move in settled)

@@ -31,6 +31,7 @@ from contracts.loans.lifecycle import (
 )
 from contracts.loans.model import InstalmentState, LenderClaim, LoanState, due_of
 from contracts.loans.steps import (
+    ask_payment,
     chunk,
     emit_rest,
     fits_in_one,
@@ -43,15 +44,11 @@ from contracts.loans.steps import (
     tell,
     to_refund,
 )
-from contracts.parties.queries import party
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
-from ledger.payments.methods import PaymentKind
 from ledger.payments.model import PaidPayment
 from ledger.payments.queries import asked_before, paid, payments_undone, standing_payments, still_to_pay
-from ledger.payments.receiving import request_transfer
-from ledger.payments.service import request_payment
 from ledger.storage.base import JSON
 
 AT_ONCE = 100
@@ -81,12 +78,12 @@ def call_dues(uow: UnitOfWork, wanted: Collection[tuple[str, int]], *, on: date)
         object_id, due_on = instalment_id(book.loan.loan_id, n), book.instalments[n - 1].due_on
         called.append(moves.NewMove(object_id=object_id, event=CALLED, on=due_on, fact_key=entry.key))
     moves.record_moves(uow, INSTALMENT, called)
-    announced = asked_before(uow.connection, uow.book_id, [due_reference(book, n) for book, n in due])
+    announced = asked_before(uow.connection, uow.book_id, [book.due_reference(n) for book, n in due])
     for book, n in due:
-        if due_reference(book, n) in announced:
+        if book.due_reference(n) in announced:
             _ask_again(uow, book, n)
         else:
-            _ask_for(uow, book, n)
+            ask_for(uow, book, n)
     return len(due)
 
 
@@ -106,36 +103,17 @@ def request_due_payment(uow: UnitOfWork, loan_id: str, n: int) -> str:
     return _ask_again(uow, book, n)
 
 
-def due_reference(book: LoanBook, n: int) -> str:
-    """What the payments of an instalment go by."""
-    return f"due:{book.loan.loan_id}:{n}"
-
-
 def _ask_again(uow: UnitOfWork, book: LoanBook, n: int) -> str:
     """Ask unless a payment stands that was made or still can be, as of a debit that was announced; its id."""
-    payments = standing_payments(uow.connection, uow.book_id, due_reference(book, n))
+    payments = standing_payments(uow.connection, uow.book_id, book.due_reference(n))
     known = paid(payments) or still_to_pay(payments, by_transfer=False)
-    return _ask_for(uow, book, n) if known is None else known.payment_id
+    return ask_for(uow, book, n) if known is None else known.payment_id
 
 
-def _ask_for(uow: UnitOfWork, book: LoanBook, n: int) -> str:
+def ask_for(uow: UnitOfWork, book: LoanBook, n: int) -> str:
     """Ask the borrower for a payment of a called instalment and tell her; the payment's id."""
-    loan_id, due = book.loan.loan_id, book.instalments[n - 1]
-    reference = due_reference(book, n)
-    language = party(uow.connection, uow, book.loan.borrower).language
-    payment_id = request_payment(
-        uow,
-        reference=reference,
-        payer=book.loan.borrower,
-        amount_cents=due.total_cents,
-        description=f"{book.loan.title} ({loan_id}, {n})",
-        credit=postings.collected(loan_id),
-        kind=PaymentKind.DUE,
-        return_path=f"/{language}/enterprise?back=1",
-        language=language,
-    )
-    payer, credit = book.loan.borrower, postings.collected(loan_id)
-    request_transfer(uow, reference=reference, payer=payer, amount_cents=due.total_cents, credit=credit)
+    due, what = book.instalments[n - 1], f"{book.loan.loan_id}, {n}"
+    payment_id = ask_payment(uow, book.loan, book.due_reference(n), due.total_cents, what=what)
     facts: dict[str, str | int] = {"n": n, "due_on": due.due_on.isoformat(), "amount_cents": due.total_cents}
     tell(uow, "due-called", book.loan, payment_id, book.loan.borrower, **facts)
     return payment_id
@@ -171,10 +149,10 @@ def settle_dues(uow: UnitOfWork, bodies: Sequence[Mapping[str, JSON]]) -> None:
     settled, new_moves = [], []
     for each in paid_now:
         book = books[each.loan_id]
-        if each.payment_id in undone or each.payment_id == _settled_by(book, each.n):
+        if each.payment_id in undone or each.payment_id == book.settled_by(each.n):
             continue
         held = each.account == str(postings.collected(each.loan_id))
-        if not held or book.instalment_state(each.n) is not InstalmentState.CALLED:
+        if not held or not _pays(book, each):
             send_back(uow, book, each.payment_id, each.on, amount_cents=each.amount_cents, held=held)
             continue
         entry = postings.due_settled(book.loan, book.instalments[each.n - 1], on=each.on, actor=uow.actor)
@@ -208,9 +186,16 @@ class _PaidDue:
         )
 
 
-def _settled_by(book: LoanBook, n: int) -> JSON:
-    """The payment that settled an instalment, if one has."""
-    return next((move.facts["payment_id"] for move in book.instalment_history[n - 1] if move.event == SETTLED), None)
+def _pays(book: LoanBook, paid_due: _PaidDue) -> bool:
+    """Whether it is all of an instalment that is to be paid; a debit may have been ordered before it became another."""
+    if paid_due.n > len(book.instalments) or book.instalment_state(paid_due.n) is not InstalmentState.CALLED:
+        return False
+    return paid_due.amount_cents == book.instalments[paid_due.n - 1].total_cents
+
+
+def distribute(uow: UnitOfWork, book: LoanBook, n: int, *, on: date) -> None:
+    """Share out an instalment that was settled on that day."""
+    _distribute(uow, [_Distribution(book, n, 1, on)])
 
 
 def continue_distribution(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:

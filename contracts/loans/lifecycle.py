@@ -10,6 +10,9 @@ from ledger.statemachine import Machine, Transition
 DISBURSEMENT_ORDERED = "disbursement-ordered"
 DISBURSED = "disbursed"
 DISBURSEMENT_FAILED = "disbursement-failed"
+EARLY_ASKED = "early-repayment-asked"
+REPAID_EARLY = "repaid-early"
+ACCELERATED = "accelerated"
 REPAID = "repaid"
 BANKRUPTCY = "bankruptcy"
 WRITTEN_OFF = "written-off"
@@ -32,8 +35,19 @@ LOAN = Machine(
         Transition(LoanState.ORDERED, DISBURSED, LoanState.RUNNING),
         Transition(LoanState.ORDERED, DISBURSEMENT_FAILED, LoanState.AGREED),
         Transition(LoanState.RUNNING, DISBURSEMENT_FAILED, LoanState.AGREED),
-        Transition(LoanState.RUNNING, REPAID, LoanState.REPAID),
-        Transition(LoanState.RUNNING, BANKRUPTCY, LoanState.BANKRUPT),
+        Transition(LoanState.RUNNING, EARLY_ASKED, LoanState.RUNNING),
+        Transition(LoanState.RUNNING, REPAID_EARLY, LoanState.RUNNING),
+        Transition(LoanState.RUNNING, ACCELERATED, LoanState.ACCELERATED),
+        Transition(LoanState.BANKRUPT, ACCELERATED, LoanState.BANKRUPT),
+        *(
+            transition
+            for state in (LoanState.RUNNING, LoanState.ACCELERATED)
+            for transition in (
+                Transition(state, REPAID, LoanState.REPAID),
+                Transition(state, BANKRUPTCY, LoanState.BANKRUPT),
+            )
+        ),
+        Transition(LoanState.ACCELERATED, WRITTEN_OFF, LoanState.WRITTEN_OFF),
         Transition(LoanState.BANKRUPT, WRITTEN_OFF, LoanState.WRITTEN_OFF),
         Transition(LoanState.BANKRUPT, REPAID, LoanState.REPAID),
         Transition(LoanState.WRITTEN_OFF, RECOVERY_EXPECTED, LoanState.WRITTEN_OFF),
@@ -47,6 +61,7 @@ INSTALMENT = Machine(
     InstalmentState.SCHEDULED,
     (
         Transition(InstalmentState.SCHEDULED, CALLED, InstalmentState.CALLED),
+        Transition(InstalmentState.SCHEDULED, SETTLED, InstalmentState.SETTLED),
         Transition(InstalmentState.SCHEDULED, CANCELLED, InstalmentState.CANCELLED),
         Transition(InstalmentState.CALLED, FIRST_REMINDER, InstalmentState.CALLED),
         Transition(InstalmentState.CALLED, SECOND_REMINDER, InstalmentState.CALLED),
@@ -79,6 +94,7 @@ def standing_of(events: Iterable[tuple[str, date]]) -> Standing:
             happened[event] = on
     return Standing(
         disbursed_on=happened.get(DISBURSED),
+        accelerated_on=happened.get(ACCELERATED),
         insolvent_on=happened.get(BANKRUPTCY),
         lost_on=happened.get(WRITTEN_OFF),
         repaid_on=happened.get(REPAID),

@@ -15,14 +15,15 @@ from pathlib import Path
 from contracts.documents.model import AskTimestamp
 from contracts.offers.model import OfferState
 from contracts.servicing.model import Label
+from contracts.terms.dates import MONTHS_A_YEAR
 from contracts.terms.daycount import DayCount
 from contracts.terms.distribution import Claim, LenderShare, shares
-from contracts.terms.schedule import Every, Instalment, RepaymentKind
+from contracts.terms.schedule import Every, Instalment, RepaymentKind, Terms
 from ledger.errors import InvariantError
 from ledger.money import Asset, allocate
 
-RECOVERY = "recovery:"
-"""What the reference of a payment begins with that comes after its loan was lost."""
+DUE, EARLY, RECOVERY = "due:", "early:", "recovery:"
+"""What the reference of a payment begins with: of an instalment, of all at once, of what comes after the loss."""
 
 FICTIONAL_LEI = "969500BXLINVEST00060"
 """Well-formed, and nobody's."""
@@ -34,9 +35,23 @@ class LoanState(StrEnum):
     AGREED = "agreed"
     ORDERED = "ordered"
     RUNNING = "running"
+    ACCELERATED = "accelerated"
     REPAID = "repaid"
     BANKRUPT = "bankrupt"
     WRITTEN_OFF = "written_off"
+
+
+class Ground(StrEnum):
+    """Why a lender may claim all at once (ordinance of the Brussels-Capital Region of 17 March 2023, art. 7)."""
+
+    BANKRUPTCY = "bankruptcy"
+    INSOLVENCY = "insolvency"
+    DISSOLUTION = "dissolution"
+    ACTIVITY_ENDED = "activity-ended"
+    PROVISIONAL_ADMINISTRATION = "provisional-administration"
+    ARREARS = "arrears"
+    DEREGISTRATION = "deregistration"
+    DEATH = "death"
 
 
 class InstalmentState(StrEnum):
@@ -50,7 +65,7 @@ class InstalmentState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loan:
-    """A loan as it was agreed. `title` is the offer's; `language` is the borrower's."""
+    """A loan as it was agreed. `title` is the offer's; `early_repayment` is whether its deed allows one in full."""
 
     loan_id: str
     offer_id: str
@@ -65,11 +80,26 @@ class Loan:
     scheme: str
     agreed_on: date
     first_due_on: date
+    early_repayment: bool = False
 
     @property
     def asset(self) -> Asset:
         """What a claim on this loan is counted in: cents of its principal."""
         return claim_asset(self.loan_id)
+
+    @property
+    def terms(self) -> Terms:
+        """What its schedule was drawn from."""
+        return Terms(
+            principal_cents=self.principal_cents,
+            rate_annual=self.rate_annual,
+            starts_on=self.agreed_on,
+            first_due_on=self.first_due_on,
+            instalments=self.term_years * MONTHS_A_YEAR // self.every.months,
+            every=self.every,
+            kind=self.kind,
+            day_count=self.day_count,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +249,25 @@ class LenderLine:
     outstanding_cents: int
     lost_cents: int
     own: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyQuote:
+    """What repaying everything costs until a day, in place of instalment `n` and all after it; `asked_on` if it was."""
+
+    loan_id: str
+    n: int
+    until_on: date
+    days: int
+    principal_cents: int
+    interest_cents: int
+    asked_on: date | None
+    reference: str | None
+
+    @property
+    def total_cents(self) -> int:
+        """Principal and interest together."""
+        return self.principal_cents + self.interest_cents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

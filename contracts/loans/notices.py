@@ -15,7 +15,7 @@ from contracts import moves
 from contracts.events import emit_mails
 from contracts.loans import tables as t
 from contracts.loans.books import loan_books
-from contracts.loans.dues import AT_ONCE, due_reference
+from contracts.loans.dues import AT_ONCE
 from contracts.loans.lifecycle import INSTALMENT, LOAN
 from contracts.loans.model import InstalmentState, LoanState
 from contracts.loans.steps import in_unit, mail
@@ -40,10 +40,10 @@ def announce_dues(book: Book, on: date) -> int:
 def _announce(uow: UnitOfWork, wanted: Sequence[tuple[str, int]], *, on: date) -> int:
     books = loan_books(uow.connection, uow.book_id, {loan_id for loan_id, _ in wanted})
     due = [(books[loan_id], n) for loan_id, n in wanted]
-    asked = asked_before(uow.connection, uow.book_id, [due_reference(book, n) for book, n in due])
+    asked = asked_before(uow.connection, uow.book_id, [book.due_reference(n) for book, n in due])
     mails = []
     for book, n in due:
-        if due_reference(book, n) in asked:
+        if book.due_reference(n) in asked:
             continue
         loan, instalment = book.loan, book.instalments[n - 1]
         days, day = (instalment.due_on - on).days, instalment.due_on.isoformat()

@@ -17,8 +17,7 @@ from contracts.events import emit_mail
 from contracts.loans import postings
 from contracts.loans.books import loan_book
 from contracts.loans.model import Loan, due_of
-from contracts.loans.steps import lock_loan, send_back
-from contracts.parties.queries import party
+from contracts.loans.steps import ask_payment, lock_loan, send_back
 from contracts.pledges.queries import payment_to_show
 from ledger import balances
 from ledger.accounts import AccountRef
@@ -26,10 +25,7 @@ from ledger.book import UnitOfWork
 from ledger.errors import Refusal
 from ledger.payments import queries as payments
 from ledger.payments.debits import debit
-from ledger.payments.methods import PaymentKind
 from ledger.payments.model import PaymentView
-from ledger.payments.receiving import request_transfer
-from ledger.payments.service import request_payment
 from ledger.storage.base import JSON
 
 OWED = "owed:"
@@ -131,22 +127,7 @@ def is_repaid_by(uow: UnitOfWork, payment_id: str) -> bool:
 def _ask(uow: UnitOfWork, loan: Loan, owed: OwedDue) -> str:
     if owed.payment is not None and owed.is_asked:
         return owed.payment.payment_id
-    language = party(uow.connection, uow, loan.borrower).language
-    credit = postings.collected(loan.loan_id)
-    payment_id = request_payment(
-        uow,
-        reference=owed.reference,
-        payer=loan.borrower,
-        amount_cents=owed.owed_cents,
-        description=f"{loan.title} ({loan.loan_id}, {owed.n})",
-        credit=credit,
-        return_path=f"/{language}/enterprise?back=1",
-        language=language,
-        kind=PaymentKind.DUE,
-    )
-    payer, cents = loan.borrower, owed.owed_cents
-    request_transfer(uow, reference=owed.reference, payer=payer, amount_cents=cents, credit=credit)
-    return payment_id
+    return ask_payment(uow, loan, owed.reference, owed.owed_cents, what=f"{loan.loan_id}, {owed.n}")
 
 
 def _takings(connection: sa.Connection, book_id: str, account: AccountRef) -> list[OwedDue]:

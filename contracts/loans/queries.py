@@ -5,7 +5,7 @@ what had its date of effect by the end of that day.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -16,15 +16,17 @@ from contracts import moves
 from contracts.documents.queries import DocumentView, documents_for
 from contracts.loans import tables as t
 from contracts.loans.books import LoanBook, WithheldTax, loan_book, loan_books, loan_ids
-from contracts.loans.lifecycle import CALLED, DISBURSED, SETTLED
+from contracts.loans.lifecycle import ACCELERATED, CALLED, DISBURSED, SETTLED
 from contracts.loans.model import ClaimLine as ClaimLine
-from contracts.loans.model import InstalmentLine as InstalmentLine
+from contracts.loans.model import EarlyQuote as EarlyQuote
 from contracts.loans.model import (
+    Ground,
     InstalmentState,
     LenderClaim,
     LoanState,
     share_key,
 )
+from contracts.loans.model import InstalmentLine as InstalmentLine
 from contracts.loans.model import LenderLine as LenderLine
 from contracts.loans.model import LoanOverview as LoanOverview
 from contracts.loans.model import MonthFlow as MonthFlow
@@ -32,6 +34,7 @@ from contracts.loans.model import Portfolio as Portfolio
 from contracts.loans.model import PortfolioTotals as PortfolioTotals
 from contracts.loans.model import RecoveryLine as RecoveryLine
 from contracts.loans.model import ShareLine as ShareLine
+from contracts.loans.quotes import asked_quote, quote_soon
 from contracts.loans.recoveries import recoveries_of
 from contracts.offers.queries import OfferCard, offers
 from contracts.parties.queries import Keeper, display_name
@@ -55,7 +58,10 @@ class LoanEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoanPage:
-    """A loan in full; `claims`, `shares`, `documents` are those of the lender who was asked for, if any."""
+    """A loan in full; `claims`, `shares`, `documents` are those of the lender who was asked for, if any.
+
+    `early_quote` is what was asked for and may still be paid, else what repaying everything would cost soon.
+    """
 
     loan_id: str
     offer_id: str
@@ -78,6 +84,10 @@ class LoanPage:
     disbursed_on: date | None
     ends_on: date
     instalments: list[InstalmentLine]
+    early_repayment: bool
+    early_quote: EarlyQuote | None
+    accelerated_on: date | None
+    ground: Ground | None
     recoveries: list[RecoveryLine]
     events: list[LoanEvent]
     lenders: list[LenderLine]
@@ -103,14 +113,25 @@ class BorrowerDue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BorrowerEarly:
+    """What repaying a loan early costs; `payment` and `transfer` are the ways to pay it once it was asked for."""
+
+    title: str
+    quote: EarlyQuote
+    payment: PaymentView | None
+    transfer: PaymentView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BorrowerPage:
-    """What an entrepreneur sees: offers, loans, and what is to be paid now, oldest first."""
+    """What an entrepreneur sees: offers, loans, what is to be paid now, oldest first, and what may be repaid early."""
 
     enterprise: str
     name: str
     offers: list[OfferCard]
     loans: list[LoanOverview]
     dues: list[BorrowerDue]
+    early: list[BorrowerEarly]
 
 
 def portfolio(connection: sa.Connection, keeper: Keeper, lender: str, on: date) -> Portfolio:
@@ -152,6 +173,10 @@ def loan_page(connection: sa.Connection, keeper: Keeper, loan_id: str, on: date,
         disbursed_on=book.happened_on(DISBURSED),
         ends_on=book.instalments[-1].due_on,
         instalments=[_instalment_line(book, instalment, on) for instalment in book.instalments],
+        early_repayment=loan.early_repayment,
+        early_quote=asked_quote(book, on) or quote_soon(book, on),
+        accelerated_on=book.happened_on(ACCELERATED),
+        ground=next((Ground(str(move.facts["ground"])) for move in book.events(ACCELERATED)), None),
         recoveries=recoveries_of(connection, keeper.book_id, book),
         events=_events(book, on),
         lenders=[_lender_line(book, claim, on, lender) for claim in book.claims],
@@ -173,6 +198,7 @@ def borrower_page(connection: sa.Connection, keeper: Keeper, enterprise: str, on
         offers=offers(connection, keeper, on, borrower=enterprise),
         loans=[_overview(connection, keeper, book, on) for book in books],
         dues=sorted(dues, key=lambda due: (due.due_on, due.loan_id)),
+        early=[each for book in books for each in _early(connection, keeper.book_id, book, on)],
     )
 
 
@@ -330,6 +356,18 @@ def _overview(connection: sa.Connection, keeper: Keeper, book: LoanBook, on: dat
     )
 
 
+def _early(connection: sa.Connection, book_id: str, book: LoanBook, on: date) -> Iterator[BorrowerEarly]:
+    quoted = asked_quote(book, on) or quote_soon(book, on)
+    if quoted is not None:
+        asked = payment_queries.payments_for(connection, book_id, quoted.reference) if quoted.reference else []
+        yield BorrowerEarly(
+            title=book.loan.title,
+            quote=quoted,
+            payment=payment_to_show(asked),
+            transfer=payment_queries.still_to_pay(asked, by_transfer=True),
+        )
+
+
 def _open_dues(connection: sa.Connection, book_id: str, book: LoanBook, on: date) -> list[BorrowerDue]:
     return [
         BorrowerDue(
@@ -345,6 +383,6 @@ def _open_dues(connection: sa.Connection, book_id: str, book: LoanBook, on: date
             transfer=payment_queries.still_to_pay(payments, by_transfer=True),
         )
         for instalment in book.instalments
-        for payments in [payment_queries.payments_for(connection, book_id, f"due:{book.loan.loan_id}:{instalment.n}")]
+        for payments in [payment_queries.payments_for(connection, book_id, book.due_reference(instalment.n))]
         if book.instalment_state(instalment.n) is InstalmentState.CALLED
     ]

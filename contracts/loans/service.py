@@ -13,6 +13,7 @@ from contracts.loans import books, postings
 from contracts.loans import tables as t
 from contracts.loans.cash import refuse_not_banked
 from contracts.loans.lifecycle import (
+    ACCELERATED,
     BANKRUPTCY,
     CANCELLED,
     DISBURSED,
@@ -142,11 +143,12 @@ def record_bankruptcy(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str)
 def write_off(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> None:
     """What is outstanding is definitively lost, by the proof whose SHA-256 is `evidence`: each lender's loss is stated.
 
-    Refuses `evidence-malformed`, `move-not-allowed`, and a day after today, before the bankruptcy or before a payment.
+    Refuses `evidence-malformed`, `move-not-allowed`, and a day after today, before the bankruptcy, the acceleration or
+    a payment.
     """
     book = lock_loan(uow, loan_id)
     paid = [book.instalment_on(each.n, SETTLED) for each in book.instalments]
-    check_happened(on, today=uow.today(), since=[book.happened_on(BANKRUPTCY), *paid])
+    check_happened(on, today=uow.today(), since=[book.happened_on(BANKRUPTCY), book.happened_on(ACCELERATED), *paid])
     moves.record_move(uow, LOAN, loan_id, WRITTEN_OFF, on=on, evidence=evidence)
     for instalment in book.instalments:
         state = book.instalment_state(instalment.n)

@@ -10,12 +10,15 @@ from contracts.loans import postings
 from contracts.loans import tables as t
 from contracts.loans.books import LoanBook, loan_books
 from contracts.loans.model import LenderClaim, Loan
+from contracts.parties.queries import party
 from contracts.pledges.service import CHUNK
 from ledger import approvals
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
-from ledger.payments.service import request_refund
+from ledger.payments.methods import PaymentKind
+from ledger.payments.receiving import request_transfer
+from ledger.payments.service import request_payment, request_refund
 from ledger.storage import bulk
 from ledger.storage.base import JSON
 
@@ -36,6 +39,27 @@ def lock_loans(uow: UnitOfWork, loan_ids: Iterable[str]) -> dict[str, LoanBook]:
     chosen = bulk.among(uow.connection, c.loan_id, sorted(set(loan_ids)))
     held = sa.select(c.loan_id).where(c.book_id == uow.book_id, chosen).order_by(c.loan_id).with_for_update()
     return loan_books(uow.connection, uow.book_id, uow.connection.execute(held).scalars().all())
+
+
+def ask_payment(uow: UnitOfWork, loan: Loan, reference: str, amount_cents: int, *, what: str) -> str:
+    """Ask the borrower for money of the loan, at the provider and by transfer; gives the id of the payment there.
+
+    `what` stands in brackets after the loan's title where the provider shows it.
+    """
+    language, credit = party(uow.connection, uow, loan.borrower).language, postings.collected(loan.loan_id)
+    payment_id = request_payment(
+        uow,
+        reference=reference,
+        payer=loan.borrower,
+        amount_cents=amount_cents,
+        description=f"{loan.title} ({what})",
+        credit=credit,
+        kind=PaymentKind.DUE,
+        return_path=f"/{language}/enterprise?back=1",
+        language=language,
+    )
+    request_transfer(uow, reference=reference, payer=loan.borrower, amount_cents=amount_cents, credit=credit)
+    return payment_id
 
 
 def send_back(uow: UnitOfWork, book: LoanBook, payment_id: str, on: date, *, amount_cents: int, held: bool) -> None:

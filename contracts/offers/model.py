@@ -19,6 +19,7 @@ from ledger.errors import Refusal
 
 LANGUAGES = ("fr", "nl", "en")
 _LONGEST_TITLE = 120
+_EARLY, _EXCLUDED = "early_repayment", "excluded"
 
 
 class OfferState(StrEnum):
@@ -45,6 +46,8 @@ class OfferDraft:
     Pledges are accepted from `opens_on` to `closes_on`, both included. A pledge may be paid until `payment_days`
     calendar days after it was made. `rate_annual` is a fraction (0.035 is 3.5 %). Up to `priority_until`, included,
     only residents of the commune may pledge; one person pledges up to `pledge_maximum_cents` in all. None: no limit.
+    `early_repayment` is whether the deed lets the borrower repay once, in full, before the end (ordinance of 17 March
+    2023, art. 6).
     """
 
     borrower: str
@@ -69,6 +72,7 @@ class OfferDraft:
     pledge_maximum_cents: int | None = None
     oversubscription: Oversubscription = Oversubscription.FIRST_COME
     scheme: str = "proxi.B"
+    early_repayment: bool = False
 
     def terms(self, principal_cents: int, starts_on: date) -> Terms:
         """The terms of a loan of `principal_cents` on this offer that starts on that date."""
@@ -104,8 +108,12 @@ class Gauge:
 
 
 def body_of(draft: OfferDraft) -> dict[str, str | int | dict[str, str] | None]:
-    """The draft as JSON: what is stored, hashed, and approved by two people."""
-    return {
+    """The draft as JSON: what is stored, hashed, and approved by two people.
+
+    That early repayment is excluded is stated; the deeds of offers that say nothing of it allow it.
+    """
+    stated: dict[str, str | int | dict[str, str] | None] = {} if draft.early_repayment else {_EARLY: _EXCLUDED}
+    return stated | {
         "borrower": draft.borrower,
         "title": draft.title,
         "commune": draft.commune,
@@ -136,6 +144,7 @@ def draft_of(body: Mapping[str, Any]) -> OfferDraft:
     return OfferDraft(
         **{
             **body,
+            _EARLY: body.get(_EARLY) != _EXCLUDED,
             "rate_annual": Decimal(body["rate_annual"]),
             "every": Every(body["every"]),
             "kind": RepaymentKind(body["kind"]),

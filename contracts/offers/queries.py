@@ -71,6 +71,7 @@ class OfferPage:
     schedule: Schedule
     rules: list[Rule]
     pledge_minimum_cents: int
+    early_repayment: bool
     remaining_cents: int
 
 
@@ -131,6 +132,7 @@ def offer_page(connection: sa.Connection, keeper: Keeper, offer_id: str, on: dat
         schedule=schedule(draft.terms(EXAMPLE_CENTS, on)),
         rules=[_rule(rule_id) for rule_id in record.rule_ids],
         pledge_minimum_cents=draft.pledge_minimum_cents,
+        early_repayment=draft.early_repayment,
         remaining_cents=max(0, draft.maximum_cents - card.committed_cents - card.received_cents),
     )
 

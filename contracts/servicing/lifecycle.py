@@ -10,6 +10,7 @@ ARREARS_CLEARED = "arrears-cleared"
 BACK_UNDER_THIRTY = "back-under-thirty-days"
 BACK_UNDER_NINETY = "back-under-ninety-days"
 INSOLVENCY = "insolvency"
+ACCELERATION = "acceleration"
 LOSS_PROVEN = "loss-proven"
 FULLY_REPAID = "fully-repaid"
 
@@ -29,8 +30,9 @@ MACHINE = Machine(
             for label in (Label.LATE, Label.EARLY_WARNING, Label.DEFAULTED)
         ),
         *(
-            Transition(label, INSOLVENCY, Label.DEFAULTED)
+            Transition(label, event, Label.DEFAULTED)
             for label in (Label.PERFORMING, Label.LATE, Label.EARLY_WARNING)
+            for event in (INSOLVENCY, ACCELERATION)
         ),
         *(
             Transition(label, FULLY_REPAID, Label.REPAID)

@@ -61,9 +61,10 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What is known of the debt as a whole: dates of paying out, insolvency, proof of loss, and last payment."""
+    """What is known of the debt as a whole: dates of paying out, of claiming all, insolvency, loss, last payment."""
 
     disbursed_on: date | None = None
+    accelerated_on: date | None = None
     insolvent_on: date | None = None
     lost_on: date | None = None
     repaid_on: date | None = None
@@ -134,7 +135,8 @@ class Position:
             return Label.LOST
         if _by(self.standing.repaid_on, on):
             return Label.REPAID
-        if _by(self.standing.insolvent_on, on) or days > DEFAULTED_AFTER:
+        ended = _by(self.standing.insolvent_on, on) or _by(self.standing.accelerated_on, on)
+        if ended or days > DEFAULTED_AFTER:
             return Label.DEFAULTED
         if days > EARLY_WARNING_AFTER:
             return Label.EARLY_WARNING

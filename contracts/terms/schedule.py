@@ -9,6 +9,7 @@ or shorter than the others.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from operator import itemgetter
 from typing import assert_never
@@ -65,6 +66,25 @@ def schedule(terms: Terms) -> Schedule:
             changes.pop()[1]()
         rows.append(plan.close())
     return Schedule(terms, tuple(rows), totals(rows))
+
+
+def all_due(terms: Terms, n: int, on: date) -> Instalment:
+    """What is due where the whole debt ends on a day within period `n`, the instalments before it being those agreed.
+
+    Principal outstanding, and interest to that day by the terms' day count, rounded half up. The day lies on the
+    period's opening or after it, and before its end.
+
+    >>> five = Terms(100_000, Decimal("0.04"), date(2026, 3, 2), date(2027, 3, 2), 5, Every.YEAR, RepaymentKind.LINEAR)
+    >>> due = all_due(five, 2, date(2027, 9, 2))
+    >>> due.principal_cents, due.interest_cents, due.days, due.outstanding_cents
+    (80000, 1613, 184, 0)
+    """
+    plan = Amortisation(terms)
+    for part in terms.paid_out:
+        plan.move(part.on, part.amount_cents)
+    for _ in range(1, n):
+        plan.close()
+    return plan.end(on)
 
 
 def formula(terms: Terms) -> str:

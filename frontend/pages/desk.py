@@ -14,10 +14,10 @@ from api.worker.dates import latest_move
 from contracts import payouts
 from contracts.dispatch import resolve_credits
 from contracts.erasure import erase_party
-from contracts.loans import recovery
+from contracts.loans import acceleration, recovery
 from contracts.loans import service as loans
 from contracts.loans.cash import PAYABLE, loans_not_banked, shares_not_banked
-from contracts.loans.model import LoanState
+from contracts.loans.model import Ground, LoanState
 from contracts.loans.owed import owed_dues
 from contracts.loans.queries import loans_overview, transfer_orders
 from contracts.loans.recoveries import awaited_recoveries
@@ -108,6 +108,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         to_disburse=[loan for loan in overview if loan.state is LoanState.AGREED],
         loans=overview,
         owed=owed,
+        grounds=list(Ground),
         awaited=[(each.loan.title, line) for each, line in awaited],
         orders=waiting_orders,
         booked=booked,
@@ -173,14 +174,22 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             _let_out(uow, approval, about[0])
         case years.YEAR_CLOSE | periods.PERIOD_CLOSE:
             _close(uow, approval)
-        case recovery.EXPECT:
-            recovery.expect_recovery(uow, about[0], approval_id=approval_id)
+        case recovery.EXPECT | acceleration.ACCELERATE:
+            _do_to_loan(uow, approval, about[0])
         case erasure.ERASE:
             erase_party(uow, str(approval.body["owner"]), approval_id=approval_id)
         case limits.LIMITS_CHANGE:
             limits.change_limits(uow, limits.approved_limits(approval), approval_id=approval_id)
         case other:
             raise InvariantError(f"nobody does {other} from the desk")
+
+
+def _do_to_loan(uow: UnitOfWork, approval: Approval, loan_id: str) -> None:
+    """Claim all of a loan, or expect what comes after its loss."""
+    if approval.action == acceleration.ACCELERATE:
+        acceleration.accelerate(uow, loan_id, approval_id=approval.approval_id)
+    else:
+        recovery.expect_recovery(uow, loan_id, approval_id=approval.approval_id)
 
 
 def _close(uow: UnitOfWork, approval: Approval) -> None:

@@ -1,5 +1,6 @@
 """An entrepreneur's page: what is to be paid, the loans and their lenders by number, the offers."""
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from api.bootstrap import document_desk
 from api.deps import BookDep, Entrepreneur, Language, Number, WiringDep
 from contracts.loans.dues import request_due_payment
+from contracts.loans.early import ask_early_repayment
 from contracts.loans.owed import ask_again, owed_dues
 from contracts.loans.queries import BorrowerDue, borrower_page, loan_page
 from contracts.mandates import LANGUAGES, give_mandate
@@ -40,12 +42,14 @@ def enterprise(
         owed = owed_dues(connection, book.book_id, entrepreneur.party_id)
         asked = {(due.loan_id, due.n): due.transfer for due in page.dues if due.transfer is not None}
         owed_asked = {each.reference: each.transfer for each in owed if each.transfer is not None}
-        account = client_account(connection, book.book_id) if asked or owed_asked else None
+        early_asked = {each.quote.reference: each.transfer for each in page.early if each.transfer is not None}
+        account = client_account(connection, book.book_id) if asked or owed_asked or early_asked else None
         mandate = active_mandate(connection, book.book_id, entrepreneur.party_id)
         debits = collected_on(connection, book.book_id, entrepreneur.party_id)
         applied = applications(connection, book, borrower=entrepreneur.party_id)
         can_sign = has_client_account(connection, book.book_id)
     transfers = {due: transfer_request(account, view) for due, view in asked.items() if account is not None}
+    early_transfers = {key: transfer_request(account, view) for key, view in early_asked.items() if account is not None}
     payable = [due for due in page.dues if _is_payable(due)]
     is_making = any(
         due.payment is not None and due.payment.checkout_url is None and due.payment.payment_id not in debits
@@ -61,6 +65,7 @@ def enterprise(
             key: transfer_request(account, view) for key, view in owed_asked.items() if account is not None
         },
         transfers=transfers,
+        early_transfers=early_transfers,
         mandate=mandate,
         debits=debits,
         can_sign=can_sign,
@@ -103,6 +108,25 @@ def pay_owed(wiring: WiringDep, entrepreneur: Entrepreneur, language: Language, 
     for payment_id in asked:
         wiring.send_call_now(payment_id)
     return see_other(f"/{language}/enterprise#owed")
+
+
+@router.post("/enterprise/loans/{loan_id}/early-repayment")
+def repay_early(
+    wiring: WiringDep,
+    entrepreneur: Entrepreneur,
+    language: Language,
+    loan_id: str,
+    until_on: Annotated[date, Field()],
+    amount_cents: Annotated[int, Field()],
+) -> Response:
+    """Ask to repay everything by the quote that the page has shown."""
+    book = wiring.book
+    with book.unit_of_work(actor=entrepreneur.party_id) as uow:
+        if loan_page(uow.connection, book, loan_id, uow.today()).borrower != entrepreneur.party_id:
+            raise Refusal("loan-not-known", loan_id=loan_id)
+        payment_id = ask_early_repayment(uow, loan_id, on=until_on, amount_cents=amount_cents)
+    wiring.send_call_now(payment_id)
+    return see_other(f"/{language}/enterprise#early")
 
 
 @router.post("/enterprise/mandate")

@@ -19,8 +19,9 @@ from api.identity.model import Session
 from api.refusals import status
 from api.worker.dates import request_move
 from contracts import payouts
-from contracts.loans import recovery
+from contracts.loans import acceleration, recovery
 from contracts.loans import service as loans
+from contracts.loans.model import Ground
 from contracts.loans.owed import ask_again
 from contracts.offers import service as offers
 from contracts.parties import service as parties
@@ -238,6 +239,28 @@ def write_off(
         loans.write_off(uow, loan_id, on=day, evidence=proof)
 
     return _answer(request, wiring, operator, form, "loans", record)
+
+
+@router.post("/loans/{loan_id}/acceleration")
+def ask_acceleration(
+    request: Request,
+    wiring: WiringDep,
+    operator: Operator,
+    language: Language,
+    loan_id: str,
+    ground: Annotated[Ground, Field()],
+    on: Typed = "",
+    evidence: File = None,
+) -> Response:
+    """Ask a second person to approve that everything a loan owes is claimed at once."""
+    form = Form({"ground": ground, "on": on, "evidence": ""}, target=f"acceleration-{loan_id}")
+    day, proof = _date(form, "on", language), _sha256(form, evidence, language)
+    reason = tongue(language).text("operations.acceleration")
+
+    def ask(uow: UnitOfWork) -> None:
+        acceleration.request_acceleration(uow, loan_id, ground=ground, on=day, evidence=proof, reason=reason)
+
+    return _answer(request, wiring, operator, form, "approvals", ask)
 
 
 @router.post("/loans/{loan_id}/recovery")

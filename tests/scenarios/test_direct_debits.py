@@ -7,9 +7,10 @@ from datetime import date, timedelta
 import pytest
 
 from contracts.dispatch import debit_moved
+from contracts.loans.acceleration import accelerate, request_acceleration
 from contracts.loans.books import loan_book
 from contracts.loans.cash import owed_cents
-from contracts.loans.model import DocumentDesk, InstalmentState
+from contracts.loans.model import DocumentDesk, Ground, InstalmentState, LoanState
 from contracts.mandates import give_mandate
 from ledger import approvals
 from ledger.accounts import AccountRef
@@ -283,3 +284,31 @@ def test_without_a_creditor_identifier_nobody_can_give_a_mandate(sqlite_book, cl
         configure_bank(unit, Account(OURS.name, OURS.iban))
     with refused(town, "creditor-identifier-missing"):
         give_mandate(town.book, desk, levain, DebitScheme.CORE, "fr")
+
+
+def test_a_debit_announced_before_everything_was_claimed_pays_none_of_it_and_goes_back(town):
+    levain = town.enterprise()
+    loan_id = town.fund({town.citizen("Ada"): 100_000}, levain)
+    sign(town, levain)
+    due = town.loan(loan_id).instalments[0]
+    town.jump_to(due.due_on - timedelta(days=14))
+    ordered = the_debit(town, loan_id, 1)
+    town.jump_to(due.due_on - timedelta(days=2))
+    file_of(town)
+    with town.book.unit_of_work(actor=town.maker) as unit:
+        approval_id = request_acceleration(
+            unit, loan_id, ground=Ground.DISSOLUTION, on=town.today, evidence=EVIDENCE, reason="notice sent"
+        )
+    town.approve(approval_id)
+    with town.book.unit_of_work(actor=town.maker) as unit:
+        accelerate(unit, loan_id, approval_id=approval_id)
+    town.jump_to(ordered.collect_on)
+    line(town, ordered.debit_id, due.total_cents)
+    assert due_state(town, loan_id, 1) is InstalmentState.CALLED
+    assert (town.balance(f"489400:{levain}"), town.balance(f"489600:{loan_id}")) == (-due.total_cents, 0)
+    with town.book.read() as connection:
+        asked = queries.payments_for(connection, "main", f"due:{loan_id}:1:all")
+    claimed = queries.still_to_pay(asked, by_transfer=False)
+    assert claimed is not None
+    town.pay(claimed.payment_id)
+    assert town.loan(loan_id).state is LoanState.REPAID

@@ -65,12 +65,20 @@ ALLOWED = {
     "loan": {
         "agreed": {"disbursement-ordered": "ordered"},
         "ordered": {"disbursed": "running", "disbursement-failed": "agreed"},
-        "running": {"disbursement-failed": "agreed", "repaid": "repaid", "bankruptcy": "bankrupt"},
-        "bankrupt": {"written-off": "written_off", "repaid": "repaid"},
+        "running": {
+            "disbursement-failed": "agreed",
+            "early-repayment-asked": "running",
+            "repaid-early": "running",
+            "accelerated": "accelerated",
+            "repaid": "repaid",
+            "bankruptcy": "bankrupt",
+        },
+        "accelerated": {"repaid": "repaid", "bankruptcy": "bankrupt", "written-off": "written_off"},
+        "bankrupt": {"accelerated": "bankrupt", "written-off": "written_off", "repaid": "repaid"},
         "written_off": {"recovery-expected": "written_off", "recovered": "written_off"},
     },
     "instalment": {
-        "scheduled": {"called": "called", "cancelled": "cancelled"},
+        "scheduled": {"called": "called", "settled": "settled", "cancelled": "cancelled"},
         "called": {
             "first-reminder": "called",
             "second-reminder": "called",
@@ -86,11 +94,17 @@ ALLOWED = {
         "registered": {"deregistered": "deregistered"},
     },
     "servicing": {
-        "performing": {"due-missed": "late", "insolvency": "defaulted", "fully-repaid": "repaid"},
+        "performing": {
+            "due-missed": "late",
+            "insolvency": "defaulted",
+            "acceleration": "defaulted",
+            "fully-repaid": "repaid",
+        },
         "late": {
             "thirty-days-passed": "early_warning",
             "arrears-cleared": "performing",
             "insolvency": "defaulted",
+            "acceleration": "defaulted",
             "fully-repaid": "repaid",
         },
         "early_warning": {
@@ -98,6 +112,7 @@ ALLOWED = {
             "back-under-thirty-days": "late",
             "arrears-cleared": "performing",
             "insolvency": "defaulted",
+            "acceleration": "defaulted",
             "fully-repaid": "repaid",
         },
         "defaulted": {

@@ -14,6 +14,7 @@ from api.v1.schemas import (
     Resource,
     Sha256,
 )
+from contracts.loans.model import Ground
 
 
 class Claim(Resource):
@@ -113,6 +114,19 @@ class Lender(Resource):
     own: bool
 
 
+class EarlyQuote(Resource):
+    """What repaying everything costs until a day; `asked_on` is when the borrower asked for it, if she has."""
+
+    loan_id: str
+    n: int
+    until_on: date
+    days: int
+    principal_cents: Cents
+    interest_cents: Cents
+    total_cents: Cents
+    asked_on: date | None
+
+
 class Recovery(Resource):
     """Money expected after the loss, by its structured communication, and what the lenders have of it."""
 
@@ -151,6 +165,10 @@ class LoanInFull(Loan):
     disbursed_on: date | None
     ends_on: date
     recovered_cents: Cents
+    early_repayment: bool
+    early_quote: EarlyQuote | None
+    accelerated_on: date | None
+    ground: Ground | None
     instalments: list[Instalment]
     recoveries: list[Recovery]
     events: list[Event]
@@ -179,6 +197,22 @@ class Evidence(RequestBody):
 
     evidence: Sha256
     on: date | None = None
+
+
+class EarlyRepayment(RequestBody):
+    """The day to which everything was quoted, and the amount of the quote."""
+
+    until_on: date
+    amount_cents: PositiveCents
+
+
+class Acceleration(RequestBody):
+    """The notice by which everything is claimed: its ground (ordinance of 17 March 2023, art. 7), day and evidence."""
+
+    ground: Ground
+    on: date
+    evidence: Sha256
+    reason: Line
 
 
 class ExpectedRecovery(RequestBody):

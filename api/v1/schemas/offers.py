@@ -70,6 +70,7 @@ class OfferInFull(Resource):
     schedule_of_1000_eur: list[InstalmentOfSchedule]
     rules: list[RuleUsed]
     pledge_minimum_cents: Cents
+    early_repayment: bool
     remaining_cents: Cents
 
 
@@ -96,6 +97,7 @@ class NewOffer(RequestBody):
     priority_until: date | None = None
     pledge_maximum_cents: PositiveCents | None = None
     oversubscription: Literal["first-come"] = "first-come"
+    early_repayment: bool = False
 
 
 class Publication(RequestBody):

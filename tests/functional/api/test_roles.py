@@ -20,6 +20,13 @@ WRITES = [
     ("/v1/loans/l1/disbursement", {"approval_id": "a1"}, {"nadia"}),
     ("/v1/loans/l1/bankruptcy", {"evidence": SHA}, {"nadia"}),
     ("/v1/loans/l1/write-off", {"evidence": SHA}, {"nadia"}),
+    ("/v1/loans/l1/early-repayment", {"until_on": "2026-03-02", "amount_cents": 1}, {"velo"}),
+    (
+        "/v1/loans/l1/acceleration-request",
+        {"ground": "dissolution", "on": "2026-03-02", "evidence": SHA, "reason": "x"},
+        {"nadia"},
+    ),
+    ("/v1/loans/l1/acceleration", {"approval_id": "a1"}, {"nadia"}),
     ("/v1/loans/l1/recovery-request", {"amount_cents": 1, "evidence": SHA, "reason": "x"}, {"nadia"}),
     ("/v1/loans/l1/recovery", {"approval_id": "a1"}, {"nadia"}),
     ("/v1/transfer-orders/t1/confirmation", {"statement_reference": "s1", "evidence": SHA}, {"nadia"}),
