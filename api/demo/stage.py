@@ -98,6 +98,7 @@ class Stage:
             pledge_minimum_cents=10_000,
             opens_on=figures.opens_on,
             closes_on=figures.closes_on,
+            early_repayment=True,
             **words,
         )
         offer_id = self._do(FIRST, lambda uow: offers.draft_offer(uow, draft, on=uow.today()))

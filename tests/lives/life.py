@@ -15,8 +15,11 @@ from api.reconcile.invariants import broken
 from contracts.dispatch import BANK_HOOKS
 from contracts.loans import dues
 from contracts.loans import service as loans
+from contracts.loans.acceleration import accelerate, request_acceleration
 from contracts.loans.books import loan_book
-from contracts.loans.model import LoanState
+from contracts.loans.early import ask_early_repayment
+from contracts.loans.model import Ground, LoanState
+from contracts.loans.quotes import quote
 from contracts.loans.recovery import expect_recovery, request_recovery
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
@@ -27,7 +30,7 @@ from ledger.errors import Refusal
 from ledger.payments.bank import configure_bank
 from ledger.payments.inbox import receive
 from ledger.payments.iso20022.model import Account
-from ledger.payments.queries import payment, payments_for
+from ledger.payments.queries import payment, payments_for, still_to_pay
 from ledger.payments.statements import import_statement_file
 from tests.camt_kit import CLIENT_IBAN, Bank, Move
 from tests.conftest import NOON, make_book
@@ -54,6 +57,7 @@ class Life:
         self.steps = 0
         self.doing = "fund"
         self.refused = 0
+        self.is_accelerated = False
         self.loan_id, self.model = self._funded()
         self.paid_with: dict[int, str] = {}
         self.taken_back: dict[int, str] = {}
@@ -83,6 +87,8 @@ class Life:
         actions += [self.take_back] * bool(self.paid_with) + [self.win_back] * 2 * bool(self.taken_back)
         actions += [self.go_bankrupt] if self.chance.random() < 0.2 else []
         actions += [self.write_off] * self.model.is_bankrupt
+        if self.may_end_early and self.chance.random() < 0.1:
+            actions = [self.repay_early, self.accelerate]
         action = self.chance.choice(actions)
         self.doing = action.__name__
         action()
@@ -102,7 +108,7 @@ class Life:
     def pay(self) -> None:
         """A called due is paid, the oldest or any."""
         due = self.chance.choice([self.model.open_dues()[0], *self.model.open_dues()])
-        self.town.pay_due(self.loan_id, due.n)
+        self.town.pay(self._asked(due))
         self.model.pay(due, self.town.today)
         self.paid_with[due.n] = self._provider_id(due)
 
@@ -148,6 +154,45 @@ class Life:
             loans.record_bankruptcy(uow, self.loan_id, on=self.town.today, evidence=EVIDENCE)
         self.model.is_bankrupt = True
 
+    @property
+    def may_end_early(self) -> bool:
+        """Whether everything may be repaid or claimed at once: the loan runs, and some of it is not called yet."""
+        return not self.model.is_bankrupt and not self.is_accelerated and not all(d.is_called for d in self.model.dues)
+
+    def repay_early(self) -> None:
+        """Everything is repaid by a quote to a day; where a due is open it is refused."""
+        next_due = next(due.due_on for due in self.model.dues if not due.is_called)
+        on = min(self.town.today + timedelta(self.chance.randrange(15)), next_due - timedelta(days=1))
+        try:
+            with self.book.unit_of_work(actor=self.borrower) as uow:
+                quoted = quote(loan_book(uow.connection, self.book.book_id, self.loan_id), on, today=self.town.today)
+                payment_id = ask_early_repayment(uow, self.loan_id, on=on, amount_cents=quoted.total_cents)
+        except Refusal as refusal:
+            if refusal.code != "early-repayment-dues-open" or not self.model.open_dues():
+                raise
+            self.refused += 1
+            return
+        self.town.settle()
+        self.town.pay(payment_id)
+        last = self.model.claim_all(on, self.rate, self.agreed_on, called=True)
+        assert quoted.total_cents == last.interest + last.principal
+        last.due_on = self.town.today
+        self.model.pay(last, self.town.today)
+
+    def accelerate(self) -> None:
+        """Everything is claimed by a notice of today."""
+        today = self.town.today
+        with self.book.unit_of_work(actor=self.town.maker) as uow:
+            approval_id = request_acceleration(
+                uow, self.loan_id, ground=Ground.DISSOLUTION, on=today, evidence=EVIDENCE, reason="notice sent"
+            )
+        self.town.approve(approval_id)
+        with self.book.unit_of_work(actor=self.town.maker) as uow:
+            accelerate(uow, self.loan_id, approval_id=approval_id)
+        self.town.settle()
+        self.model.claim_all(today, self.rate, self.agreed_on, called=True)
+        self.is_accelerated = True
+
     def write_off(self) -> None:
         """The liquidation is closed: what is outstanding is lost."""
         with self.book.unit_of_work(actor=self.town.maker) as uow:
@@ -177,7 +222,7 @@ class Life:
         def attempt() -> None:
             with self.book.unit_of_work(actor=self.town.maker) as uow:
                 match self.chance.randrange(3):
-                    case 0 if not self.model.is_bankrupt:
+                    case 0 if not self.model.is_bankrupt and not self.is_accelerated:
                         loans.write_off(uow, self.loan_id, on=day, evidence=EVIDENCE)
                     case 1:
                         loans.request_disbursement(uow, self.loan_id, on=day, reason="again")
@@ -226,7 +271,9 @@ class Life:
             return LoanState.WRITTEN_OFF
         if all(due.paid_on is not None for due in self.model.dues) and not self.model.parked:
             return LoanState.REPAID
-        return LoanState.BANKRUPT if self.model.is_bankrupt else LoanState.RUNNING
+        if self.model.is_bankrupt:
+            return LoanState.BANKRUPT
+        return LoanState.ACCELERATED if self.is_accelerated else LoanState.RUNNING
 
     def _funded(self) -> tuple[str, NaiveLoan]:
         chance, town = self.chance, self.town
@@ -239,10 +286,12 @@ class Life:
             "rate_annual": chance.choice(RATES),
             "term_years": chance.choice((5, 5, 8)),
             "day_count": DayCount.THIRTY_E_360,
+            "early_repayment": True,
         }
         loan_id = town.fund(lenders, self.borrower, **terms)
         with town.book.read() as connection:
             drawn = loan_book(connection, town.book.book_id, loan_id)
+        self.rate, self.agreed_on = Fraction(drawn.loan.rate_annual), drawn.loan.agreed_on
         claims = {claim.pledge_id: (claim.lender, claim.principal_cents) for claim in drawn.claims}
         dues = [NaiveDue(row.n, row.due_on, row.interest_cents, row.principal_cents) for row in drawn.instalments]
         return loan_id, NaiveLoan(claims, dues)
@@ -250,9 +299,17 @@ class Life:
     def _total(self, n: int) -> int:
         return self.model.dues[n - 1].interest + self.model.dues[n - 1].principal
 
+    def _asked(self, due: NaiveDue) -> str:
+        """The payment at the provider by which a called due is paid."""
+        with self.book.read() as connection:
+            reference = loan_book(connection, self.book.book_id, self.loan_id).due_reference(due.n)
+            asked = still_to_pay(payments_for(connection, self.book.book_id, reference), by_transfer=False)
+        assert asked is not None
+        return asked.payment_id
+
     def _provider_id(self, due: NaiveDue) -> str:
         with self.book.read() as connection:
-            reference = f"due:{self.loan_id}:{due.n}"
+            reference = loan_book(connection, self.book.book_id, self.loan_id).due_reference(due.n)
             payments = payments_for(connection, self.book.book_id, reference)
             found = [payment(connection, self.book.book_id, each.payment_id) for each in payments]
         [where] = [each.provider_id for each in found if each is not None and each.provider_id is not None]

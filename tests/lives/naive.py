@@ -104,6 +104,17 @@ class NaiveLoan:
             self.lost[pledge] -= part
             self.received[self.claims[pledge][0]] += part
 
+    def claim_all(self, on: date, rate: Fraction, since: date, *, called: bool) -> NaiveDue:
+        """One due of all principal that is not called yet, with interest to a day, in place of all the later ones."""
+        left = [due for due in self.dues if not due.is_called]
+        principal = sum(due.principal for due in left)
+        days = days_30e(max([due.due_on for due in self.dues if due.is_called], default=since), on)
+        interest = int(principal * rate * days / 360 + Fraction(1, 2))
+        last = NaiveDue(left[0].n, on, interest, principal, is_called=called)
+        self.dues[left[0].n - 1 :] = [last]
+        self.plan = plan_of({pledge: cents for pledge, (_, cents) in self.claims.items()}, self.dues)
+        return last
+
     def unpaid(self) -> dict[str, int]:
         """Principal that was not repaid, by pledge; what is kept was."""
         kept = {pledge: sum(self.plan[due.n][pledge][1] for due in self.parked) for pledge in self.claims}

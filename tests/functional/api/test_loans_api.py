@@ -210,6 +210,54 @@ def test_a_recovery_is_asked_for_approved_and_expected_once(desk: Desk, funded: 
         assert line["communication"].startswith("+++")
 
 
+def test_everything_is_claimed_at_once_by_two_people(desk: Desk, funded: str) -> None:
+    path, notice = f"/v1/loans/{funded}", {"ground": "dissolution", "evidence": SHA, "reason": "notice sent"}
+    desk.stage.settle_with_provider()
+    desk.stage.disburse("oven")
+    desk.stage.confirm_transfers()
+    today = desk.wiring.book.today().isoformat()
+    late = desk.post(f"{path}/acceleration-request", who="nadia", json=notice | {"on": "2026-03-30"})
+    assert code_of(late) == "date-not-reached"
+    unknown = desk.post(f"{path}/acceleration-request", who="nadia", json=notice | {"on": today, "ground": "whim"})
+    assert unknown.status_code == 422
+    asked = desk.post(f"{path}/acceleration-request", who="nadia", json=notice | {"on": today})
+    body = {"approval_id": asked.json()["approval_id"]}
+    assert code_of(desk.post(f"{path}/acceleration", who="nadia", json=body)) == "approval-not-given"
+    assert desk.post(f"/v1/approvals/{body['approval_id']}/approval", who="pieter").status_code == 200
+    claimed = desk.post(f"{path}/acceleration", who="nadia", json=body, key="acceleration-1").json()
+    assert (claimed["state"], claimed["state_label"], claimed["ground"]) == ("accelerated", "defaulted", "dissolution")
+    assert (claimed["accelerated_on"], claimed["outstanding_cents"]) == (today, 2_400_000)
+    (last,) = claimed["instalments"]
+    assert (last["due_on"], last["principal_cents"], last["state"]) == (today, 2_400_000, "called")
+    assert desk.post(f"{path}/acceleration", who="nadia", json=body, key="acceleration-1").json() == claimed
+    assert desk.get("/v1/dues", who="fournil").json()[0]["total_cents"] == last["total_cents"]
+
+
+def test_a_loan_is_repaid_early_by_the_quote_that_its_lenders_see_too(desk: Desk, funded: str) -> None:
+    desk.stage.settle_with_provider()
+    desk.stage.disburse("oven")
+    desk.stage.confirm_transfers()
+    path = f"/v1/loans/{funded}/early-repayment"
+    quoted = desk.get(f"{path}?on=2026-03-20", who="fournil").json()
+    for who in ("amelie", "nadia"):
+        assert desk.get(f"{path}?on=2026-03-20", who=who).json() == quoted
+    for who in ("velo", "jan"):
+        assert code_of(desk.get(f"{path}?on=2026-03-20", who=who)) == "loan-not-known"
+    assert desk.get(f"{path}?on=soon", who="fournil").status_code == 422
+    assert (quoted["principal_cents"], quoted["until_on"], quoted["asked_on"]) == (2_400_000, "2026-03-20", None)
+    assert quoted["total_cents"] == quoted["principal_cents"] + quoted["interest_cents"]
+    assert code_of(desk.get(f"{path}?on=2026-03-01", who="fournil")) == "early-repayment-quote-expired"
+    body = {"until_on": "2026-03-20", "amount_cents": quoted["total_cents"]}
+    assert code_of(desk.post(path, who="velo", json=body)) == "loan-not-known"
+    part = desk.post(path, who="fournil", json=body | {"amount_cents": 1_000_000})
+    assert (part.status_code, code_of(part)) == (422, "early-repayment-not-in-full")
+    asked = desk.post(path, who="fournil", json=body, key="early-0001").json()
+    assert asked["early_quote"] == quoted | {"asked_on": desk.wiring.book.today().isoformat()}
+    desk.stage.let_pay("fournil")
+    desk.stage.come_to_rest()
+    assert desk.get(f"/v1/loans/{funded}", who="amelie").json()["state"] == "repaid"
+
+
 def test_an_instalment_is_due_paid_and_received(desk: Desk, funded: str) -> None:
     desk.stage.settle_with_provider()
     desk.stage.disburse("oven")
