@@ -159,7 +159,7 @@ def due_settled(loan: Loan, due: Instalment, *, on: date, actor: str) -> Journal
 
 
 def due_cancelled(loan: Loan, due: Instalment, *, on: date, actor: str) -> JournalEntry:
-    """A called instalment will never be paid, because its loan is written off: the mirror of its call."""
+    """A called instalment will never be paid, its loan being lost or repaid as a whole: the mirror of its call."""
     return _memo(DUE_CANCELLED, loan, due, on, actor)
 
 

@@ -121,6 +121,11 @@ class BorrowerEarly:
     payment: PaymentView | None
     transfer: PaymentView | None
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether a payment at the provider waits for the borrower."""
+        return self.payment is not None and self.payment.state in payment_queries.STILL_TO_PAY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BorrowerPage:

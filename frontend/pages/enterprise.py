@@ -54,7 +54,10 @@ def enterprise(
     is_making = any(
         due.payment is not None and due.payment.checkout_url is None and due.payment.payment_id not in debits
         for due in payable
-    ) or any(each.is_asked and each.payment and each.payment.checkout_url is None for each in owed)
+    )
+    asked_payments = [each.payment for each in owed if each.is_asked] + [e.payment for e in page.early if e.is_asked]
+    is_making = is_making or any(view is not None and view.checkout_url is None for view in asked_payments)
+    waits = bool(payable or owed) or any(each.is_asked for each in page.early)
     return render(
         request,
         "enterprise.html",
@@ -81,7 +84,7 @@ def enterprise(
             )
             for due in payable
         },
-        refresh=refresh_to(f"/{language}/enterprise", back, is_making=is_making, waits=bool(payable or owed)),
+        refresh=refresh_to(f"/{language}/enterprise", back, is_making=is_making, waits=waits),
     )
 
 
