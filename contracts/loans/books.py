@@ -55,6 +55,12 @@ class LoanBook:
         return LoanState(self.history[-1].to_state) if self.history else LOAN.initial
 
     @property
+    def term_ends_on(self) -> date:
+        """The last due date that was agreed, whatever was repaid or claimed before it."""
+        terms = self.loan.terms
+        return terms.paid_on(terms.instalments)
+
+    @property
     def lenders(self) -> list[str]:
         """Everybody who has a claim, once."""
         return sorted({claim.lender for claim in self.claims})
@@ -154,7 +160,7 @@ def loan_books(connection: sa.Connection, book_id: str, loan_ids: Iterable[str])
     found: dict[str, LoanBook] = {}
     for loan_id, row in rows.items():
         history, frozen = tuple(histories[loan_id]), schedules[loan_id]
-        instalments = _as_changed([_instalment(each) for each in frozen], history)
+        instalments = as_changed([_instalment(each) for each in frozen], history)
         found[loan_id] = LoanBook(
             loan=_loan(row, drafts[row.offer_id], frozen[0].due_on),
             claims=tuple(
@@ -173,6 +179,16 @@ def loan_ids(connection: sa.Connection, book_id: str, borrower: str | None = Non
     c = t.loan.c
     query = sa.select(c.loan_id).where(c.book_id == book_id).order_by(c.agreed_on, c.loan_id)
     return connection.execute(query if borrower is None else query.where(c.borrower == borrower)).scalars().all()
+
+
+def as_changed(frozen: Sequence[Instalment], history: Iterable[moves.Move]) -> tuple[Instalment, ...]:
+    """The schedule with the one instalment by which everything was repaid early or claimed at once, if one was."""
+    for move in history:
+        if move.event in {ACCELERATED, REPAID_EARLY} and "n" in move.facts:
+            n, days, interest, principal = (int(str(move.facts[name])) for name in ALL_DUE)
+            last = Instalment(n, move.effective_on, days, interest, principal, interest + principal, 0)
+            return (*frozen[: n - 1], last)
+    return tuple(frozen)
 
 
 class WithheldTax:
@@ -209,16 +225,6 @@ def _recovered(
         for claim in claims
     }
     return recovery_shares(lost, came)
-
-
-def _as_changed(frozen: Sequence[Instalment], history: Iterable[moves.Move]) -> tuple[Instalment, ...]:
-    """The schedule with the one instalment by which everything was repaid early or claimed at once, if one was."""
-    for move in history:
-        if move.event in {ACCELERATED, REPAID_EARLY} and "n" in move.facts:
-            n, days, interest, principal = (int(str(move.facts[name])) for name in ALL_DUE)
-            last = Instalment(n, move.effective_on, days, interest, principal, interest + principal, 0)
-            return (*frozen[: n - 1], last)
-    return tuple(frozen)
 
 
 def _happened_on(history: Iterable[moves.Move], event: str) -> date | None:

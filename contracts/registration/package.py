@@ -132,7 +132,7 @@ def _agreement(
         repayment=loan.kind.value,
         every=loan.every.value,
         first_due_on=loan.first_due_on,
-        ends_on=book.instalments[-1].due_on,
+        ends_on=book.term_ends_on,
         file=f"agreements/{claim.number}.pdf",
         sha256=paper.sha256,
     )

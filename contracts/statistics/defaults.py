@@ -4,6 +4,7 @@
 |---|---|---|---|
 | past-due | on the day on which a due is more than 90 days late | until none is | art. 1(1)(b) |
 | insolvency | on the day of the bankruptcy or a similar protection | until repaid or lost | art. 1(1)(a), 1(2)(b) |
+| acceleration | on the day of the notice by which everything is claimed | until repaid or lost | art. 1(1)(a) |
 | concession | on the day on which more time or less to pay was conceded | twelve months | art. 1(1)(a), 1(2)(a) |
 | loss | on the day on which the loss is proven | for good | art. 1(1)(a) |
 
@@ -29,6 +30,7 @@ CONCESSION_MONTHS = 12
 class Ground(StrEnum):
     """Why a loan is in default; of two that begin on one day the first here is the one that is named."""
 
+    ACCELERATION = "acceleration"
     CONCESSION = "concession"
     INSOLVENCY = "insolvency"
     LOSS = "loss"
@@ -73,6 +75,8 @@ def spells(position: Position, concessions: Iterable[Concession], on: date) -> t
     found = _past_due(position.dues, paid_out_on=standing.disbursed_on, lost_on=standing.lost_on)
     if standing.insolvent_on is not None:
         found.append(Spell(standing.insolvent_on, Ground.INSOLVENCY, ends_on))
+    if standing.accelerated_on is not None:
+        found.append(Spell(standing.accelerated_on, Ground.ACCELERATION, ends_on))
     if standing.lost_on is not None:
         found.append(Spell(standing.lost_on, Ground.LOSS))
     found += [

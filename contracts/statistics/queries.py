@@ -15,14 +15,16 @@ import sqlalchemy as sa
 from contracts import moves
 from contracts.loans import lifecycle
 from contracts.loans import tables as loans
+from contracts.loans.books import as_changed
 from contracts.loans.lifecycle import LOAN, SETTLED, standing_of
 from contracts.loans.model import claim_asset
 from contracts.offers.queries import newest_drafts
 from contracts.parties.queries import Keeper
-from contracts.servicing.model import Due, Position, Standing
+from contracts.servicing.model import Due, Position
 from contracts.statistics.defaults import Concession, Ground
 from contracts.statistics.figures import LoanFacts, LoanFigures, Statistics, assess, calendar_windows, statistics
 from contracts.statistics.loan_book import Profile, Row, loan_book
+from contracts.terms.schedule import Instalment
 from ledger import balances
 from ledger.storage.keys import BOOK_OWNER
 
@@ -35,6 +37,11 @@ GROUND_OF_EVENT: Mapping[str, Ground | None] = {
     lifecycle.REPAID: None,
     lifecycle.BANKRUPTCY: Ground.INSOLVENCY,
     lifecycle.WRITTEN_OFF: Ground.LOSS,
+    lifecycle.ACCELERATED: Ground.ACCELERATION,
+    lifecycle.EARLY_ASKED: None,
+    lifecycle.REPAID_EARLY: None,
+    lifecycle.RECOVERY_EXPECTED: None,
+    lifecycle.RECOVERED: None,
 }
 """What each event in the life of a loan means for the default rate: whoever adds an event decides it here, and one
 that is a concession (`Ground.CONCESSION`) enters the numerator. An event that is missing stops the statistics."""
@@ -77,7 +84,7 @@ def loan_facts(
         history, dues = events.get(loan_id, []), list(rows)
         yield LoanFacts(
             loan_id=loan_id,
-            position=_position(dues, standing_of((move.event, move.effective_on) for move in history)),
+            position=_position(dues, history),
             concessions=tuple(
                 Concession(move.effective_on) for move in history if ground_of(move.event) is Ground.CONCESSION
             ),
@@ -116,11 +123,23 @@ def _dues(connection: sa.Connection, book_id: str, on: date) -> Iterator[_DueRow
     yield from connection.execute(query.execution_options(yield_per=_DUES))
 
 
-def _position(rows: list[_DueRow], standing: Standing) -> Position:
+def _position(rows: list[_DueRow], history: list[moves.Move]) -> Position:
+    """The loan as a debt, its schedule as it was changed by then."""
+    frozen = [
+        Instalment(n, due_on, 0, interest, principal, interest + principal, 0)
+        for _, n, due_on, interest, principal, _, _ in rows
+    ]
     dues = tuple(
-        Due(n=n, due_on=due_on, interest_cents=interest, principal_cents=principal, settled_on=settled_on)
-        for _, n, due_on, interest, principal, _, settled_on in rows
+        Due(
+            n=each.n,
+            due_on=each.due_on,
+            interest_cents=each.interest_cents,
+            principal_cents=each.principal_cents,
+            settled_on=row.settled_on,
+        )
+        for each, row in zip(as_changed(frozen, history), rows, strict=False)
     )
+    standing = standing_of((move.event, move.effective_on) for move in history)
     return Position(principal_cents=rows[0].lent_cents, dues=dues, standing=standing)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from contracts.documents.yearly import CertificateData, CertifiedBox, CertifiedLoan
-from contracts.loans.lifecycle import BANKRUPTCY, WRITTEN_OFF
+from contracts.loans.lifecycle import ACCELERATED, BANKRUPTCY, WRITTEN_OFF
 from contracts.parties.model import Attribute, Party
 from contracts.registration.queries import deregistered_on
 from contracts.schemes.credit import CreditLoan, TaxCredit, ZeroGround, tax_credit
@@ -72,10 +72,10 @@ def credit_loan(stand: Stand, loan: LoanYear, lender: str) -> CreditLoan:
     stated = CreditLoan(
         loan_id=loan.loan_id,
         starts_on=loan.book.loan.agreed_on,
-        term_ends_on=loan.book.instalments[-1].due_on,
+        term_ends_on=loan.book.term_ends_on,
         principal_cents=loan.principal_cents(lender),
         repayments=tuple(repaid),
-        accelerated_on=happened_by(loan.book, BANKRUPTCY, loan.period.ends_on),
+        accelerated_on=_called_on(loan),
         deregistered_on=deregistered_on(stand.connection, stand.book_id, loan.book, loan.period.ends_on).get(lender),
     )
     claim, account = loan.claim_of(lender), AccountRef(WRITTEN_OFF_ACCOUNT, lender, loan.book.loan.asset.code)
@@ -83,6 +83,12 @@ def credit_loan(stand: Stand, loan: LoanYear, lender: str) -> CreditLoan:
     tie(account, stated=opening, booked=claim.opening_cents + claim.written_off_opening_cents)
     tie(account, stated=closing, booked=claim.closing_cents + claim.written_off_closing_cents)
     return stated
+
+
+def _called_on(loan: LoanYear) -> date | None:
+    """The day on which everything was claimed, by notice or by the bankruptcy, whichever came first."""
+    days = [happened_by(loan.book, event, loan.period.ends_on) for event in (ACCELERATED, BANKRUPTCY)]
+    return min((day for day in days if day is not None), default=None)
 
 
 def _balances(loan: CreditLoan, year: LoanYear) -> tuple[int, int]:
@@ -95,11 +101,11 @@ def _lost_loan(loan: LoanYear, lender: str, *, is_resident: bool) -> LostLoan:
     lost_cents = loan.claim_of(lender).lost_cents
     return LostLoan(
         loan_id=loan.loan_id,
-        term_ends_on=loan.book.instalments[-1].due_on,
+        term_ends_on=loan.book.term_ends_on,
         concluded_on=loan.book.loan.agreed_on,
         event=LossEvent.BANKRUPTCY if bankrupt_on else None,
         event_on=bankrupt_on,
-        called_on=bankrupt_on,
+        called_on=_called_on(loan),
         is_resident=is_resident,
         losses=(Loss(lost_on, lost_cents),) if lost_on and lost_cents else (),
     )

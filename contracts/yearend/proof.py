@@ -26,7 +26,7 @@ def proof_data(stand: Stand, loan: LoanYear) -> FundProofData:
         borrower=stand.enterprise(terms.borrower),
         agreed_on=terms.agreed_on,
         disbursed_on=happened_by(loan.book, DISBURSED, stand.period.ends_on),
-        ends_on=loan.book.instalments[-1].due_on,
+        ends_on=loan.book.term_ends_on,
         principal_cents=terms.principal_cents,
         rate_annual=terms.rate_annual,
         lenders=tuple(_lender(stand, loan, claim) for claim in loan.claims),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 from contracts.dispatch import BANK_HOOKS, HANDLERS
 from contracts.documents.model import StatementFlow
