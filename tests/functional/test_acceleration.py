@@ -5,8 +5,13 @@ from datetime import date, timedelta
 import pytest
 
 from contracts.loans import acceleration, books, service
+from contracts.loans.early import ask_early_repayment
 from contracts.loans.model import Ground, LoanState
+from contracts.loans.quotes import quote
 from contracts.servicing.model import Label
+from contracts.statistics import queries
+from contracts.statistics.defaults import Ground as DefaultGround
+from contracts.statistics.defaults import spells
 from contracts.terms.dates import add_months
 from ledger import approvals
 from ledger.payments.queries import payments_for, still_to_pay
@@ -156,6 +161,28 @@ def test_everything_is_claimed_by_two_people_with_evidence_and_on_a_day_that_fit
     accelerate(town, loan_id, approval_id)
     with refused(town, "move-not-allowed"):
         accelerate(town, loan_id, approval_id)
+
+
+def test_statistics_count_what_was_claimed_as_a_default_and_what_was_repaid_early_as_repaid(sqlite_town: Town) -> None:
+    town = sqlite_town
+    velo = town.enterprise("Vélo Cargo", number="0403.201.185")
+    early_id = town.fund({town.citizen("Cleo"): 200_000}, velo, early_repayment=True)
+    _, loan_id, _ = running(town)
+    town.pay_due(early_id, 1)
+    on = town.today + timedelta(days=5)
+    with town.book.unit_of_work(actor="borrower") as uow:
+        told = quote(books.loan_book(uow.connection, town.book.book_id, early_id), on, today=town.today)
+        payment_id = ask_early_repayment(uow, early_id, on=on, amount_cents=told.total_cents)
+    town.settle()
+    town.pay(payment_id)
+    accelerated(town, loan_id, town.today)
+    with town.book.read() as connection:
+        totals = queries.publish(connection, town.book, town.today).statistics.totals
+    with town.book.read() as connection:
+        claimed = books.loan_book(connection, town.book.book_id, loan_id).position
+    assert (totals.lent_cents, totals.repaid_cents, totals.outstanding_cents) == (350_000, 230_000, 120_000)
+    assert (totals.running, totals.in_default, totals.in_default_cents) == (1, 1, 120_000)
+    assert [spell.ground for spell in spells(claimed, [], town.today)] == [DefaultGround.ACCELERATION]
 
 
 @pytest.mark.parametrize("language", ["fr", "nl", "en"])
