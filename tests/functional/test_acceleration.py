@@ -15,8 +15,8 @@ from contracts.statistics.defaults import spells
 from contracts.terms.dates import add_months
 from ledger import approvals
 from ledger.payments.queries import payments_for, still_to_pay
-from tests.functional.conftest import Enter
 from tests.oracle import check_everything
+from tests.pages_kit import Enter
 from tests.products_kit import EVIDENCE, Town, refused
 
 NOTICE = date(2027, 9, 2)

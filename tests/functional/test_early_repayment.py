@@ -21,8 +21,8 @@ from ledger.payments.mandates import DebitScheme, record_mandate
 from ledger.payments.queries import payments_for
 from ledger.payments.statements import import_statement_file
 from tests.camt_kit import CLIENT_IBAN, Bank, Move, belgian_iban
-from tests.functional.conftest import Enter
 from tests.oracle import check_everything
+from tests.pages_kit import Enter
 from tests.products_kit import EVIDENCE, Town, refused
 
 DAY_OF_QUOTE = date(2027, 9, 2)

@@ -18,8 +18,8 @@ from ledger.payments.model import RefundState
 from ledger.payments.queries import open_cases, payments_for, refunds_of_payment
 from ledger.payments.statements import import_statement_file
 from tests.camt_kit import CLIENT_IBAN, Bank, Move
-from tests.pages_kit import Enter
 from tests.oracle import check_everything
+from tests.pages_kit import Enter
 from tests.products_kit import Town, refused
 
 

@@ -15,8 +15,8 @@ from ledger.payments.iso20022.model import Account
 from ledger.payments.queries import open_cases, payments_for
 from ledger.payments.statements import import_statement_file
 from tests.camt_kit import CLIENT_IBAN, Bank, Move
-from tests.pages_kit import Enter
 from tests.oracle import check_everything
+from tests.pages_kit import Enter
 from tests.products_kit import EVIDENCE, Town, refused
 from tests.transfers_kit import Client
 
