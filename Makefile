@@ -64,9 +64,10 @@ storm: $(V)/.development ## STORMS seeds (default 20) of INTENTS payments (defau
 audit: $(V)/.runtime ## audit the rows of the demo book and its published log
 	@$(V)/bxl audit
 
-docs: $(V)/.development ## render the worked books into docs/books, and docs/refusals.md
+docs: $(V)/.development ## render the worked books into docs/books, docs/refusals.md and docs/second-chance.md
 	@$(V)/python -m tests.worked
 	@$(V)/python -m tests.refusals_page
+	@$(V)/python -m tests.second_chance_page
 
 lock: $(V)/uv ## write the lock files again
 	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock
