@@ -168,7 +168,10 @@ def probation_ends_on(cured_on: date) -> date:
 
 
 def check_probation_breached(*, on: date, probation_until: date | None, days: int, concessions: int) -> None:
-    """More than 30 days past due, or a second concession, in probation (regulation 2021/451): `probation-not-breached`."""
+    """More than 30 days past due, or a second concession, while on probation (regulation 2021/451).
+
+    Refuses `probation-not-breached`.
+    """
     limit = rule(SUPERVISORS, "probation_days_past_due", on).integer()
     is_on_probation = probation_until is not None and on < probation_until
     if not is_on_probation or (days <= limit and concessions < 2):  # noqa: PLR2004 -- the second one counts
