@@ -3,9 +3,10 @@
 PYTHON ?= python3
 V := .venv/bin
 
-.PHONY: help run check test bench simulate lives terms-run bonds-run crash-run mutate fuzz storm audit docs lock clean
+.PHONY: help run check test bench simulate lives chances terms-run bonds-run crash-run mutate fuzz storm audit docs lock clean
 LIVES ?= 20
 LOANS ?= 2000
+CHANCES ?= 5000
 TERMS ?= 100000
 BONDS ?= 20000
 KILLS ?= 200
@@ -41,6 +42,9 @@ simulate: $(V)/.development ## let every statement of posting fail in turn, in L
 
 lives: $(V)/.development ## live LOANS random loans (default 2000) against a naive model, the book audited after every step
 	@$(V)/python -m tests.lives --lives $(LOANS) $(if $(SEED),--seed $(SEED))
+
+chances: $(V)/.development ## live CHANCES random files (default 5000) of loans in difficulty to their end, the book audited after every step
+	@$(V)/python -m tests.lives --of chances --lives $(CHANCES) $(if $(SEED),--seed $(SEED))
 
 terms-run: $(V)/.development ## make the schedules of TERMS random terms (default 100000) foot to the cent
 	@$(V)/python -m tests.terms_run --terms $(TERMS) $(if $(SEED),--seed $(SEED))

@@ -46,6 +46,7 @@ MAIL_TEMPLATES = frozenset({
     "due-called",
     "loan-late",
     "loan-late-lender",
+    "loan-signal",
     "instalment-distributed",
     "loan-repaid",
     "loan-bankrupt",

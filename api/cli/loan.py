@@ -41,7 +41,7 @@ def restructure_command(file: BinaryIO, *, _as_json: bool) -> int:
       participation   amount_cents of principal that becomes shares; left out: all of it
       subordination
       better-fortune  expires_on: until when what was cut may revive
-    lenders                     [{"id", "lent_cents", "resident"}], together the principal
+    lenders                     [{"id", "lent_cents", "resident", "claim_cents"}]; claims by default pro rata
     refused, bankrupt           {"recovery_share", "months"}: what is assumed if there is no plan
     discount_rate               text; left out: the loan's effective rate
     compelling_reasons          why a creditor is paid less than the law's minimum

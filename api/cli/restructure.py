@@ -93,7 +93,10 @@ def _lenders(fields: Fields) -> tuple[Lender, ...]:
     found: dict[str, Lender] = {}
     for each in fields.objects("lenders"):
         lender = Lender(
-            each.need("id", TEXT), each.need("lent_cents", AMOUNT), each.get("resident", FLAG, otherwise=True)
+            each.need("id", TEXT),
+            each.need("lent_cents", AMOUNT),
+            each.get("resident", FLAG, otherwise=True),
+            each.get("claim_cents", CENTS, None),
         )
         each.done()
         if lender.holder in found:

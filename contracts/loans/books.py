@@ -1,6 +1,6 @@
 """Loans as the record has them: terms, claims, frozen schedule and moves, from which every figure follows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -10,8 +10,17 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.loans import tables as t
-from contracts.loans.lifecycle import INSTALMENT, LOAN, SETTLED, standing_of
-from contracts.loans.model import Distribution, InstalmentState, LenderClaim, Loan, LoanState, distribution
+from contracts.loans.lifecycle import INSTALMENT, LOAN, REBASED, SETTLED, standing_of
+from contracts.loans.model import (
+    ClaimChange,
+    Distribution,
+    InstalmentState,
+    LenderClaim,
+    Loan,
+    LoanState,
+    Rebase,
+    distribution_over,
+)
 from contracts.offers.model import OfferDraft
 from contracts.offers.queries import newest_drafts
 from contracts.parties.queries import Keeper, holder_kinds
@@ -45,19 +54,40 @@ class LoanBook:
     @property
     def plan(self) -> Distribution:
         """Every claim's share of every instalment."""
-        return _plan(self.instalments, self.claims)
+        return _plan(self.instalments, self.claims, self.rebases)
+
+    @property
+    def rebases(self) -> tuple[Rebase, ...]:
+        """Every change of terms by a plan, in order."""
+        return tuple(_rebase(move) for move in self.history if move.event == REBASED)
+
+    @property
+    def agreed_instalments(self) -> int:
+        """How many instalments the agreement has; the rest is of plans."""
+        return self.rebases[0].first_n - 1 if self.rebases else len(self.instalments)
+
+    @property
+    def dropped(self) -> frozenset[int]:
+        """Numbers of the instalments in whose place others have come."""
+        return frozenset(n for each in self.rebases for n in each.dropped)
 
     @property
     def position(self) -> Position:
         """The whole loan as a debt."""
         return self._position(
-            self.loan.principal_cents, [(i.interest_cents, i.principal_cents) for i in self.instalments]
+            self.loan.principal_cents,
+            [(i.interest_cents, i.principal_cents) for i in self.instalments],
+            [(each.on, sum(change.cents for change in each.changes)) for each in self.rebases],
         )
 
     def position_of(self, claim: LenderClaim) -> Position:
         """One claim as a part of the debt."""
         own = [row[claim.number - 1] for row in self.plan]
-        return self._position(claim.principal_cents, [(s.interest_cents, s.principal_cents) for s in own])
+        return self._position(
+            claim.principal_cents,
+            [(s.interest_cents, s.principal_cents) for s in own],
+            [(each.on, each.changes[claim.number - 1].cents) for each in self.rebases],
+        )
 
     def instalment_state(self, n: int) -> InstalmentState:
         """Where instalment `n` stands."""
@@ -72,7 +102,10 @@ class LoanBook:
         """The date of effect of an event of instalment `n`, if it happened."""
         return _happened_on(self.instalment_history[n - 1], event)
 
-    def _position(self, principal_cents: int, amounts: Sequence[tuple[int, int]]) -> Position:
+    def _position(
+        self, principal_cents: int, amounts: Sequence[tuple[int, int]], changes: Sequence[tuple[date, int]]
+    ) -> Position:
+        asked_from, dropped_on = _asked(self.rebases), {n: each.on for each in self.rebases for n in each.dropped}
         dues = tuple(
             Due(
                 n=instalment.n,
@@ -80,11 +113,13 @@ class LoanBook:
                 interest_cents=interest,
                 principal_cents=principal,
                 settled_on=self.instalment_on(instalment.n, SETTLED),
+                asked_from=asked_from(instalment.n),
+                dropped_on=dropped_on.get(instalment.n),
             )
             for instalment, (interest, principal) in zip(self.instalments, amounts, strict=True)
         )
         standing = standing_of((move.event, move.effective_on) for move in self.history)
-        return Position(principal_cents=principal_cents, dues=dues, standing=standing)
+        return Position(principal_cents=principal_cents, dues=dues, standing=standing, changes=tuple(changes))
 
 
 def loan_book(connection: sa.Connection, book_id: str, loan_id: str) -> LoanBook:
@@ -146,8 +181,28 @@ class WithheldTax:
 
 
 @lru_cache(maxsize=512)
-def _plan(instalments: tuple[Instalment, ...], claims: tuple[LenderClaim, ...]) -> Distribution:
-    return distribution(instalments, claims)
+def _plan(
+    instalments: tuple[Instalment, ...], claims: tuple[LenderClaim, ...], rebases: tuple[Rebase, ...]
+) -> Distribution:
+    return distribution_over(instalments, claims, rebases)
+
+
+def _asked(rebases: Sequence[Rebase]) -> Callable[[int], date | None]:
+    """Since when an instalment is asked for; None for those of the agreement."""
+    return lambda n: max((each.on for each in rebases if each.first_n <= n), default=None)
+
+
+def _rebase(move: moves.Move) -> Rebase:
+    facts: Any = move.facts
+    return Rebase(
+        on=move.effective_on,
+        first_n=facts["first_n"],
+        dropped=tuple(facts["dropped"]),
+        changes=tuple(
+            ClaimChange(capitalised_cents=capitalised, cut_cents=cut, converted_cents=converted)
+            for capitalised, cut, converted in facts["changes"]
+        ),
+    )
 
 
 def _happened_on(history: Iterable[moves.Move], event: str) -> date | None:

@@ -163,8 +163,9 @@ class Restructured:
         self.capitalised = cents
 
     def _reduce(self, use: Use) -> int:
-        """Principal is owed no more: what was called of it first, the oldest of that ahead."""
-        owed = self._loan.principal
-        cents = owed if use.amount_cents is None else use.amount_cents
-        self._act(EventType.WRITE_OFF, replace(use, amount_cents=cents))
-        return owed - self._loan.principal
+        """Principal is owed no more: what was called of it first, the oldest ahead; with all of it, interest ends."""
+        owed, called = self._loan.principal, unpaid(self._loan.dues, Component.INTEREST)
+        is_all = use.amount_cents in {None, owed}
+        self._act(EventType.WRITE_OFF, replace(use, amount_cents=None) if is_all else use)
+        self.waived += called if is_all else 0
+        return owed - (0 if is_all else self._loan.principal)

@@ -7,7 +7,7 @@ by the service before the move is recorded. Every move needs a date and evidence
 
 from dataclasses import dataclass
 
-from contracts.secondchance.model import State
+from contracts.secondchance.model import NoteState, State
 from ledger.statemachine import Machine, Transition
 
 DUE_MISSED = "due-missed"
@@ -49,7 +49,19 @@ RE_ELIGIBLE = "re-eligible"
 
 TOOLS = ("interest-waived", "interest-capitalised", "claim-reduced", "claim-converted")
 """Purposes of what the tools of a plan post when it comes into effect, one entry a lender."""
-REVIVED = ("claim-revived", "interest-revived", "capitalisation-undone")
+REVIVED = ("claim-revived", "capitalisation-undone")
+"""What is posted where a plan falls; interest that was waived or capitalised is called again with the old dues."""
+RELEASED = ("claim-released",)
+"""What is posted once nothing can revive any more what was cut."""
+
+SIGNAL, HELP_ASKED, UPDATE_PROMISED = "signal", "help-asked", "update-promised"
+NOTES = Machine(
+    "second-chance-notes",
+    NoteState,
+    NoteState.OPEN,
+    tuple(Transition(NoteState.OPEN, event, NoteState.OPEN) for event in (SIGNAL, HELP_ASKED, UPDATE_PROMISED)),
+)
+"""What is kept of a file besides its state: a move for each thing learnt or promised, in any state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,7 @@ STEPS = (
     Step((_S.HOMOLOGATION_PENDING,), HOMOLOGATION_REFUSED, _S.EARLY_WARNING, "check_not_in_default"),
     Step((_S.PERFORMING_UNDER_PLAN,), PLAN_MISSED, _S.PLAN_FAILED, "check_days_past_due"),
     Step((_S.PERFORMING_UNDER_PLAN,), PLAN_REVOKED, _S.PLAN_FAILED, "check_evidence"),
-    Step((_S.PERFORMING_UNDER_PLAN,), PLAN_PERFORMED, _S.CURED, "check_arrears_cleared"),
+    Step((_S.PERFORMING_UNDER_PLAN,), PLAN_PERFORMED, _S.CURED, "check_arrears_cleared", RELEASED),
     Step((_S.PERFORMING_UNDER_PLAN, _S.DEFAULTED), CURE_PASSED, _S.CURED, "check_cure"),
     Step((_S.CURED,), REHABILITATED, _S.PERFORMING, "check_arrears_cleared"),
     Step((_S.PLAN_FAILED,), CLAIMS_REVIVED, _S.DEFAULTED, "check_evidence", REVIVED),

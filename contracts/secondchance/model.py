@@ -30,6 +30,12 @@ class State(StrEnum):
     SECOND_CHANCE = "second_chance"
 
 
+class NoteState(StrEnum):
+    """Notes of a file are always open."""
+
+    OPEN = "open"
+
+
 class Signal(StrEnum):
     """What tells early of a difficulty (Code of Economic Law, art. XX.21 to XX.29, and the debtor's own word)."""
 
@@ -83,6 +89,44 @@ class Size:
     employees: int
     turnover_cents: int
     balance_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashPosition:
+    """What a borrower says of her cash when she asks for help, in cents: on hand, and expected in a month."""
+
+    on_hand_cents: int
+    receipts_cents: int
+    expenses_cents: int
+
+    @property
+    def affordable_cents(self) -> int:
+        """What she can pay a month without touching what is on hand."""
+        return max(0, self.receipts_cents - self.expenses_cents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteOutcome:
+    """What a vote of the lenders says of a plan; all that a file asks of it.
+
+    `plan_sha256` names the plan that was voted on, `evidence` the published result.
+    """
+
+    plan_sha256: str
+    is_accepted: bool
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """When the next news was promised, and when it came; None: not yet."""
+
+    promised_on: date
+    kept_on: date | None
+
+    def is_missed(self, on: date) -> bool:
+        """Whether news came after the promised day, or has not come and the day is over."""
+        return (self.kept_on or on) > self.promised_on
 
 
 @dataclass(frozen=True, slots=True)

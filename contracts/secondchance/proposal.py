@@ -36,11 +36,15 @@ TAX_YEARS = 8
 
 @dataclass(frozen=True, slots=True)
 class Lender:
-    """A creditor of the loan: what she lent of it, and whether she can have a tax credit."""
+    """A creditor of the loan: what she lent of it, and whether she can have a tax credit.
+
+    `claim_cents` is what her claim is by the ledger; None: her part of what is owed by what she lent.
+    """
 
     holder: str
     lent_cents: int
     is_resident: bool = True
+    claim_cents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +122,18 @@ class Proposal:
 def propose(draft: Draft) -> Proposal:
     """Reckon and check a plan.
 
-    Refuses what the tools refuse, `lenders-differ-from-loan`, `creditor-below-minimum`, `plan-too-long`,
-    and `no-rule-for-date`.
+    Refuses what the tools refuse, `lenders-differ-from-loan`, `claims-differ-from-debt`, `creditor-below-minimum`,
+    `plan-too-long` and `no-rule-for-date`.
     """
     frame = draft.frame
     if sum(lender.lent_cents for lender in draft.lenders) != frame.terms.principal_cents:
         lent = sum(lender.lent_cents for lender in draft.lenders)
         raise Refusal("lenders-differ-from-loan", lent_cents=lent, principal_cents=frame.terms.principal_cents)
     changed = restructure(frame, draft.order, draft.events, draft.uses)
+    stated = [lender.claim_cents for lender in draft.lenders if lender.claim_cents is not None]
+    if stated and (len(stated) < len(draft.lenders) or sum(stated) != changed.before.principal_cents):
+        owed = changed.before.principal_cents
+        raise Refusal("claims-differ-from-debt", claims_cents=sum(stated), owed_cents=owed)
     last_due_on = max((row.due_on for row in changed.after.rows), default=frame.on)
     if frame.is_judicial:
         check_plan_length(last_due_on, homologated_on=frame.on)
@@ -167,7 +175,10 @@ class _Cases:
         self._draft, self._changed, self._rate, self._last_due_on = draft, changed, rate, last_due_on
         self._lenders = sorted(draft.lenders, key=lambda lender: lender.holder)
         self._weights = [lender.lent_cents for lender in self._lenders]
-        self._claims = self._split(changed.before.principal_cents)
+        split = self._split(changed.before.principal_cents)
+        self._claims = {
+            each.holder: split[each.holder] if each.claim_cents is None else each.claim_cents for each in self._lenders
+        }
         new_year = date(draft.frame.on.year - 1, 12, 31)
         opening = 0
         if new_year >= draft.frame.terms.starts_on:

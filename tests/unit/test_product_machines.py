@@ -64,8 +64,13 @@ ALLOWED = {
     "loan": {
         "agreed": {"disbursement-ordered": "ordered"},
         "ordered": {"disbursed": "running", "disbursement-failed": "agreed"},
-        "running": {"disbursement-failed": "agreed", "repaid": "repaid", "bankruptcy": "bankrupt"},
-        "bankrupt": {"written-off": "written_off", "repaid": "repaid"},
+        "running": {
+            "disbursement-failed": "agreed",
+            "terms-changed": "running",
+            "repaid": "repaid",
+            "bankruptcy": "bankrupt",
+        },
+        "bankrupt": {"terms-changed": "bankrupt", "written-off": "written_off", "repaid": "repaid"},
     },
     "instalment": {
         "scheduled": {"called": "called", "cancelled": "cancelled"},
