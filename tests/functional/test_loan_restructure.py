@@ -199,6 +199,12 @@ def test_the_yearly_credits_go_on_with_what_is_still_owed():
     assert ada["before"] == ada["after"]
 
 
+def test_claims_that_are_given_are_taken_as_they_are():
+    given = [each | {"claim_cents": cents} for each, cents in zip(PLAN["lenders"], (510_001, 339_999), strict=True)]
+    answer = bxl(HAIRCUT, lenders=given)
+    assert [lender(answer, name)["claim_cents"] for name in ("ada", "bob")] == [510_001, 339_999]
+
+
 def test_refusal_and_bankruptcy_are_shown_beside_the_plan():
     ada = lender(bxl(HAIRCUT), "ada")
     owed = 850_000 + 16_500
@@ -235,6 +241,11 @@ def test_more_than_one_per_cent_of_present_value_lost_is_a_distressed_restructur
         ([{"tool": "holiday", "periods": 15}], {}, "grace-too-long"),
         ([HAIRCUT], {"lenders": PLAN["lenders"][:1]}, "lenders-differ-from-loan"),
         ([HAIRCUT], {"lenders": PLAN["lenders"][:1] * 2}, "terms-field-malformed"),
+        (
+            [HAIRCUT],
+            {"lenders": [each | {"claim_cents": 424_999} for each in PLAN["lenders"]]},
+            "claims-differ-from-debt",
+        ),
         ([HAIRCUT], {"events": [{"on": "2026-03-10", "type": "prepayment"}]}, "plan-without-debt"),
         ([HAIRCUT], {"scheme": "proxi.Z"}, "scheme-unknown"),
         ([HAIRCUT], {"route": "magic"}, "terms-field-malformed"),

@@ -10,6 +10,7 @@ from contracts.secondchance.labels import BankLabel, Past, bank_label, ecspr_def
 from contracts.secondchance.lifecycle import MACHINE, STEPS, step_for
 from contracts.secondchance.model import Concession, CreditorPart, Ground, Procedure, Size, State, Stay
 from contracts.servicing.model import Due, Position, Standing
+from contracts.templates import BY_PART
 from ledger.errors import Refusal
 from tests.second_chance_page import PAGE, page
 
@@ -143,6 +144,12 @@ def test_no_state_is_without_a_way_out_but_the_last_and_each_is_reached():
 
 def test_every_move_names_a_guard_that_there_is():
     assert {step.guard for step in STEPS} <= {name for name in vars(guards) if name.startswith("check_")}
+
+
+def test_every_entry_that_a_move_names_has_its_template():
+    known = {template.purpose for templates in BY_PART.values() for template in templates}
+    assert {purpose for step in STEPS for purpose in step.entries} <= known
+    assert {template.purpose for template in BY_PART["secondchance"]} <= {e for step in STEPS for e in step.entries}
 
 
 def test_the_page_shows_the_table_as_it_is():
