@@ -1,6 +1,6 @@
 """Loans as the record has them: terms, claims, frozen schedule and moves, from which every figure follows."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -19,7 +19,9 @@ from contracts.loans.model import (
     Loan,
     LoanState,
     Rebase,
+    asked_from,
     distribution_over,
+    dropped_on,
 )
 from contracts.offers.model import OfferDraft
 from contracts.offers.queries import newest_drafts
@@ -59,7 +61,7 @@ class LoanBook:
     @property
     def rebases(self) -> tuple[Rebase, ...]:
         """Every change of terms by a plan, in order."""
-        return tuple(_rebase(move) for move in self.history if move.event == REBASED)
+        return rebases_of(self.history)
 
     @property
     def agreed_instalments(self) -> int:
@@ -105,7 +107,6 @@ class LoanBook:
     def _position(
         self, principal_cents: int, amounts: Sequence[tuple[int, int]], changes: Sequence[tuple[date, int]]
     ) -> Position:
-        asked_from, dropped_on = _asked(self.rebases), {n: each.on for each in self.rebases for n in each.dropped}
         dues = tuple(
             Due(
                 n=instalment.n,
@@ -113,13 +114,18 @@ class LoanBook:
                 interest_cents=interest,
                 principal_cents=principal,
                 settled_on=self.instalment_on(instalment.n, SETTLED),
-                asked_from=asked_from(instalment.n),
-                dropped_on=dropped_on.get(instalment.n),
+                asked_from=asked_from(self.rebases, instalment.n),
+                dropped_on=dropped_on(self.rebases, instalment.n),
             )
             for instalment, (interest, principal) in zip(self.instalments, amounts, strict=True)
         )
         standing = standing_of((move.event, move.effective_on) for move in self.history)
         return Position(principal_cents=principal_cents, dues=dues, standing=standing, changes=tuple(changes))
+
+
+def rebases_of(history: Iterable[moves.Move]) -> tuple[Rebase, ...]:
+    """Every change of terms among the moves of a loan, in order."""
+    return tuple(_rebase(move) for move in history if move.event in REBASED)
 
 
 def loan_book(connection: sa.Connection, book_id: str, loan_id: str) -> LoanBook:
@@ -185,11 +191,6 @@ def _plan(
     instalments: tuple[Instalment, ...], claims: tuple[LenderClaim, ...], rebases: tuple[Rebase, ...]
 ) -> Distribution:
     return distribution_over(instalments, claims, rebases)
-
-
-def _asked(rebases: Sequence[Rebase]) -> Callable[[int], date | None]:
-    """Since when an instalment is asked for; None for those of the agreement."""
-    return lambda n: max((each.on for each in rebases if each.first_n <= n), default=None)
 
 
 def _rebase(move: moves.Move) -> Rebase:

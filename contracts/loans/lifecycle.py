@@ -13,8 +13,10 @@ DISBURSEMENT_FAILED = "disbursement-failed"
 REPAID = "repaid"
 BANKRUPTCY = "bankruptcy"
 WRITTEN_OFF = "written-off"
-REBASED = "terms-changed"
-"""A plan came into effect, or fell: what it changes of each claim is in the facts, new instalments follow the old."""
+EASED, CONCEDED, REVIVED = "terms-eased", "terms-conceded", "terms-revived"
+REBASED = frozenset({EASED, CONCEDED, REVIVED})
+"""A plan came into effect, at no great cost to the lenders or as a distressed concession, or it fell. What it changes
+of each claim is in the facts; new instalments follow the old."""
 
 CALLED = "called"
 FIRST_REMINDER = "first-reminder"
@@ -32,8 +34,8 @@ LOAN = Machine(
         Transition(LoanState.ORDERED, DISBURSED, LoanState.RUNNING),
         Transition(LoanState.ORDERED, DISBURSEMENT_FAILED, LoanState.AGREED),
         Transition(LoanState.RUNNING, DISBURSEMENT_FAILED, LoanState.AGREED),
-        Transition(LoanState.RUNNING, REBASED, LoanState.RUNNING),
-        Transition(LoanState.BANKRUPT, REBASED, LoanState.BANKRUPT),
+        *(Transition(LoanState.RUNNING, event, LoanState.RUNNING) for event in (EASED, CONCEDED, REVIVED)),
+        Transition(LoanState.BANKRUPT, REVIVED, LoanState.BANKRUPT),
         Transition(LoanState.RUNNING, REPAID, LoanState.REPAID),
         Transition(LoanState.RUNNING, BANKRUPTCY, LoanState.BANKRUPT),
         Transition(LoanState.BANKRUPT, WRITTEN_OFF, LoanState.WRITTEN_OFF),

@@ -316,6 +316,16 @@ def distribution_over(
     return tuple(plan)
 
 
+def asked_from(rebases: Sequence[Rebase], n: int) -> date | None:
+    """Since when an instalment is asked for; None for those of the agreement."""
+    return max((each.on for each in rebases if each.first_n <= n), default=None)
+
+
+def dropped_on(rebases: Sequence[Rebase], n: int) -> date | None:
+    """When others took the place of an instalment, if they did."""
+    return next((each.on for each in rebases if n in each.dropped), None)
+
+
 def _split(instalment: Instalment, outstanding: Mapping[str, int]) -> dict[str, LenderShare]:
     holders = [Claim(pledge_id, cents) for pledge_id, cents in outstanding.items()]
     split = shares(instalment.interest_cents, instalment.principal_cents, holders)

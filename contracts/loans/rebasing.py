@@ -11,7 +11,7 @@ from datetime import date
 from contracts import moves
 from contracts.loans import postings
 from contracts.loans.books import LoanBook
-from contracts.loans.lifecycle import CANCELLED, INSTALMENT, LOAN, REBASED, REPAID, SETTLED
+from contracts.loans.lifecycle import CANCELLED, INSTALMENT, LOAN, REPAID, SETTLED
 from contracts.loans.model import ClaimChange, InstalmentState, Rebase
 from contracts.loans.steps import instalment_id, write_instalments
 from contracts.terms.schedule import Instalment
@@ -24,6 +24,7 @@ from ledger.storage.base import JSON
 def rebase(
     uow: UnitOfWork,
     book: LoanBook,
+    event: str,
     *,
     on: date,
     evidence: str,
@@ -31,7 +32,7 @@ def rebase(
     changes: Sequence[ClaimChange],
     forgone_cents: int = 0,
 ) -> Rebase:
-    """Drop every unsettled instalment, and ask for `rows` instead; the caller holds the loan.
+    """Drop every unsettled instalment, and ask for `rows` instead; the caller holds the loan, and names the event.
 
     `changes` are in the order of the claims, and `rows` repay exactly what the claims then are; where that is nothing,
     the loan has ended. `forgone_cents` of called interest are accounted for elsewhere, the oldest first. Refuses
@@ -49,7 +50,7 @@ def rebase(
         "dropped": [each.n for each in dropped],
         "changes": [[each.capitalised_cents, each.cut_cents, each.converted_cents] for each in changes],
     }
-    moves.record_move(uow, LOAN, book.loan.loan_id, REBASED, on=on, evidence=evidence, facts=facts)
+    moves.record_move(uow, LOAN, book.loan.loan_id, event, on=on, evidence=evidence, facts=facts)
     _cancel(uow, book, dropped, on=on, forgone_cents=forgone_cents)
     write_instalments(uow, book.loan.loan_id, [row for row in rows if row.total_cents], first=first_n)
     if not owed:

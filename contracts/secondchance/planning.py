@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from contracts.loans.books import LoanBook
-from contracts.loans.lifecycle import SETTLED
+from contracts.loans.lifecycle import CONCEDED, EASED, REVIVED, SETTLED
 from contracts.loans.model import ClaimChange, LenderClaim
 from contracts.loans.rebasing import rebase
 from contracts.loans.simulation.dues import LAWFUL
@@ -141,6 +141,7 @@ def bring_into_effect(uow: UnitOfWork, book: LoanBook, plan: Proposal, *, on: da
     rebase(
         uow,
         book,
+        CONCEDED if plan.is_distressed else EASED,
         on=on,
         evidence=evidence,
         rows=changed.after.rows,
@@ -170,7 +171,7 @@ def revive(uow: UnitOfWork, book: LoanBook, *, on: date, evidence: str) -> None:
     paid_since = [each for each in book.instalments if each.n >= fallen.first_n and book.instalment_on(each.n, SETTLED)]
     interest = sum(each.interest_cents for each in paid_since)
     rows = _net([book.instalments[n - 1] for n in fallen.dropped], owed_cents=owed, interest_paid_cents=interest)
-    rebase(uow, book, on=on, evidence=evidence, rows=rows, changes=changes)
+    rebase(uow, book, REVIVED, on=on, evidence=evidence, rows=rows, changes=changes)
 
 
 def release(uow: UnitOfWork, book: LoanBook, *, on: date, evidence: str) -> None:

@@ -5,7 +5,7 @@ Only what had its date of effect by the end of the day asked for is read, so tha
 
 import hmac
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from contracts import moves
 from contracts.loans import lifecycle
 from contracts.loans import tables as loans
+from contracts.loans.books import rebases_of
 from contracts.loans.lifecycle import LOAN, SETTLED, standing_of
-from contracts.loans.model import claim_asset
+from contracts.loans.model import Rebase, asked_from, claim_asset, dropped_on
 from contracts.offers.queries import newest_drafts
 from contracts.parties.queries import Keeper
 from contracts.servicing.model import Due, Position, Standing
@@ -35,11 +36,14 @@ GROUND_OF_EVENT: Mapping[str, Ground | None] = {
     lifecycle.REPAID: None,
     lifecycle.BANKRUPTCY: Ground.INSOLVENCY,
     lifecycle.WRITTEN_OFF: Ground.LOSS,
+    lifecycle.EASED: None,
+    lifecycle.CONCEDED: Ground.CONCESSION,
+    lifecycle.REVIVED: None,
 }
 """What each event in the life of a loan means for the default rate: whoever adds an event decides it here, and one
 that is a concession (`Ground.CONCESSION`) enters the numerator. An event that is missing stops the statistics."""
 _PSEUDONYM_LETTERS = 16
-_DueRow = sa.Row[str, int, date, int, int, int, date | None]
+_DueRow = sa.Row[str, int, date, int, int, int, int, date | None]
 _DUES, _DRAFTS = 10_000, 500
 
 
@@ -77,7 +81,9 @@ def loan_facts(
         history, dues = events.get(loan_id, []), list(rows)
         yield LoanFacts(
             loan_id=loan_id,
-            position=_position(dues, standing_of((move.event, move.effective_on) for move in history)),
+            position=_position(
+                dues, standing_of((move.event, move.effective_on) for move in history), rebases_of(history)
+            ),
             concessions=tuple(
                 Concession(move.effective_on) for move in history if ground_of(move.event) is Ground.CONCESSION
             ),
@@ -106,7 +112,7 @@ def _dues(connection: sa.Connection, book_id: str, on: date) -> Iterator[_DueRow
         paid.effective_on <= on,
     )
     query = (
-        sa.select(due.loan_id, due.n, due.due_on, due.interest_cents, due.principal_cents)
+        sa.select(due.loan_id, due.n, due.due_on, due.interest_cents, due.principal_cents, due.outstanding_cents)
         .add_columns(loan.principal_cents.label("lent_cents"), paid.effective_on.label("settled_on"))
         .join_from(loans.loan, loans.instalment, sa.and_(loan.book_id == due.book_id, loan.loan_id == due.loan_id))
         .outerjoin(moves.move, settled)
@@ -116,12 +122,25 @@ def _dues(connection: sa.Connection, book_id: str, on: date) -> Iterator[_DueRow
     yield from connection.execute(query.execution_options(yield_per=_DUES))
 
 
-def _position(rows: list[_DueRow], standing: Standing) -> Position:
+def _position(rows: list[_DueRow], standing: Standing, rebases: Sequence[Rebase]) -> Position:
+    """The loan as a debt; a plan that is made later has its instalments after the last of the terms of the day."""
+    known = rebases[-1].first_n if rebases else 1
+    last = next((row.n for row in rows if row.n >= known and not row.outstanding_cents), known - 1)
     dues = tuple(
-        Due(n=n, due_on=due_on, interest_cents=interest, principal_cents=principal, settled_on=settled_on)
-        for _, n, due_on, interest, principal, _, settled_on in rows
+        Due(
+            n=n,
+            due_on=due_on,
+            interest_cents=interest,
+            principal_cents=principal,
+            settled_on=settled_on,
+            asked_from=asked_from(rebases, n),
+            dropped_on=dropped_on(rebases, n),
+        )
+        for _, n, due_on, interest, principal, _, _, settled_on in rows
+        if n <= last
     )
-    return Position(principal_cents=rows[0].lent_cents, dues=dues, standing=standing)
+    changes = tuple((each.on, sum(change.cents for change in each.changes)) for each in rebases)
+    return Position(principal_cents=rows[0].lent_cents, dues=dues, standing=standing, changes=changes)
 
 
 def _profiles(

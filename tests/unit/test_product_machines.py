@@ -66,11 +66,13 @@ ALLOWED = {
         "ordered": {"disbursed": "running", "disbursement-failed": "agreed"},
         "running": {
             "disbursement-failed": "agreed",
-            "terms-changed": "running",
+            "terms-eased": "running",
+            "terms-conceded": "running",
+            "terms-revived": "running",
             "repaid": "repaid",
             "bankruptcy": "bankrupt",
         },
-        "bankrupt": {"terms-changed": "bankrupt", "written-off": "written_off", "repaid": "repaid"},
+        "bankrupt": {"terms-revived": "bankrupt", "written-off": "written_off", "repaid": "repaid"},
     },
     "instalment": {
         "scheduled": {"called": "called", "cancelled": "cancelled"},
