@@ -55,7 +55,10 @@ class Chance:
         """The plan is published, voted, and where it must be homologated; the state it leads to."""
         sha256, _ = self.do(service.publish_plan, plan)
         state = self.vote(sha256)
-        return self.do(service.homologate) if plan.route is Route.JUDICIAL else state
+        if plan.route is not Route.JUDICIAL:
+            return state
+        self.town.go_to(self.town.today + timedelta(days=5))
+        return self.do(service.homologate)
 
     def file(self) -> ChanceFile:
         with self.town.book.read() as connection:

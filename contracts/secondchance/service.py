@@ -90,13 +90,20 @@ def observe(uow: UnitOfWork, loan_id: str, *, on: date) -> list[str]:
     """Let the file follow the loan's dues, as of a day; gives the events. The paper is the oldest unpaid due."""
     book, file = _file(uow, loan_id)
     happened: list[str] = []
-    while (event := _follows(book, file.state, on)) is not None:
+    while (event := _follows(book, file, on)) is not None:
         oldest = next(iter(book.position.overdue(on)), None)
         named = f"due:{loan_id}:{oldest.n}" if oldest else f"cleared:{loan_id}:{on.isoformat()}"
         _move(uow, file, event, on=on, evidence=hashlib.sha256(named.encode()).hexdigest(), facts={"due": named})
         happened.append(event)
         file = chance_file(uow.connection, uow.book_id, loan_id)
     return happened
+
+
+def resolve_warning(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> State:
+    """Whoever looked into the warning finds it resolved; refuses `arrears-not-cleared`."""
+    book, file = _file(uow, loan_id)
+    guards.check_arrears_cleared(book.position.overdue_cents(on))
+    return _move(uow, file, life.RESOLVED, on=on, evidence=evidence)
 
 
 def agree_standstill(uow: UnitOfWork, loan_id: str, stay: Stay, *, on: date, evidence: str) -> None:
@@ -165,9 +172,13 @@ def take_outcome(uow: UnitOfWork, loan_id: str, outcome: VoteOutcome, *, on: dat
 
 
 def homologate(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> State:
-    """The court approves: the plan binds every lender; refuses `plan-too-long`."""
+    """The court hears and approves: the plan binds every lender.
+
+    Refuses `plan-filed-too-late` for one that was published less than 20 days before, and `plan-too-long`.
+    """
     book, file = _file(uow, loan_id)
     life.step_for(file.state, life.HOMOLOGATED)
+    guards.check_filing(filed_on=file.plans[-1].on, hearing_on=on)
     return _into_effect(uow, book, file, file.plans[-1], life.HOMOLOGATED, on=on, evidence=evidence)
 
 
@@ -292,9 +303,12 @@ def _promise(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str, update_o
     moves.record_move(uow, life.NOTES, notes_id(loan_id), life.UPDATE_PROMISED, on=on, evidence=evidence, facts=facts)
 
 
-def _follows(book: LoanBook, state: State, on: date) -> str | None:
-    """The next event that the dues alone lead to."""
-    days, is_clear = book.position.days_past_due(on), book.position.overdue_cents(on) == 0
+def _follows(book: LoanBook, file: ChanceFile, on: date) -> str | None:
+    """The next event that the dues alone lead to; in probation more than 30 days are a default again."""
+    state, days = file.state, book.position.days_past_due(on)
+    is_clear = book.position.overdue_cents(on) == 0
+    if state in {State.LATE, State.EARLY_WARNING} and _breaches_probation(file, days, on):
+        return life.PROBATION_BREACHED
     if state in {State.PERFORMING, State.CURED} and days:
         return life.DUE_MISSED
     if state is State.LATE:
@@ -304,11 +318,14 @@ def _follows(book: LoanBook, state: State, on: date) -> str | None:
     return None
 
 
-def resolve_warning(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> State:
-    """Whoever looked into the warning finds it resolved; refuses `arrears-not-cleared`."""
-    book, file = _file(uow, loan_id)
-    guards.check_arrears_cleared(book.position.overdue_cents(on))
-    return _move(uow, file, life.RESOLVED, on=on, evidence=evidence)
+def _breaches_probation(file: ChanceFile, days: int, on: date) -> bool:
+    letters = [move for move in file.history if move.event == life.REHABILITATED]
+    until = date.fromisoformat(str(letters[-1].facts["probation_until"])) if letters else None
+    try:
+        guards.check_probation_breached(on=on, probation_until=until, days=days, concessions=len(_concessions(file)))
+    except Refusal:
+        return False
+    return True
 
 
 def _go_back(uow: UnitOfWork, loan_id: str, event: str, *, on: date, evidence: str) -> State:

@@ -188,6 +188,19 @@ def test_a_vote_or_a_court_that_says_no_leads_back_to_the_warning_or_to_the_defa
     assert chance.observe() == []
 
 
+def test_a_court_hears_a_plan_twenty_days_after_it_was_published(sqlite_town):
+    town = sqlite_town
+    chance = late_loan(town)
+    chance.observe()
+    sha256, _ = chance.do(service.publish_plan, chance.plan(CARRY, route=Route.JUDICIAL))
+    chance.vote(sha256)
+    town.go_to(town.today + timedelta(days=4))
+    assert code_of(lambda: chance.do(service.homologate)) == "plan-filed-too-late"
+    town.go_to(town.today + timedelta(days=1))
+    assert chance.do(service.homologate) is State.PERFORMING_UNDER_PLAN
+    assert [event.event for event in town.loan(chance.loan_id).events].count("terms-eased") == 1
+
+
 def test_an_outcome_is_of_the_newest_plan_only(sqlite_town):
     chance = late_loan(sqlite_town)
     chance.observe()
@@ -283,6 +296,11 @@ def test_a_default_that_is_paid_is_cured_after_three_months_and_the_letter_has_a
     assert chance.do(service.cure) is State.CURED
     assert chance.do(service.rehabilitate) is State.PERFORMING
     assert chance.file().history[-1].facts["probation_until"] == "2030-09-06"
+    town.jump_to(date(2029, 3, 7))
+    town.jump_to(date(2029, 4, 6))
+    assert chance.observe() == ["due-missed"]
+    town.jump_to(date(2029, 4, 7))
+    assert chance.observe() == ["probation-breached"]
 
 
 def test_a_distressed_plan_is_cured_after_twelve_months_and_the_label_follows(sqlite_town):
