@@ -163,7 +163,7 @@ class ChanceLife:
         self.chance.do(service.publish_plan, self._plan())
 
     def _plan(self) -> PlanTerms:
-        owed, pick = self.chance.book().position.outstanding_cents(self.town.today), self.random
+        owed, pick = max(1, self.chance.book().position.outstanding_cents(self.town.today)), self.random
         tools = [
             Use(tool=Tool.WAIVER),
             Use(tool=Tool.CAPITALISATION),
