@@ -3,9 +3,10 @@
 PYTHON ?= python3
 V := .venv/bin
 
-.PHONY: help run check test bench simulate lives terms-run bonds-run crash-run mutate fuzz storm audit docs lock clean
+.PHONY: help run check test bench simulate lives chances terms-run bonds-run crash-run mutate fuzz storm audit docs lock clean
 LIVES ?= 20
 LOANS ?= 2000
+CHANCES ?= 5000
 TERMS ?= 100000
 BONDS ?= 20000
 KILLS ?= 200
@@ -42,6 +43,9 @@ simulate: $(V)/.development ## let every statement of posting fail in turn, in L
 lives: $(V)/.development ## live LOANS random loans (default 2000) against a naive model, the book audited after every step
 	@$(V)/python -m tests.lives --lives $(LOANS) $(if $(SEED),--seed $(SEED))
 
+chances: $(V)/.development ## live CHANCES random files (default 5000) of loans in difficulty to their end, the book audited after every step
+	@$(V)/python -m tests.lives --of chances --lives $(CHANCES) $(if $(SEED),--seed $(SEED))
+
 terms-run: $(V)/.development ## make the schedules of TERMS random terms (default 100000) foot to the cent
 	@$(V)/python -m tests.terms_run --terms $(TERMS) $(if $(SEED),--seed $(SEED))
 
@@ -64,9 +68,10 @@ storm: $(V)/.development ## STORMS seeds (default 20) of INTENTS payments (defau
 audit: $(V)/.runtime ## audit the rows of the demo book and its published log
 	@$(V)/bxl audit
 
-docs: $(V)/.development ## render the worked books into docs/books, and docs/refusals.md
+docs: $(V)/.development ## render the worked books into docs/books, docs/refusals.md and docs/second-chance.md
 	@$(V)/python -m tests.worked
 	@$(V)/python -m tests.refusals_page
+	@$(V)/python -m tests.second_chance_page
 
 lock: $(V)/uv ## write the lock files again
 	@$(V)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock

@@ -48,6 +48,7 @@ MAIL_TEMPLATES = frozenset({
     "due-called",
     "loan-late",
     "loan-late-lender",
+    "loan-signal",
     "instalment-distributed",
     "loan-repaid",
     "loan-accelerated",

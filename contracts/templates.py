@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contracts.loans import postings as loans
 from contracts.offers import postings as offers
 from contracts.pledges import postings as pledges
+from contracts.secondchance import postings as secondchance
 from ledger import years
 from ledger.payments import debit_postings as debits
 from ledger.payments import postings as payments
@@ -18,6 +19,7 @@ BY_PART: Mapping[str, tuple[Template, ...]] = {
     "offers": offers.TEMPLATES,
     "pledges": pledges.TEMPLATES,
     "loans": loans.TEMPLATES,
+    "secondchance": secondchance.TEMPLATES,
     "years": years.TEMPLATES,
 }
 NEVER_LATE = purposes_never_late(template for templates in BY_PART.values() for template in templates)

@@ -1,47 +1,54 @@
 """Commands on a loan's life: what events make of its terms."""
 
-from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
-from enum import StrEnum
 from typing import BinaryIO
 
 import click
 
-from api.cli.fields import DECIMAL, MAX_INPUT_BYTES, Fields, Reader, day, word
+from api.cli.fields import MAX_INPUT_BYTES, Fields, day
+from api.cli.loan_events import TEXT, read_event
+from api.cli.restructure import plan_json
 from api.cli.terms import answer_in_json, read_terms, schedule_json
 from contracts.loans.simulation.dues import LAWFUL, allocation
-from contracts.loans.simulation.events import Event, EventType
 from contracts.loans.simulation.simulate import Simulation, simulate
-from contracts.terms.agreed import check_rate
 from ledger.journal import JournalEntry
-from ledger.money import MAX_MINOR
-
-_LONGEST_TEXT = 100
-_MOST_PERIODS = 600
-_TEXT: Reader[str] = Reader(
-    lambda value: value if isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT else None,
-    f"a text of 1 to {_LONGEST_TEXT} characters",
-)
-_AMOUNT: Reader[int] = Reader(
-    lambda value: value if type(value) is int and 0 < value <= MAX_MINOR else None, "a whole number of cents above 0"
-)
-_PERIODS: Reader[int] = Reader(
-    lambda value: value if type(value) is int and 0 < value <= _MOST_PERIODS else None, f"1 to {_MOST_PERIODS}"
-)
-
-
-class _Waived(StrEnum):
-    INTEREST = "interest"
-
-
-class _Lost(StrEnum):
-    PRINCIPAL = "principal"
 
 
 @click.group(name="loan")
 def loan() -> None:
     """What becomes of a loan."""
+
+
+@loan.command(name="restructure")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--json", "_as_json", is_flag=True, help="Accepted for uniformity: the answer is always JSON.")
+def restructure_command(file: BinaryIO, *, _as_json: bool) -> int:
+    """Print what a plan makes of a loan in difficulty, lender by lender, as JSON, from the JSON in FILE (or stdin).
+
+    \b
+    terms, allocation, events   as `bxl loan simulate` takes them; events until `on`
+    on                          date of effect
+    scheme                      such as proxi.B; left out: none, and no tax credit
+    route                       voluntary, amicable, judicial
+    tools                       in their order, each at most once
+      holiday         periods; interest: paid, deferred (default), capitalised
+      extension       periods more
+      rate-cut        rate_annual
+      waiver          amount_cents of called interest; left out: all of it
+      capitalisation  amount_cents of called interest; left out: all of it
+      carry-forward   what was called, over the instalments that are left
+      haircut         amount_cents of principal; left out: all of it
+      participation   amount_cents of principal that becomes shares; left out: all of it
+      subordination
+      better-fortune  expires_on: until when what was cut may revive
+    lenders                     [{"id", "lent_cents", "resident", "claim_cents"}]; claims by default pro rata
+    refused, bankrupt           {"recovery_share", "months"}: what is assumed if there is no plan
+    discount_rate               text; left out: the loan's effective rate
+    compelling_reasons          why a creditor is paid less than the law's minimum
+    borrower_outstanding_cents  of all her loans of the scheme; left out: this loan's principal
+    exemplary                   true: the borrower is exemplary, for the credit on losses
+    """  # noqa: D301 -- click keeps lines after this control character as they are
+    return answer_in_json(lambda: plan_json(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
 
 
 @loan.command(name="simulate")
@@ -75,72 +82,11 @@ def simulate_command(file: BinaryIO, *, _as_json: bool) -> int:
 
 def _answer(fields: Fields) -> dict[str, object]:
     terms = read_terms(fields.object("terms"))
-    order = allocation(fields.get("allocation", _TEXT, ",".join(LAWFUL)))
-    events = [_event(each, n) for n, each in enumerate(fields.objects("events"), 1)]
+    order = allocation(fields.get("allocation", TEXT, ",".join(LAWFUL)))
+    events = [read_event(each, n) for n, each in enumerate(fields.objects("events"), 1)]
     as_of = fields.need("as_of", day())
     fields.done()
     return _simulation_json(simulate(terms, order, events, as_of), as_of)
-
-
-def _event(fields: Fields, n: int) -> Event:
-    named, on = fields.get("id", _TEXT, str(n)), fields.need("on", day())
-    kind = fields.need("type", word(EventType))
-    event = _READERS.get(kind, _plain)(fields, named, on, kind)
-    fields.done()
-    return event
-
-
-def _plain(_fields: Fields, named: str, on: date, kind: EventType) -> Event:
-    return Event(event_id=named, on=on, kind=kind)
-
-
-def _with_amount(fields: Fields, named: str, on: date, kind: EventType) -> Event:
-    return Event(event_id=named, on=on, kind=kind, amount_cents=fields.need("amount_cents", _AMOUNT))
-
-
-def _with_amount_or_all(fields: Fields, named: str, on: date, kind: EventType) -> Event:
-    if kind is EventType.INTEREST_WAIVER:
-        fields.get("component", word(_Waived), None)
-    elif kind is EventType.WRITE_OFF:
-        fields.get("component", word(_Lost), None)
-    return Event(event_id=named, on=on, kind=kind, amount_cents=fields.get("amount_cents", _AMOUNT, None))
-
-
-def _with_periods(fields: Fields, named: str, on: date, kind: EventType) -> Event:
-    return Event(event_id=named, on=on, kind=kind, periods=fields.need("periods", _PERIODS))
-
-
-def _with_time(fields: Fields, named: str, on: date, kind: EventType) -> Event:
-    """Until a day, or so many periods."""
-    until = fields.get("until", day(), None)
-    periods = 0 if until else fields.need("periods", _PERIODS)
-    return Event(event_id=named, on=on, kind=kind, until=until, periods=periods)
-
-
-def _with_rate(fields: Fields, named: str, on: date, kind: EventType) -> Event:
-    rate: Decimal = fields.need("rate_annual", DECIMAL)
-    check_rate(rate)
-    return Event(event_id=named, on=on, kind=kind, rate_annual=rate)
-
-
-def _with_target(fields: Fields, named: str, on: date, kind: EventType) -> Event:
-    return Event(event_id=named, on=on, kind=kind, undoes=fields.need("undoes", _TEXT))
-
-
-_READERS: dict[EventType, Callable[[Fields, str, date, EventType], Event]] = {
-    EventType.DISBURSEMENT: _with_amount,
-    EventType.REPAYMENT: _with_amount,
-    EventType.RECOVERY: _with_amount,
-    EventType.PREPAYMENT: _with_amount_or_all,
-    EventType.INTEREST_WAIVER: _with_amount_or_all,
-    EventType.WRITE_OFF: _with_amount_or_all,
-    EventType.TERM_EXTENSION: _with_periods,
-    EventType.REAGE: _with_periods,
-    EventType.PAYMENT_HOLIDAY: _with_time,
-    EventType.PRINCIPAL_GRACE: _with_time,
-    EventType.RATE_CHANGE: _with_rate,
-    EventType.UNDO: _with_target,
-}
 
 
 def _simulation_json(found: Simulation, as_of: date) -> dict[str, object]:

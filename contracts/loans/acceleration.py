@@ -35,7 +35,7 @@ def request_acceleration(uow: UnitOfWork, loan_id: str, *, ground: Ground, on: d
 
     `evidence` is the SHA-256 of the notice with what proves its day and its ground. Refuses `evidence-malformed`,
     `move-not-allowed`, `date-not-reached`, `date-too-early` for a day before the last due date or payment, and
-    `acceleration-ground-not-met` where arrears are stated that are not three months old.
+    `acceleration-ground-not-met` where arrears are stated that are not three months old, and `loan-under-plan`.
     """
     moves.check_evidence(evidence, key=f"{loan_id}:{ACCELERATED}")
     _refuse_unfit(lock_loan(uow, loan_id), ground, on, today=uow.today())
@@ -70,6 +70,7 @@ def accelerate(uow: UnitOfWork, loan_id: str, *, approval_id: str) -> None:
 
 def _refuse_unfit(book: LoanBook, ground: Ground, on: date, *, today: date) -> None:
     LOAN.after(book.state, ACCELERATED)
+    book.refuse_under_plan()
     if book.happened_on(ACCELERATED) is not None:
         raise Refusal("move-not-allowed", machine=LOAN.name, state=book.state.value, event=ACCELERATED)
     numbers = [each.n for each in book.instalments]

@@ -10,15 +10,28 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.loans import tables as t
-from contracts.loans.lifecycle import ACCELERATED, INSTALMENT, LOAN, RECOVERED, REPAID_EARLY, SETTLED, standing_of
+from contracts.loans.lifecycle import (
+    ACCELERATED,
+    INSTALMENT,
+    LOAN,
+    REBASED,
+    RECOVERED,
+    REPAID_EARLY,
+    SETTLED,
+    standing_of,
+)
 from contracts.loans.model import (
     DUE,
+    ClaimChange,
     Distribution,
     InstalmentState,
     LenderClaim,
     Loan,
     LoanState,
-    distribution,
+    Rebase,
+    asked_from,
+    distribution_over,
+    dropped_on,
     recovery_shares,
 )
 from contracts.offers.model import OfferDraft
@@ -68,7 +81,27 @@ class LoanBook:
     @property
     def plan(self) -> Distribution:
         """Every claim's share of every instalment."""
-        return _plan(self.instalments, self.claims)
+        return _plan(self.instalments, self.claims, self.rebases)
+
+    @property
+    def rebases(self) -> tuple[Rebase, ...]:
+        """Every change of terms by a plan, in order."""
+        return rebases_of(self.history)
+
+    @property
+    def agreed_instalments(self) -> int:
+        """How many instalments the agreement has; the rest is of plans."""
+        return self.rebases[0].first_n - 1 if self.rebases else len(self.instalments)
+
+    def refuse_under_plan(self) -> None:
+        """What the agreement says of everything at once holds no more once a plan has changed it: `loan-under-plan`."""
+        if self.rebases:
+            raise Refusal("loan-under-plan", loan_id=self.loan.loan_id, since_on=self.rebases[0].on.isoformat())
+
+    @property
+    def dropped(self) -> frozenset[int]:
+        """Numbers of the instalments in whose place others have come."""
+        return frozenset(n for each in self.rebases for n in each.dropped)
 
     @property
     def position(self) -> Position:
@@ -77,6 +110,7 @@ class LoanBook:
             self.loan.principal_cents,
             [(i.interest_cents, i.principal_cents) for i in self.instalments],
             [sum(shares.values()) for shares in self.recovered],
+            [(each.on, sum(change.cents for change in each.changes)) for each in self.rebases],
         )
 
     def position_of(self, claim: LenderClaim) -> Position:
@@ -86,6 +120,7 @@ class LoanBook:
             claim.principal_cents,
             [(s.interest_cents, s.principal_cents) for s in own],
             [shares[claim.pledge_id] for shares in self.recovered],
+            [(each.on, each.changes[claim.number - 1].cents) for each in self.rebases],
         )
 
     @property
@@ -95,7 +130,7 @@ class LoanBook:
         if not came:
             return ()
         settled = tuple(i.n for i in self.instalments if self.instalment_on(i.n, SETTLED) is not None)
-        return _recovered(self.plan, self.claims, settled, came)
+        return _recovered(self.plan, self.claims, self.rebases, settled, came)
 
     def events(self, event: str) -> list[moves.Move]:
         """Every move of the loan by that event, oldest first."""
@@ -124,7 +159,13 @@ class LoanBook:
         """The date of effect of an event of instalment `n`, if it happened."""
         return _happened_on(self.instalment_history[n - 1], event)
 
-    def _position(self, principal_cents: int, amounts: Sequence[tuple[int, int]], recovered: Sequence[int]) -> Position:
+    def _position(
+        self,
+        principal_cents: int,
+        amounts: Sequence[tuple[int, int]],
+        recovered: Sequence[int],
+        changes: Sequence[tuple[date, int]],
+    ) -> Position:
         dues = tuple(
             Due(
                 n=instalment.n,
@@ -132,13 +173,26 @@ class LoanBook:
                 interest_cents=interest,
                 principal_cents=principal,
                 settled_on=self.instalment_on(instalment.n, SETTLED),
+                asked_from=asked_from(self.rebases, instalment.n),
+                dropped_on=dropped_on(self.rebases, instalment.n),
             )
             for instalment, (interest, principal) in zip(self.instalments, amounts, strict=True)
         )
         standing = standing_of((move.event, move.effective_on) for move in self.history)
         days = [move.effective_on for move in self.events(RECOVERED)]
         recoveries = tuple(Recovery(on, cents) for on, cents in zip(days, recovered, strict=True))
-        return Position(principal_cents=principal_cents, dues=dues, standing=standing, recoveries=recoveries)
+        return Position(
+            principal_cents=principal_cents,
+            dues=dues,
+            standing=standing,
+            recoveries=recoveries,
+            changes=tuple(changes),
+        )
+
+
+def rebases_of(history: Iterable[moves.Move]) -> tuple[Rebase, ...]:
+    """Every change of terms among the moves of a loan, in order."""
+    return tuple(_rebase(move) for move in history if move.event in REBASED)
 
 
 def loan_book(connection: sa.Connection, book_id: str, loan_id: str) -> LoanBook:
@@ -212,16 +266,37 @@ class WithheldTax:
 
 
 @lru_cache(maxsize=512)
-def _plan(instalments: tuple[Instalment, ...], claims: tuple[LenderClaim, ...]) -> Distribution:
-    return distribution(instalments, claims)
+def _plan(
+    instalments: tuple[Instalment, ...], claims: tuple[LenderClaim, ...], rebases: tuple[Rebase, ...]
+) -> Distribution:
+    return distribution_over(instalments, claims, rebases)
+
+
+def _rebase(move: moves.Move) -> Rebase:
+    facts: Any = move.facts
+    return Rebase(
+        on=move.effective_on,
+        first_n=facts["first_n"],
+        dropped=tuple(facts["dropped"]),
+        changes=tuple(
+            ClaimChange(capitalised_cents=capitalised, cut_cents=cut, converted_cents=converted)
+            for capitalised, cut, converted in facts["changes"]
+        ),
+    )
 
 
 @lru_cache(maxsize=64)
 def _recovered(
-    plan: Distribution, claims: tuple[LenderClaim, ...], settled: tuple[int, ...], came: tuple[int, ...]
+    plan: Distribution,
+    claims: tuple[LenderClaim, ...],
+    rebases: tuple[Rebase, ...],
+    settled: tuple[int, ...],
+    came: tuple[int, ...],
 ) -> Sequence[Mapping[str, int]]:
     lost = {
-        claim.pledge_id: claim.principal_cents - sum(plan[n - 1][claim.number - 1].principal_cents for n in settled)
+        claim.pledge_id: claim.principal_cents
+        + sum(each.changes[claim.number - 1].cents for each in rebases)
+        - sum(plan[n - 1][claim.number - 1].principal_cents for n in settled)
         for claim in claims
     }
     return recovery_shares(lost, came)

@@ -99,13 +99,13 @@ def is_shared_out(connection: sa.Connection, book_id: str, book: LoanBook, *, be
 
     A due that was paid may wait: for this rule, or for its next chunk of lenders. The last share that it has tells.
     """
-    others = [each.n for each in book.instalments if each.n != besides]
+    others = [each.n for each in book.instalments if each.n not in {besides, *book.dropped}]
     if any(book.instalment_state(n) is not InstalmentState.SETTLED for n in others):
         return False
     shares = {
         n: [share for share in row if share.interest_cents + share.principal_cents]
         for n, row in enumerate(book.plan, 1)
-        if n != besides
+        if n in others
     }
     last = {share_key(book.loan.loan_id, n, row[-1].pledge_id) for n, row in shares.items() if row}
     return balances.entries_by_key(connection, book_id, last).keys() == last

@@ -18,6 +18,10 @@ BANKRUPTCY = "bankruptcy"
 WRITTEN_OFF = "written-off"
 RECOVERY_EXPECTED = "recovery-expected"
 RECOVERED = "recovered"
+EASED, CONCEDED, REVIVED = "terms-eased", "terms-conceded", "terms-revived"
+REBASED = frozenset({EASED, CONCEDED, REVIVED})
+"""A plan came into effect, at no great cost to the lenders or as a distressed concession, or it fell. What it changes
+of each claim is in the facts; new instalments follow the old."""
 
 CALLED = "called"
 FIRST_REMINDER = "first-reminder"
@@ -35,6 +39,8 @@ LOAN = Machine(
         Transition(LoanState.ORDERED, DISBURSED, LoanState.RUNNING),
         Transition(LoanState.ORDERED, DISBURSEMENT_FAILED, LoanState.AGREED),
         Transition(LoanState.RUNNING, DISBURSEMENT_FAILED, LoanState.AGREED),
+        *(Transition(LoanState.RUNNING, event, LoanState.RUNNING) for event in (EASED, CONCEDED, REVIVED)),
+        Transition(LoanState.BANKRUPT, REVIVED, LoanState.BANKRUPT),
         Transition(LoanState.RUNNING, EARLY_ASKED, LoanState.RUNNING),
         Transition(LoanState.RUNNING, REPAID_EARLY, LoanState.RUNNING),
         Transition(LoanState.RUNNING, ACCELERATED, LoanState.ACCELERATED),

@@ -6,7 +6,7 @@ follows from the schedule and the principal of each claim alone, so that no orde
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -311,6 +311,36 @@ def claim_asset(loan_id: str) -> Asset:
     return Asset(f"LOAN-{loan_id.upper()}", 2)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimChange:
+    """What a plan changes of one claim, in cents of principal: interest added to it, cut from it, turned into shares.
+
+    Where a plan falls, what it added and cut is below zero: it is undone.
+    """
+
+    capitalised_cents: int = 0
+    cut_cents: int = 0
+    converted_cents: int = 0
+
+    @property
+    def cents(self) -> int:
+        """By how much the claim grows."""
+        return self.capitalised_cents - self.cut_cents - self.converted_cents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebase:
+    """Other terms from a day on: instalments from number `first_n` take the place of those that are dropped.
+
+    `changes` are in the order of the claims. The old schedule stays on record beside the new.
+    """
+
+    on: date
+    first_n: int
+    dropped: tuple[int, ...]
+    changes: tuple[ClaimChange, ...]
+
+
 Distribution = tuple[tuple[ClaimShare, ...], ...]
 """Shares by instalment, then by claim."""
 
@@ -346,6 +376,41 @@ def recovery_shares(lost: Mapping[str, int], recoveries: Iterable[int]) -> list[
         split.append(dict(zip(left, allocate(cents, list(left.values())), strict=True)))
         left = {pledge_id: left[pledge_id] - part for pledge_id, part in split[-1].items()}
     return split
+
+
+def distribution_over(
+    instalments: Sequence[Instalment], claims: Sequence[LenderClaim], rebases: Sequence[Rebase]
+) -> Distribution:
+    """Every claim's share of every instalment, dropped ones as they were; a plan begins with the claims of its day."""
+    plan: list[tuple[ClaimShare, ...]] = []
+    held = list(claims)
+    starts = [1, *(each.first_n for each in rebases)]
+    ends = [*(each.first_n for each in rebases), len(instalments) + 1]
+    for k, (first, end) in enumerate(zip(starts, ends, strict=True)):
+        plan += distribution(instalments[first - 1 : end - 1], held)
+        if k == len(rebases):
+            break
+        paid = [plan[n - 1] for n in range(first, end) if n not in rebases[k].dropped]
+        held = [
+            replace(
+                claim,
+                principal_cents=claim.principal_cents
+                + rebases[k].changes[i].cents
+                - sum(row[i].principal_cents for row in paid),
+            )
+            for i, claim in enumerate(held)
+        ]
+    return tuple(plan)
+
+
+def asked_from(rebases: Sequence[Rebase], n: int) -> date | None:
+    """Since when an instalment is asked for; None for those of the agreement."""
+    return max((each.on for each in rebases if each.first_n <= n), default=None)
+
+
+def dropped_on(rebases: Sequence[Rebase], n: int) -> date | None:
+    """When others took the place of an instalment, if they did."""
+    return next((each.on for each in rebases if n in each.dropped), None)
 
 
 def _split(instalment: Instalment, outstanding: Mapping[str, int]) -> dict[str, LenderShare]:

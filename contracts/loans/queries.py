@@ -254,6 +254,8 @@ def _claim_line(tax: WithheldTax, book: LoanBook, claim: LenderClaim, on: date) 
 def _share_lines(tax: WithheldTax, book: LoanBook, claim: LenderClaim, on: date) -> list[ShareLine]:
     lines = []
     for due in book.position_of(claim).dues:
+        if not due.is_asked(on):
+            continue
         paid_on = due.settled_on if due.is_settled(on) else None
         withheld = tax.on(claim.lender, due.interest_cents, paid_on or on)
         lines.append(
@@ -280,7 +282,7 @@ def _months(own: Iterable[tuple[LoanBook, LenderClaim]], on: date) -> list[Month
     received: dict[date, int] = defaultdict(int)
     for book, claim in own:
         for due in book.position_of(claim).dues:
-            expected[due.due_on.replace(day=1)] += due.total_cents
+            expected[due.due_on.replace(day=1)] += due.total_cents if due.is_asked(on) else 0
             if due.settled_on is not None and due.settled_on <= on:
                 received[due.settled_on.replace(day=1)] += due.total_cents
         for each in book.position_of(claim).recoveries:

@@ -18,12 +18,13 @@ def quote(book: LoanBook, on: date, *, today: date) -> EarlyQuote:
 
     Refuses `early-repayment-not-allowed` where the deed excludes it, `move-not-allowed` for a loan that does not run,
     `early-repayment-dues-open` while an instalment is called and unpaid, `early-repayment-quote-expired` for a day that
-    is over, and `early-repayment-day-unfit` from the next due date on.
+    is over, `early-repayment-day-unfit` from the next due date on, and `loan-under-plan`.
     """
     loan = book.loan
     if not loan.early_repayment:
         raise Refusal("early-repayment-not-allowed", loan_id=loan.loan_id)
     LOAN.after(book.state, EARLY_ASKED)
+    book.refuse_under_plan()
     unpaid = [each for each in book.instalments if book.instalment_state(each.n) is not InstalmentState.SETTLED]
     if not unpaid or book.instalment_state(unpaid[0].n) is not InstalmentState.SCHEDULED:
         n = unpaid[0].n if unpaid else len(book.instalments)

@@ -24,7 +24,7 @@ from contracts.loans.lifecycle import (
     WRITTEN_OFF,
 )
 from contracts.loans.model import InstalmentState, OfferClosed
-from contracts.loans.steps import JOB, chunk, emit_rest, instalment_id, lock_loan, tell
+from contracts.loans.steps import JOB, chunk, emit_rest, instalment_id, lock_loan, tell, write_instalments
 from contracts.offers import service as offers
 from contracts.offers.model import OfferState
 from contracts.offers.queries import OfferRecord, gauge, offer_ids
@@ -33,7 +33,7 @@ from contracts.pledges import service as pledges
 from contracts.pledges.model import Pledge, PledgeState
 from contracts.pledges.queries import pledge, pledges_of_offer, state_of
 from contracts.schemes import conditions
-from contracts.terms.schedule import Schedule, schedule
+from contracts.terms.schedule import schedule
 from ledger import approvals
 from ledger.book import Book, UnitOfWork
 from ledger.clock import check_happened
@@ -201,7 +201,7 @@ def _agree_loan(uow: UnitOfWork, record: OfferRecord, *, on: date) -> str:
     row = {"offer_id": record.offer_id, "borrower": draft.borrower, "principal_cents": principal, "agreed_on": on}
     uow.connection.execute(t.loan.insert().values(**named, **row))
     _write_claims(uow, loan_id, firm)
-    _write_schedule(uow, loan_id, schedule(terms))
+    write_instalments(uow, loan_id, schedule(terms).instalments, first=1)
     book = books.loan_book(uow.connection, uow.book_id, loan_id)
     uow.open_asset(book.loan.asset)
     tell(uow, "offer-funded", book.loan, loan_id, draft.borrower, amount_cents=principal)
@@ -222,24 +222,6 @@ def _write_claims(uow: UnitOfWork, loan_id: str, firm: Sequence[Pledge]) -> None
         for number, each in enumerate(firm, 1)
     ]
     uow.connection.execute(t.loan_claim.insert(), rows)
-
-
-def _write_schedule(uow: UnitOfWork, loan_id: str, frozen: Schedule) -> None:
-    rows = [
-        {
-            "book_id": uow.book_id,
-            "loan_id": loan_id,
-            "n": each.n,
-            "instalment_id": instalment_id(loan_id, each.n),
-            "due_on": each.due_on,
-            "days": each.days,
-            "interest_cents": each.interest_cents,
-            "principal_cents": each.principal_cents,
-            "outstanding_cents": each.outstanding_cents,
-        }
-        for each in frozen.instalments
-    ]
-    uow.connection.execute(t.instalment.insert(), rows)
 
 
 def _issue(uow: UnitOfWork, book: books.LoanBook, *, first: int) -> None:

@@ -12,6 +12,7 @@ from contracts.loans.books import LoanBook, loan_books
 from contracts.loans.model import LenderClaim, Loan
 from contracts.parties.queries import party
 from contracts.pledges.service import CHUNK
+from contracts.terms.schedule import Instalment
 from ledger import approvals
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
@@ -128,6 +129,26 @@ def in_unit(book: Book, act: Callable[[UnitOfWork], int]) -> int:
 def instalment_id(loan_id: str, n: int) -> str:
     """What moves of an instalment go by."""
     return f"{loan_id}:{n}"
+
+
+def write_instalments(uow: UnitOfWork, loan_id: str, rows: Sequence[Instalment], *, first: int) -> None:
+    """Put instalments on record, numbered from `first` on."""
+    values = [
+        {
+            "book_id": uow.book_id,
+            "loan_id": loan_id,
+            "n": n,
+            "instalment_id": instalment_id(loan_id, n),
+            "due_on": each.due_on,
+            "days": each.days,
+            "interest_cents": each.interest_cents,
+            "principal_cents": each.principal_cents,
+            "outstanding_cents": each.outstanding_cents,
+        }
+        for n, each in enumerate(rows, first)
+    ]
+    if values:
+        uow.connection.execute(t.instalment.insert(), values)
 
 
 def to_refund(borrower: str) -> AccountRef:

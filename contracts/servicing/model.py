@@ -33,18 +33,27 @@ class Label(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """One amount owed on a date; `settled_on` is the date of effect of its payment, if it was paid."""
+    """One amount owed on a date; `settled_on` is the date of effect of its payment, if it was paid.
+
+    A plan that changes the terms asks for new dues from a day on (`asked_from`) and drops the old ones (`dropped_on`).
+    """
 
     n: int
     due_on: date
     interest_cents: int
     principal_cents: int
     settled_on: date | None = None
+    asked_from: date | None = None
+    dropped_on: date | None = None
 
     @property
     def total_cents(self) -> int:
         """Interest and principal together, before tax."""
         return self.interest_cents + self.principal_cents
+
+    def is_asked(self, on: date) -> bool:
+        """Whether the terms of that day ask for it."""
+        return (self.asked_from is None or self.asked_from <= on) and not _by(self.dropped_on, on)
 
     def is_settled(self, on: date) -> bool:
         """Whether it was paid by the end of that day."""
@@ -72,12 +81,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """A debt, or one creditor's part of it: principal, dues in order, standing, and what came after its loss."""
+    """A debt, or one creditor's part of it: principal, dues in order, standing, and what came after its loss.
+
+    `changes` are principal that plans have added or, below zero, taken away, with their days.
+    """
 
     principal_cents: int
     dues: tuple[Due, ...]
     standing: Standing
     recoveries: tuple[Recovery, ...] = ()
+    changes: tuple[tuple[date, int], ...] = ()
 
     def settled(self, on: date) -> list[Due]:
         """The dues that were paid."""
@@ -87,7 +100,7 @@ class Position:
         """The dues past their date and unpaid, in order; none before the money is paid out, none once it is lost."""
         if not _by(self.standing.disbursed_on, on) or _by(self.standing.lost_on, on):
             return []
-        return [due for due in self.dues if due.due_on < on and not due.is_settled(on)]
+        return [due for due in self.dues if due.due_on < on and not due.is_settled(on) and due.is_asked(on)]
 
     def days_past_due(self, on: date) -> int:
         """Days since the oldest unpaid due date."""
@@ -100,7 +113,7 @@ class Position:
 
     def expected_cents(self, on: date) -> int:
         """What the schedule had due by then, paid or not."""
-        return sum(due.total_cents for due in self.dues if due.due_on <= on)
+        return sum(due.total_cents for due in self.dues if due.due_on <= on and due.is_asked(on))
 
     def received_principal_cents(self, on: date) -> int:
         """Principal repaid, after its loss or before."""
@@ -126,7 +139,8 @@ class Position:
         """The next amount to be expected; none once the debtor is insolvent."""
         if _by(self.standing.insolvent_on, on):
             return None
-        return next((due for due in self.dues if due.due_on >= on and not due.is_settled(on)), None)
+        coming = (due for due in self.dues if due.due_on >= on and not due.is_settled(on) and due.is_asked(on))
+        return next(coming, None)
 
     def label(self, on: date) -> Label:
         """The word for it."""
@@ -143,7 +157,8 @@ class Position:
         return Label.LATE if days else Label.PERFORMING
 
     def _unpaid_principal(self, on: date) -> int:
-        return self.principal_cents - self.received_principal_cents(on)
+        changed = sum(cents for day, cents in self.changes if day <= on)
+        return self.principal_cents + changed - self.received_principal_cents(on)
 
 
 def _by(event_on: date | None, on: date) -> bool:

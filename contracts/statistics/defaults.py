@@ -98,8 +98,8 @@ def _past_due(dues: Iterable[Due], *, paid_out_on: date, lost_on: date | None) -
     late = (due for due in dues if due.total_cents and (due.settled_on is None or due.settled_on > due.due_on + _LATE))
     found: list[Spell] = []
     for due in sorted(late, key=lambda each: each.due_on):
-        starts_on = max(due.due_on + _LATE, paid_out_on)
-        until = min((day for day in (due.settled_on, lost_on) if day is not None), default=None)
+        starts_on = max(due.due_on + _LATE, paid_out_on, due.asked_from or date.min)
+        until = min((day for day in (due.settled_on, due.dropped_on, lost_on) if day is not None), default=None)
         if until is not None and until <= starts_on:
             continue
         last = found[-1] if found else None

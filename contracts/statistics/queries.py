@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from contracts import moves
 from contracts.loans import lifecycle
 from contracts.loans import tables as loans
-from contracts.loans.books import as_changed
+from contracts.loans.books import as_changed, rebases_of
 from contracts.loans.lifecycle import LOAN, SETTLED, standing_of
-from contracts.loans.model import claim_asset
+from contracts.loans.model import asked_from, claim_asset, dropped_on
 from contracts.offers.queries import newest_drafts
 from contracts.parties.queries import Keeper
 from contracts.servicing.model import Due, Position
@@ -42,11 +42,14 @@ GROUND_OF_EVENT: Mapping[str, Ground | None] = {
     lifecycle.REPAID_EARLY: None,
     lifecycle.RECOVERY_EXPECTED: None,
     lifecycle.RECOVERED: None,
+    lifecycle.EASED: None,
+    lifecycle.CONCEDED: Ground.CONCESSION,
+    lifecycle.REVIVED: None,
 }
 """What each event in the life of a loan means for the default rate: whoever adds an event decides it here, and one
 that is a concession (`Ground.CONCESSION`) enters the numerator. An event that is missing stops the statistics."""
 _PSEUDONYM_LETTERS = 16
-_DueRow = sa.Row[str, int, date, int, int, int, date | None]
+_DueRow = sa.Row[str, int, date, int, int, int, int, date | None]
 _DUES, _DRAFTS = 10_000, 500
 
 
@@ -113,7 +116,7 @@ def _dues(connection: sa.Connection, book_id: str, on: date) -> Iterator[_DueRow
         paid.effective_on <= on,
     )
     query = (
-        sa.select(due.loan_id, due.n, due.due_on, due.interest_cents, due.principal_cents)
+        sa.select(due.loan_id, due.n, due.due_on, due.interest_cents, due.principal_cents, due.outstanding_cents)
         .add_columns(loan.principal_cents.label("lent_cents"), paid.effective_on.label("settled_on"))
         .join_from(loans.loan, loans.instalment, sa.and_(loan.book_id == due.book_id, loan.loan_id == due.loan_id))
         .outerjoin(moves.move, settled)
@@ -124,10 +127,17 @@ def _dues(connection: sa.Connection, book_id: str, on: date) -> Iterator[_DueRow
 
 
 def _position(rows: list[_DueRow], history: list[moves.Move]) -> Position:
-    """The loan as a debt, its schedule as it was changed by then."""
+    """The loan as a debt, its schedule as it was changed by then.
+
+    A plan that is made later has its instalments after the last of the terms of the day.
+    """
+    rebases = rebases_of(history)
+    known = rebases[-1].first_n if rebases else 1
+    last = next((row.n for row in rows if row.n >= known and not row.outstanding_cents), known - 1)
     frozen = [
-        Instalment(n, due_on, 0, interest, principal, interest + principal, 0)
-        for _, n, due_on, interest, principal, _, _ in rows
+        Instalment(row.n, row.due_on, 0, row.interest_cents, row.principal_cents, 0, row.outstanding_cents)
+        for row in rows
+        if row.n <= last
     ]
     dues = tuple(
         Due(
@@ -136,11 +146,14 @@ def _position(rows: list[_DueRow], history: list[moves.Move]) -> Position:
             interest_cents=each.interest_cents,
             principal_cents=each.principal_cents,
             settled_on=row.settled_on,
+            asked_from=asked_from(rebases, each.n),
+            dropped_on=dropped_on(rebases, each.n),
         )
         for each, row in zip(as_changed(frozen, history), rows, strict=False)
     )
     standing = standing_of((move.event, move.effective_on) for move in history)
-    return Position(principal_cents=rows[0].lent_cents, dues=dues, standing=standing)
+    changes = tuple((each.on, sum(change.cents for change in each.changes)) for each in rebases)
+    return Position(principal_cents=rows[0].lent_cents, dues=dues, standing=standing, changes=changes)
 
 
 def _profiles(

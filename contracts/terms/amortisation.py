@@ -62,6 +62,7 @@ class Amortisation:
         self._capitalised_cents = 0
         self._no_principal = set(range(1, terms.principal_grace + 1))
         self._no_interest = set(range(1, terms.interest_grace + 1))
+        self._to_capitalise: set[int] = set()
         self._moves: list[tuple[date, int]] = []
         self._rates = [(self.opens_on, terms.rate_annual)]
         self._constant_cents: int | None = None
@@ -107,15 +108,17 @@ class Amortisation:
         self.last = last
         self._constant_cents = None
 
-    def defer(self, periods: Sequence[int], *, interest: bool) -> None:
+    def defer(self, periods: Sequence[int], *, interest: bool, capitalise: bool = False) -> None:
         """No principal is due in `periods`, and with `interest` none either: it is due, without interest, after them.
 
+        With `capitalise` the interest of each period is added to the debt at its end instead, and bears interest.
         Refuses `grace-too-long` where they include the last, which is always due.
         """
         if any(n >= self.last for n in periods):
             raise Refusal("grace-too-long", grace=len(periods), instalments=self.last - self.n + 1)
         self._no_principal.update(periods)
         self._no_interest.update(periods if interest else ())
+        self._to_capitalise.update(periods if capitalise else ())
         self._constant_cents = None
 
     def carry(self, interest_cents: int) -> None:
@@ -142,6 +145,9 @@ class Amortisation:
         principal = self.balance_cents if is_last else min(self.balance_cents, self._principal(interest))
         due_interest = self._due_interest(interest, is_last=is_last)
         self.balance_cents -= principal
+        if self.n in self._to_capitalise and not is_last:
+            self.balance_cents, self._carried_cents = self.balance_cents + self._carried_cents, 0
+            self._constant_cents = None
         row = Instalment(
             self.n,
             due_on,

@@ -11,6 +11,7 @@ from api.receipts import purposes
 from contracts.loans import postings as loans
 from contracts.offers import postings as offers
 from contracts.pledges import postings as pledges
+from contracts.secondchance import postings as secondchance
 from contracts.templates import BY_PART, NEVER_LATE, lateness_refused
 from ledger import years
 from ledger.accounts import Side, chart
@@ -27,6 +28,7 @@ MODULES = {
     "offers": offers,
     "pledges": pledges,
     "loans": loans,
+    "secondchance": secondchance,
     "years": years,
 }
 EVENTS = [(part, template) for part, templates in BY_PART.items() for template in templates]
@@ -56,6 +58,7 @@ def test_every_template_is_declared_in_a_posting_module_and_listed() -> None:
         "contracts/offers/postings.py",
         "contracts/pledges/postings.py",
         "contracts/loans/postings.py",
+        "contracts/secondchance/postings.py",
         "ledger/years.py",
     }
     assert {part: module.TEMPLATES for part, module in MODULES.items()} == BY_PART

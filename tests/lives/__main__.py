@@ -1,4 +1,4 @@
-"""`make lives`: as many loans as asked for, each with a seed of its own; every tenth one on PostgreSQL."""
+"""`make lives`, `make chances`: as many lives as asked for, each with a seed of its own; every tenth on PostgreSQL."""
 
 import argparse
 import json
@@ -8,9 +8,11 @@ from pathlib import Path
 
 from ledger.storage.engine import open_engine
 from tests.databases import administer, fresh_database, postgresql_server
+from tests.lives.chance import ChanceLife
 from tests.lives.life import Life
 
 POSTGRESQL_EVERY = 10
+KINDS = {"loans": Life, "chances": ChanceLife}
 
 
 def main() -> None:
@@ -18,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.lives", description=__doc__)
     parser.add_argument("--lives", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1, help="of the first life; the next one has the next number")
+    parser.add_argument("--of", choices=sorted(KINDS), default="loans")
     asked = parser.parse_args()
     steps = refused = 0
     with tempfile.TemporaryDirectory() as folder, postgresql_server(durable=False) as server:
@@ -27,7 +30,7 @@ def main() -> None:
             sys.stdout.flush()
             name = f"life_{seed}"
             engine = open_engine(fresh_database(database, folder=Path(folder), server=server, name=name))
-            life = Life(engine, seed)
+            life = KINDS[asked.of](engine, seed)
             life.live()
             engine.dispose()
             if database == "postgresql":

@@ -67,6 +67,9 @@ ALLOWED = {
         "ordered": {"disbursed": "running", "disbursement-failed": "agreed"},
         "running": {
             "disbursement-failed": "agreed",
+            "terms-eased": "running",
+            "terms-conceded": "running",
+            "terms-revived": "running",
             "early-repayment-asked": "running",
             "repaid-early": "running",
             "accelerated": "accelerated",
@@ -74,7 +77,12 @@ ALLOWED = {
             "bankruptcy": "bankrupt",
         },
         "accelerated": {"repaid": "repaid", "bankruptcy": "bankrupt", "written-off": "written_off"},
-        "bankrupt": {"accelerated": "bankrupt", "written-off": "written_off", "repaid": "repaid"},
+        "bankrupt": {
+            "terms-revived": "bankrupt",
+            "accelerated": "bankrupt",
+            "written-off": "written_off",
+            "repaid": "repaid",
+        },
         "written_off": {"recovery-expected": "written_off", "recovered": "written_off"},
     },
     "instalment": {

@@ -14,7 +14,7 @@ def pages() -> dict[str, str]:
         "# Worked books",
         "",
         "Each story is run against the real services on SQLite and on PostgreSQL, and every entry is compared. What",
-        "stands after the colon is the account's owner. Accounts 020000 to 022000 count cents of the loan's principal,",
+        "stands after the colon is the account's owner. Accounts 020000 to 023000 count cents of the loan's principal,",
         "all others euro.",
         "",
         *(f"- [{book.head['title']}]({book.name}.md)" for book in books),
@@ -27,6 +27,7 @@ def main() -> None:
     """Write them."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
+        (FOLDER / name).parent.mkdir(exist_ok=True)
         (FOLDER / name).write_text(text, "utf-8")
 
 

@@ -9,7 +9,7 @@ where the entry column says `balance`, what the account must hold afterwards. No
     |            |           |                  | 489100:Ada |          | 1,000.00 |
     |            |           | balance          | 489100:Ada |          | 1,000.00 |
 
-Owners are written by name; accounts 020000 to 022000 are in the loan's own asset, all others in EUR. An entry has the
+Owners are written by name; accounts 020000 to 023000 are in the loan's own asset, all others in EUR. An entry has the
 date of its action unless its own is written after it (`pledge-firm 2026-03-07`).
 """
 
@@ -39,10 +39,11 @@ from ledger.payments.statements import import_statement_file
 from ledger.payments.sweep import sweep
 from tests.camt_kit import CLIENT_IBAN, Bank, Move
 from tests.products_kit import EVIDENCE, Town
+from tests.worked.chances import CHANCE_ACTIONS
 
 FOLDER = Path(__file__).parent / "books"
 _COLUMNS = ("on", "action", "entry", "account", "debit", "credit")
-_CLAIM_CODES = ("020000", "021000", "022000")
+_CLAIM_CODES = ("020000", "021000", "022000", "023000")
 
 Line = tuple[str, int, int]
 """Account as written, debit, credit."""
@@ -73,7 +74,8 @@ class WorkedBook:
 
 def all_books() -> list[WorkedBook]:
     """Every book, by name."""
-    return [parse(path.stem, path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.txt"))]
+    named = {str(path.relative_to(FOLDER).with_suffix("")): path for path in sorted(FOLDER.rglob("*.txt"))}
+    return [parse(name, path.read_text("utf-8")) for name, path in named.items()]
 
 
 def parse(name: str, text: str) -> WorkedBook:
@@ -145,7 +147,7 @@ class Runner:
 
     def act(self, step: Step) -> None:
         """Do one action on its date."""
-        for pattern, do in _ACTIONS.items():
+        for pattern, do in (_ACTIONS | CHANCE_ACTIONS).items():
             match = re.fullmatch(pattern, step.action)
             if match:
                 if step.on > self.town.today and do is not _begin_day:

@@ -20,7 +20,7 @@ def test_the_books_say_what_the_accountant_wrote(book, clock, worked):
 
 
 def test_the_documentation_shows_the_books_as_they_are():
-    shown = {path.name: path.read_text("utf-8") for path in Path(FOLDER).glob("*.md")}
+    shown = {str(path.relative_to(FOLDER)): path.read_text("utf-8") for path in Path(FOLDER).rglob("*.md")}
     assert shown == pages()
 
 

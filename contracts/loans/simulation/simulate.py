@@ -42,12 +42,7 @@ class Simulation:
 def simulate(terms: Terms, order: Allocation, events: Sequence[Event], as_of: date) -> Simulation:
     """Replay `events` over `terms`; refuses what `in_effect` and `Replay` refuse, and what `schedule` refuses."""
     before = schedule(terms)
-    counted = in_effect([*events, *_agreed(terms, events)])
-    loan = Replay(terms, order)
-    known = bisect_right(counted, as_of, key=lambda event: event.on)
-    for event in counted[:known]:
-        loan.act(event)
-    loan.come_to(as_of)
+    loan, later = _until(terms, order, events, as_of)
     arrived = [due for due in loan.dues if due.row.due_on <= as_of]
     found = Simulation(
         before=before,
@@ -64,9 +59,25 @@ def simulate(terms: Terms, order: Allocation, events: Sequence[Event], as_of: da
         entries=tuple(loan.journal.entries),
         accounts=loan.journal.balances(),
     )
-    for event in counted[known:]:
+    for event in later:
         loan.act(event)
     return replace(found, after=_plan_of(loan))
+
+
+def replayed(terms: Terms, order: Allocation, events: Sequence[Event], as_of: date) -> Replay:
+    """The loan at the end of a day, whatever happens later; refuses what `in_effect` and `Replay` refuse."""
+    return _until(terms, order, events, as_of)[0]
+
+
+def _until(terms: Terms, order: Allocation, events: Sequence[Event], as_of: date) -> tuple[Replay, Sequence[Event]]:
+    """The loan at the end of a day, and the events after it."""
+    counted = in_effect([*events, *_agreed(terms, events)])
+    loan = Replay(terms, order)
+    known = bisect_right(counted, as_of, key=lambda event: event.on)
+    for event in counted[:known]:
+        loan.act(event)
+    loan.come_to(as_of)
+    return loan, counted[known:]
 
 
 def _agreed(terms: Terms, events: Sequence[Event]) -> list[Event]:

@@ -1,0 +1,1 @@
+"""Second chance: a loan in difficulty, from the first signal to its cure or its end, with the lenders deciding."""

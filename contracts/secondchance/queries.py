@@ -1,0 +1,125 @@
+"""A file as the record has it: its moves, its notes, the plans put forward, promises kept and missed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from contracts import moves
+from contracts.secondchance import lifecycle as life
+from contracts.secondchance.model import CashPosition, Promise, Signal, State, Stay
+from ledger.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSeen:
+    """A signal of difficulty, the day it showed, its paper, and whether lenders were told."""
+
+    signal: Signal
+    on: date
+    evidence: str | None
+    is_material: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One version of a plan: the body that its hash names, and what it was reckoned to bring."""
+
+    version: int
+    on: date
+    sha256: str
+    body: Mapping[str, Any]
+    figures: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChanceFile:
+    """Everything that is known of one file, oldest first."""
+
+    loan_id: str
+    history: tuple[moves.Move, ...]
+    notes: tuple[moves.Move, ...]
+
+    @property
+    def state(self) -> State:
+        """Where the file stands."""
+        return State(self.history[-1].to_state) if self.history else life.MACHINE.initial
+
+    @property
+    def last_on(self) -> date | None:
+        """The date of its newest move."""
+        return self.history[-1].effective_on if self.history else None
+
+    @property
+    def signals(self) -> list[SignalSeen]:
+        """Every signal."""
+        return [
+            SignalSeen(
+                Signal(str(note.facts["signal"])), note.effective_on, note.evidence, bool(note.facts["material"])
+            )
+            for note in self._notes(life.SIGNAL)
+        ]
+
+    @property
+    def cash(self) -> CashPosition | None:
+        """The newest cash position that the borrower stated."""
+        asked = self._notes(life.HELP_ASKED)
+        names = ("on_hand_cents", "receipts_cents", "expenses_cents")
+        return CashPosition(**{name: int(str(asked[-1].facts[name])) for name in names}) if asked else None
+
+    @property
+    def promises(self) -> list[Promise]:
+        """When news was promised, and when the next came: each promise is kept by the next one's day."""
+        made = self._notes(life.UPDATE_PROMISED)
+        kept: list[date | None] = [each.effective_on for each in made[1:]]
+        days = [date.fromisoformat(str(each.facts["until_on"])) for each in made]
+        return [Promise(day, came) for day, came in zip(days, [*kept, None][: len(days)], strict=True)]
+
+    def missed_promises(self, on: date) -> int:
+        """How many promises of news were not kept by `on`."""
+        return sum(promise.is_missed(on) for promise in self.promises)
+
+    @property
+    def stays(self) -> list[Stay]:
+        """The court's stays."""
+        granted = {life.MORATORIUM_GRANTED, life.MORATORIUM_EXTENDED}
+        return [
+            Stay(*(date.fromisoformat(str(move.facts[name])) for name in ("starts_on", "ends_on")))
+            for move in self.history
+            if move.event in granted
+        ]
+
+    @property
+    def plans(self) -> list[Plan]:
+        """Every version that was published."""
+        facts: Sequence[tuple[moves.Move, Any]] = [
+            (move, move.facts) for move in self.history if move.event in {life.PROPOSED, life.REVISED}
+        ]
+        return [
+            Plan(n, move.effective_on, said["sha256"], said["body"], said["figures"])
+            for n, (move, said) in enumerate(facts, 1)
+        ]
+
+    def _notes(self, event: str) -> list[moves.Move]:
+        return [note for note in self.notes if note.event == event]
+
+
+def chance_file(connection: sa.Connection, book_id: str, loan_id: str) -> ChanceFile:
+    """The loan's file; refuses `file-not-open`."""
+    ids = file_id(loan_id), notes_id(loan_id)
+    found = moves.moves_of(connection, book_id, ids)
+    if not found[ids[1]]:
+        raise Refusal("file-not-open", loan_id=loan_id[:40])
+    return ChanceFile(loan_id, tuple(found[ids[0]]), tuple(found[ids[1]]))
+
+
+def file_id(loan_id: str) -> str:
+    """What moves of the file go by."""
+    return f"{loan_id}:file"
+
+
+def notes_id(loan_id: str) -> str:
+    """What its notes go by."""
+    return f"{loan_id}:notes"

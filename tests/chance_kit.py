@@ -1,0 +1,111 @@
+"""What tests of second chances share: a town with one loan in difficulty, and what must always tie."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from contracts.loans.books import LoanBook, loan_book
+from contracts.secondchance import service
+from contracts.secondchance.model import Route, VoteOutcome
+from contracts.secondchance.planning import PlanTerms
+from contracts.secondchance.proposal import Assumption
+from contracts.secondchance.queries import ChanceFile, chance_file
+from contracts.secondchance.tools import Use
+from tests.products_kit import Town
+
+PAPER = hashlib.sha256(b"a paper of the file").hexdigest()
+REFUSED, BANKRUPT = Assumption(Decimal("0.30"), 18), Assumption(Decimal("0.05"), 36)
+
+
+class Chance:
+    """One loan's file in a town."""
+
+    def __init__(self, town: Town, loan_id: str) -> None:
+        self.town, self.loan_id = town, loan_id
+
+    def open(self) -> None:
+        self.do(service.open_file, update_on=self.town.today + timedelta(days=14))
+
+    def do(self, act: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """A use case, by the officer, today, on a paper."""
+        facts = {"on": self.town.today} | more
+        if act is not service.observe and "outcome" not in facts and act is not service.take_outcome:
+            facts = {"evidence": PAPER} | facts
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            done = act(uow, self.loan_id, *arguments, **facts)
+        self.town.settle()
+        return done
+
+    def observe(self) -> list[str]:
+        return self.do(service.observe)
+
+    def plan(self, *uses: Use, route: Route = Route.VOLUNTARY, reasons: str = "") -> PlanTerms:
+        return PlanTerms(route=route, uses=uses, refused=REFUSED, bankrupt=BANKRUPT, reasons=reasons)
+
+    def vote(self, sha256: str, *, accepted: bool = True) -> str:
+        """Notice today, closing fifteen days on, and the outcome on that day."""
+        noticed_on = self.town.today
+        self.do(service.open_vote, noticed_on=noticed_on, closes_on=noticed_on + timedelta(days=15))
+        self.town.go_to(noticed_on + timedelta(days=15))
+        return self.do(service.take_outcome, VoteOutcome(plan_sha256=sha256, is_accepted=accepted, evidence=PAPER))
+
+    def accept(self, plan: PlanTerms) -> str:
+        """The plan is published, voted, and where it must be homologated; the state it leads to."""
+        sha256, _ = self.do(service.publish_plan, plan)
+        state = self.vote(sha256)
+        if plan.route is not Route.JUDICIAL:
+            return state
+        self.town.go_to(self.town.today + timedelta(days=5))
+        return self.do(service.homologate)
+
+    def file(self) -> ChanceFile:
+        with self.town.book.read() as connection:
+            return chance_file(connection, self.town.book.book_id, self.loan_id)
+
+    def book(self) -> LoanBook:
+        with self.town.book.read() as connection:
+            return loan_book(connection, self.town.book.book_id, self.loan_id)
+
+    def check(self) -> None:
+        """Schedule, journal and claims agree, and what was lent is repaid, owed, or lost, by every lender."""
+        book, on, asset = self.book(), self.town.today, f"LOAN-{self.loan_id.upper()}"
+        held, cut_now = 0, 0
+        for claim in book.claims:
+            position = book.position_of(claim)
+            changes = [each.changes[claim.number - 1] for each in book.rebases]
+            cut = sum(each.cut_cents for each in changes)
+            converted = sum(each.converted_cents for each in changes)
+            capitalised = sum(each.capitalised_cents for each in changes)
+            outstanding, lost = position.outstanding_cents(on), position.lost_cents(on)
+            assert self.town.balance(f"020000:{claim.lender}", asset) == outstanding
+            assert self.town.balance(f"022000:{claim.lender}", asset) == lost
+            assert self.town.balance(f"023000:{claim.lender}", asset) in {cut, 0}
+            repaid = position.received_principal_cents(on)
+            assert claim.principal_cents + capitalised == repaid + outstanding + lost + cut + converted
+            assert min(outstanding, lost, repaid, cut, converted) >= 0
+            held += outstanding
+            cut_now += self.town.balance(f"023000:{claim.lender}", asset) + lost
+        assert -self.town.balance(f"021000:{book.loan.borrower}", asset) == held + cut_now
+        asked = [due for due in book.position.dues if due.is_asked(on) and not due.is_settled(on)]
+        if not book.position.lost_cents(on):
+            assert sum(due.principal_cents for due in asked) == book.position.outstanding_cents(on) == held
+        called = [due for due in asked if book.instalment_state(due.n).value == "called"]
+        for code, of in (("030100", "principal_cents"), ("030200", "interest_cents")):
+            assert self.town.balance(f"{code}:{self.loan_id}") == sum(getattr(due, of) for due in called)
+
+
+def late_loan(town: Town, amounts: tuple[int, ...] = (100_000, 50_000), *, paid: int = 1, **terms: Any) -> Chance:
+    """A loan whose first instalments were paid and whose next is a month overdue, with an open file."""
+    lenders = {town.citizen(f"Lender{n}"): cents for n, cents in enumerate(amounts)}
+    loan_id = town.fund(lenders, town.enterprise(), **terms)
+    chance = Chance(town, loan_id)
+    for n in range(1, paid + 1):
+        town.jump_to(chance.book().instalments[n - 1].due_on)
+        town.pay_due(loan_id, n)
+    town.jump_to(chance.book().instalments[paid].due_on)
+    town.jump_to(town.today + timedelta(days=31))
+    chance.open()
+    chance.check()
+    return chance
