@@ -1,6 +1,7 @@
 """Which product a payment fact belongs to, by the reference it carries, and what the relay does with each topic.
 
-`pledge:<pledge>` is a lender's, `due:<loan>:<n>` a borrower's, and `owed:<loan>:<n>` is what her bank took back. A
+`pledge:<pledge>` is a lender's, `due:<loan>:<n>` a borrower's, and `owed:<loan>:<n>` is what her bank took back;
+`run:<series>:<run>` is what an issuer pays for a coupon or a redemption. A
 refund of a payment that nothing could take carries `excess:<payment>` and belongs to whatever that payment was for.
 """
 
@@ -9,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 import sqlalchemy as sa
 
 from contracts import events
+from contracts.bonds import funds as bond_funds
+from contracts.bonds import service as bonds
 from contracts.loans import chargebacks as loan_chargebacks
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
 from contracts.loans import service as loans
-from contracts.loans.model import due_of
+from contracts.loans.model import LOAN_REFERENCE, due_of
 from contracts.loans.owed import OWED, settle_owed, tell_and_ask
 from contracts.loans.transfers import note_failed_disbursement
 from contracts.parties.queries import told_ibans
@@ -87,7 +90,9 @@ def confirm_payment(uow: UnitOfWork, body: Body) -> None:
     """Handle `payment.paid`."""
     if str(body["reference"]).startswith(OWED):
         settle_owed(uow, body)
-    elif _is_of_a_due(uow, body):
+    elif str(body["reference"]).startswith(bond_funds.REFERENCE):
+        bond_funds.confirm_funds(uow, body)
+    elif _is_of_a_debtor(uow, body):
         loan_dues.settle_due(uow, body)
     else:
         pledges.confirm_payment(uow, body)
@@ -101,19 +106,19 @@ def loan_of_paid_due(body: Body) -> str | None:
 
 def note_unusable_payment(uow: UnitOfWork, body: Body) -> None:
     """Handle `payment.unusable`; an unpaid due stays payable from its borrower's page, so only lenders are told."""
-    if not _is_of_a_due(uow, body):
+    if not _is_of_a_debtor(uow, body):
         pledges.note_unusable_payment(uow, body)
 
 
 def confirm_refund(uow: UnitOfWork, body: Body) -> None:
     """Handle `refund.sent`."""
-    if not _is_of_a_due(uow, body):
+    if not _is_of_a_debtor(uow, body):
         pledges.confirm_refund(uow, body)
 
 
 def note_failed_refund(uow: UnitOfWork, body: Body) -> None:
     """Handle `refund.failed`; a borrower's money stays in 489400 for the operator to see."""
-    if not _is_of_a_due(uow, body):
+    if not _is_of_a_debtor(uow, body):
         pledges.note_failed_refund(uow, body)
 
 
@@ -126,7 +131,7 @@ def confirm_transfer(uow: UnitOfWork, body: Body) -> None:
 def note_failed_transfer(uow: UnitOfWork, body: Body) -> None:
     """Handle `transfer.failed`: whatever it was for, its account may be at fault."""
     block_account_at_fault(uow, body)
-    if body["kind"] == TransferKind.DISBURSEMENT:
+    if str(body["reference"]).startswith(LOAN_REFERENCE):
         note_failed_disbursement(uow, body)
     if _gives_back_suspense(body):
         suspense.note_return_failed(uow, body)
@@ -168,6 +173,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.TRANSFER_FAILED: note_failed_transfer,
     events.DEBIT_FAILED: loan_debits.note_failed_debit,
     events.OFFER_RETURN: pledges.continue_return,
+    events.BOND_ISSUE: bonds.continue_issue,
     events.LOAN_ISSUE: loans.continue_issue,
     events.LOAN_DISTRIBUTE: loan_dues.continue_distribution,
     events.LOAN_WRITE_OFF: loans.continue_write_off,
@@ -180,7 +186,7 @@ def _gives_back_suspense(body: Body) -> bool:
     return str(body["reference"]).startswith(suspense.REFERENCE)
 
 
-def _is_of_a_due(uow: UnitOfWork, body: Body) -> bool:
-    """Whether the fact is of a borrower's payment."""
+def _is_of_a_debtor(uow: UnitOfWork, body: Body) -> bool:
+    """Whether the fact is of a payment by a borrower, or by an issuer."""
     paid = payment(uow.connection, uow.book_id, str(body["payment_id"]))
-    return paid is not None and paid.reference.startswith(OF_LOANS)
+    return paid is not None and paid.reference.startswith((*OF_LOANS, bond_funds.REFERENCE))

@@ -13,7 +13,7 @@ from ledger.storage import grants
 from ledger.storage.base import metadata
 from ledger.storage.engine import read_transaction, schema_transaction
 
-NEWEST = "0008"
+NEWEST = "0009"
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text))
 
 TABLE_MODULES = (
@@ -26,6 +26,7 @@ TABLE_MODULES = (
     "contracts.offers.tables",
     "contracts.pledges.tables",
     "contracts.loans.tables",
+    "contracts.bonds.tables",
     "api.identity.tables",
     "api.mail.tables",
     "api.worker.tables",

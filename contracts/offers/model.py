@@ -39,12 +39,32 @@ class Oversubscription(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsOffered:
+    """What an offer of a bond series adds: pledges are whole units, and the series' own terms hold, no loan scheme's.
+
+    `unit_cents` is the price of a unit. An issue `of_public_body`, a Region or a commune, is no crowdfunding offer of a
+    project owner: neither a key investment information sheet nor a check of the owner is asked for.
+    """
+
+    series_id: str
+    unit_cents: int
+    of_public_body: bool
+
+    def check_pledge(self, amount_cents: int) -> None:
+        """Refuses a pledge of anything but whole units."""
+        if amount_cents % self.unit_cents:
+            raise Refusal("pledge-not-whole-units", unit_cents=self.unit_cents, amount_cents=amount_cents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfferDraft:
     """What is offered: `borrower` is an enterprise's token; `pitch`, `use_of_funds` and `risks` are texts by language.
 
     Pledges are accepted from `opens_on` to `closes_on`, both included. A pledge may be paid until `payment_days`
     calendar days after it was made. `rate_annual` is a fraction (0.035 is 3.5 %). Up to `priority_until`, included,
     only residents of the commune may pledge; one person pledges up to `pledge_maximum_cents` in all. None: no limit.
+
+    An offer with `units` is of a bond series: `rate_annual` is its first coupon, `term_years` rounded up.
     """
 
     borrower: str
@@ -69,6 +89,7 @@ class OfferDraft:
     pledge_maximum_cents: int | None = None
     oversubscription: Oversubscription = Oversubscription.FIRST_COME
     scheme: str = "proxi.B"
+    units: UnitsOffered | None = None
 
     def terms(self, principal_cents: int, starts_on: date) -> Terms:
         """The terms of a loan of `principal_cents` on this offer that starts on that date."""
@@ -103,9 +124,10 @@ class Gauge:
         return self.committed + self.received
 
 
-def body_of(draft: OfferDraft) -> dict[str, str | int | dict[str, str] | None]:
+def body_of(draft: OfferDraft) -> dict[str, str | int | dict[str, str] | dict[str, str | int] | None]:
     """The draft as JSON: what is stored, hashed, and approved by two people."""
-    return {
+    units = {} if draft.units is None else {"units": _body_of_units(draft.units)}
+    return units | {
         "borrower": draft.borrower,
         "title": draft.title,
         "commune": draft.commune,
@@ -144,8 +166,17 @@ def draft_of(body: Mapping[str, Any]) -> OfferDraft:
             "closes_on": date.fromisoformat(body["closes_on"]),
             "priority_until": _day(body.get("priority_until")),
             "oversubscription": Oversubscription(body.get("oversubscription", Oversubscription.FIRST_COME)),
+            "units": UnitsOffered(**body["units"]) if "units" in body else None,
         }
     )
+
+
+def _body_of_units(units: UnitsOffered) -> dict[str, str | int]:
+    return {
+        "series_id": units.series_id,
+        "unit_cents": units.unit_cents,
+        "of_public_body": units.of_public_body,
+    }
 
 
 def check_draft(draft: OfferDraft) -> None:

@@ -25,6 +25,7 @@ from contracts.pledges.lifecycle import (
     CAMPAIGN_FAILED,
     ISSUED,
     MACHINE,
+    NOT_ALLOTTED,
     NOT_PAID_IN_TIME,
     PAID,
     PAID_TOO_LATE,
@@ -80,7 +81,8 @@ def make_pledge(  # noqa: PLR0913 -- one argument a statement of the lender
     `declaration` is what the lender states on her ties to this borrower, needed unless she has stated it before;
     `consent` what she confirms of an amount above her threshold.
     Refuses `offer-…`, `pledge-below-minimum`, `risk-not-acknowledged`, `lender-…`, what the scheme refuses, and what
-    `contracts.pledges.safeguards` refuses.
+    `contracts.pledges.safeguards` refuses. For units of a
+    bond series, anything but whole ones is refused, and no scheme is asked.
     """
     record, money = offers.accept_pledge(uow, offer_id, amount_cents=amount_cents, on=on)
     if not risk_acknowledged:
@@ -97,7 +99,10 @@ def make_pledge(  # noqa: PLR0913 -- one argument a statement of the lender
             valid_from=on,
             evidence=f"pledge:{pledge_id}",
         )
-    _check_scheme(uow, record.draft, lender, amount_cents, on, taken_cents=money.taken)
+    if draft.units is None:
+        _check_scheme(uow, draft, lender, amount_cents, on, taken_cents=money.taken)
+    else:
+        draft.units.check_pledge(amount_cents)
     require_safeguards(
         uow,
         lender=lender,
@@ -220,7 +225,8 @@ def confirm_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     if _is_own_refund(body) and MACHINE.allows(state, REFUND_SENT):
         on = date.fromisoformat(str(body["on"]))
         moves.record_move(uow, MACHINE, pledge.pledge_id, REFUND_SENT, on=on, facts={"refund_id": body["refund_id"]})
-    _mail(uow, "refund-sent", pledge, _title(uow, pledge), key=str(body["refund_id"]), on_on=body["on"])
+    facts = {"on_on": body["on"], "amount_cents": body["amount_cents"]}
+    _mail(uow, "refund-sent", pledge, _title(uow, pledge), key=str(body["refund_id"]), **facts)
 
 
 def note_failed_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
@@ -229,7 +235,8 @@ def note_failed_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     if _is_own_refund(body) and MACHINE.allows(state, REFUND_FAILED):
         on = date.fromisoformat(str(body["on"]))
         moves.record_move(uow, MACHINE, pledge.pledge_id, REFUND_FAILED, on=on, facts={"refund_id": body["refund_id"]})
-    _mail(uow, "refund-failed", pledge, _title(uow, pledge), key=str(body["refund_id"]))
+    key, amount = str(body["refund_id"]), body["amount_cents"]
+    _mail(uow, "refund-failed", pledge, _title(uow, pledge), key=key, amount_cents=amount)
 
 
 def retry_refund(uow: UnitOfWork, pledge_id: str) -> str:
@@ -298,6 +305,24 @@ def lapse_pledge(uow: UnitOfWork, pledge_id: str, *, on: date) -> bool:
 def convert_pledge(uow: UnitOfWork, pledge: Pledge, *, on: date, fact_key: str) -> None:
     """A firm pledge has become a claim, by the entry named; the caller holds the offer."""
     moves.record_move(uow, MACHINE, pledge.pledge_id, ISSUED, on=on, fact_key=fact_key)
+
+
+def allot_pledge(uow: UnitOfWork, pledge: Pledge, *, rest_cents: int, on: date, fact_key: str) -> None:
+    """A firm pledge has become units by the entry named, which set `rest_cents` of it aside: they go back."""
+    if rest_cents == pledge.amount_cents:
+        moves.record_move(uow, MACHINE, pledge.pledge_id, NOT_ALLOTTED, on=on, fact_key=fact_key)
+        refund_pledge(uow, pledge, _paid_by(uow, pledge.pledge_id))
+        return
+    convert_pledge(uow, pledge, on=on, fact_key=fact_key)
+    if rest_cents:
+        payment_id = _paid_by(uow, pledge.pledge_id)
+        request_refund(
+            uow,
+            payment_id=payment_id,
+            amount_cents=rest_cents,
+            reference=f"excess:{payment_id}",
+            debit=postings.to_refund(pledge.lender),
+        )
 
 
 def cancel_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from api.cli.templates import LANGUAGES, event_names
 from api.receipts import purposes
+from contracts.bonds import postings as bonds
 from contracts.loans import postings as loans
 from contracts.offers import postings as offers
 from contracts.pledges import postings as pledges
@@ -27,6 +28,7 @@ MODULES = {
     "offers": offers,
     "pledges": pledges,
     "loans": loans,
+    "bonds": bonds,
     "years": years,
 }
 EVENTS = [(part, template) for part, templates in BY_PART.items() for template in templates]
@@ -56,6 +58,7 @@ def test_every_template_is_declared_in_a_posting_module_and_listed() -> None:
         "contracts/offers/postings.py",
         "contracts/pledges/postings.py",
         "contracts/loans/postings.py",
+        "contracts/bonds/postings.py",
         "ledger/years.py",
     }
     assert {part: module.TEMPLATES for part, module in MODULES.items()} == BY_PART

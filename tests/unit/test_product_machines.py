@@ -53,7 +53,12 @@ ALLOWED = {
             "campaign-failed": "returned",
             "charged-back": "charged_back",
         },
-        "firm": {"issued": "converted", "campaign-failed": "returned", "charged-back": "charged_back"},
+        "firm": {
+            "issued": "converted",
+            "campaign-failed": "returned",
+            "not-allotted": "returned",
+            "charged-back": "charged_back",
+        },
         "charged_back": {"won-back-in-reflection": "paid", "won-back-firm": "firm", "campaign-failed": "returned"},
         "lapsed": {"paid-too-late": "returned"},
         "withdrawn": {"paid-too-late": "withdrawn", "refund-sent": "refunded", "refund-failed": "refund_failed"},
