@@ -1,8 +1,8 @@
 """A town in which bonds are issued: an issuer with an account, terms of a small series, subscribers who pay.
 
-    desk = bond_desk(town)                        the client account is known, an issuer stands
-    series_id = desk.issue({ada: 30, bob: 20})    drafted, opened, subscribed, allotted, in the register
-    desk.fund(series_id, "c1")                    the issuer's transfer for the first coupon is at the bank
+desk = bond_desk(town)                        the client account is known, an issuer stands
+series_id = desk.issue({ada: 30, bob: 20})    drafted, opened, subscribed, allotted, in the register
+desk.fund(series_id, "c1")                    the issuer's transfer for the first coupon is at the bank
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from contracts.bonds import proceeds, queries, redemption, runs, service
+from contracts.bonds import proceeds, queries, redemption, register, runs, service
 from contracts.bonds.model import Run, RunState, SeriesTerms
 from contracts.bonds.terms import from_template
 from contracts.dispatch import BANK_HOOKS
@@ -130,9 +130,7 @@ class Desk:
 
     def call(self, series_id: str, redeem_on: date, units: int | None = None, seed: str = "") -> None:
         with self.town.book.unit_of_work(actor=self.town.maker) as uow:
-            redemption.announce_call(
-                uow, series_id, on=self.town.today, redeem_on=redeem_on, units=units, seed=seed
-            )
+            redemption.announce_call(uow, series_id, on=self.town.today, redeem_on=redeem_on, units=units, seed=seed)
         self.town.settle()
 
     def pay_proceeds(self, series_id: str) -> str:
@@ -159,10 +157,8 @@ class Desk:
             return queries.run_of(connection, self.town.book.book_id, series_id, name)
 
     def transfer(self, series_id: str, seller: str, buyer: str, units: int, *, paper: str = EVIDENCE) -> None:
-        from contracts.bonds.register import transfer_units
-
         with self.town.book.unit_of_work(actor=self.town.maker) as uow:
-            transfer_units(
+            register.transfer_units(
                 uow, series_id, seller=seller, buyer=buyer, units=units, on=self.town.today, paper=paper
             )
 

@@ -84,6 +84,13 @@ class SeriesState(StrEnum):
     REDEEMED = "redeemed"
 
 
+class Block(StrEnum):
+    """Why a holder can't dispose of units."""
+
+    PLEDGE = "pledge"
+    FREEZE = "freeze"
+
+
 class RunKind(StrEnum):
     """Why holders are paid: a coupon, or a redemption at the end, by the issuer's call, or as a holder asked."""
 

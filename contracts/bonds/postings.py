@@ -6,8 +6,10 @@
 | | 010000 holder (units) | 011000 issuer (units) | |
 | units-not-allotted | 489200 holder | 489400 holder | units:<series>:<pledge> |
 | units-transferred | 010000 buyer (units) | 010000 seller (units) | units:<series>:<paper> |
-| units-blocked | 012000 or 013000 holder (units) | 010000 holder (units) | units:<series>:<paper> |
-| units-released | 010000 holder (units) | 012000 or 013000 holder (units) | units:<series>:<paper> |
+| units-pledged | 012000 holder (units) | 010000 holder (units) | units:<series>:<paper> |
+| units-unpledged | 010000 holder (units) | 012000 holder (units) | units:<series>:<paper> |
+| units-frozen | 013000 holder (units) | 010000 holder (units) | units:<series>:<paper> |
+| units-unfrozen | 010000 holder (units) | 013000 holder (units) | units:<series>:<paper> |
 | run-called | [030100 series], [030200 series] | [031100 series], [031200 series] | run:<series>:<run>:called |
 | run-settled | [031100 series], [031200 series] | [030100 series], [030200 series] | run:<series>:<run>:settled |
 | rounding-kept | 489600 series | 489800 series | run:<series>:<run>:rounding |
@@ -21,9 +23,10 @@ Units that are pledged to a creditor or frozen stay the holder's: she has the co
 held back until they are released. Paying out issuer and holders are transfer orders of `ledger.payments`.
 """
 
+from collections.abc import Mapping
 from datetime import date
 
-from contracts.bonds.model import Run, RunLine, Series, series_asset
+from contracts.bonds.model import Block, Run, RunLine, Series, series_asset
 from ledger.accounts import AccountRef
 from ledger.journal import JournalEntry
 from ledger.templates import DatedBy, Template, credit, debit
@@ -55,23 +58,29 @@ UNITS_TRANSFERRED = Template(
     dated_by=DatedBy.OUTSIDE,
     legs=(debit("010000", of="buyer", asset=UNITS), credit("010000", of="seller", asset=UNITS)),
 )
-UNITS_BLOCKED = Template(
-    "units-blocked",
+UNITS_PLEDGED = Template(
+    "units-pledged",
     key="units:<series>:<paper>",
     dated_by=DatedBy.OUTSIDE,
-    legs=(
-        debit("012000", "013000", of="holder", asset=UNITS, given=True),
-        credit("010000", of="holder", asset=UNITS),
-    ),
+    legs=(debit("012000", of="holder", asset=UNITS), credit("010000", of="holder", asset=UNITS)),
 )
-UNITS_RELEASED = Template(
-    "units-released",
+UNITS_UNPLEDGED = Template(
+    "units-unpledged",
     key="units:<series>:<paper>",
     dated_by=DatedBy.OUTSIDE,
-    legs=(
-        debit("010000", of="holder", asset=UNITS),
-        credit("012000", "013000", of="holder", asset=UNITS, given=True),
-    ),
+    legs=(debit("010000", of="holder", asset=UNITS), credit("012000", of="holder", asset=UNITS)),
+)
+UNITS_FROZEN = Template(
+    "units-frozen",
+    key="units:<series>:<paper>",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("013000", of="holder", asset=UNITS), credit("010000", of="holder", asset=UNITS)),
+)
+UNITS_UNFROZEN = Template(
+    "units-unfrozen",
+    key="units:<series>:<paper>",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("010000", of="holder", asset=UNITS), credit("013000", of="holder", asset=UNITS)),
 )
 RUN_CALLED = Template(
     "run-called",
@@ -136,8 +145,10 @@ TEMPLATES = (
     UNITS_ISSUED,
     UNITS_NOT_ALLOTTED,
     UNITS_TRANSFERRED,
-    UNITS_BLOCKED,
-    UNITS_RELEASED,
+    UNITS_PLEDGED,
+    UNITS_UNPLEDGED,
+    UNITS_FROZEN,
+    UNITS_UNFROZEN,
     RUN_CALLED,
     RUN_SETTLED,
     ROUNDING_KEPT,
@@ -155,6 +166,14 @@ def proceeds(issuer: str) -> AccountRef:
 def collected(series_id: str) -> AccountRef:
     """The issuer's money for coupons and redemption that has arrived and is to be paid to the holders."""
     return AccountRef("489600", series_id)
+
+
+_BLOCKS: Mapping[tuple[Block, bool], Template] = {
+    (Block.PLEDGE, False): UNITS_PLEDGED,
+    (Block.PLEDGE, True): UNITS_UNPLEDGED,
+    (Block.FREEZE, False): UNITS_FROZEN,
+    (Block.FREEZE, True): UNITS_UNFROZEN,
+}
 
 
 def issued(series: Series) -> AccountRef:
@@ -194,16 +213,15 @@ def units_transferred(
 
 
 def units_blocked(
-    series: Series, *, holder: str, units: int, code: str, release: bool, on: date, paper: str, actor: str
+    series: Series, *, holder: str, units: int, why: Block, release: bool, on: date, paper: str, actor: str
 ) -> JournalEntry:
-    """Units are pledged or frozen (`code` says which), or released, on the paper whose SHA-256 is `paper`."""
-    return (UNITS_RELEASED if release else UNITS_BLOCKED).entry(
+    """Units are pledged or frozen, or released, on the paper whose SHA-256 is `paper`."""
+    return _BLOCKS[why, release].entry(
         on=on,
         actor=actor,
         ids={"series": series.series_id, "paper": paper, "holder": holder},
         amounts={"amount": units},
         assets={UNITS: series.asset.code},
-        account=AccountRef(code, holder, series.asset.code),
         evidence=paper,
     )
 

@@ -8,11 +8,10 @@ moves.
 
 from collections.abc import Mapping
 from datetime import date
-from enum import StrEnum
 
 from contracts.bonds import postings
 from contracts.bonds import queries as q
-from contracts.bonds.model import FREE, FROZEN, PLEDGED, Series
+from contracts.bonds.model import FREE, FROZEN, PLEDGED, Block, Series
 from contracts.bonds.runs import is_closed
 from contracts.bonds.service import running_series
 from contracts.parties.queries import holder_kind, party
@@ -22,14 +21,6 @@ from ledger.book import UnitOfWork
 from ledger.clock import check_happened
 from ledger.errors import Refusal
 from ledger.payments.model import TO_RECOVER
-
-
-class Block(StrEnum):
-    """Why a holder can't dispose of units."""
-
-    PLEDGE = "pledge"
-    FREEZE = "freeze"
-
 
 _CODES: Mapping[Block, str] = {Block.PLEDGE: PLEDGED, Block.FREEZE: FROZEN}
 
@@ -126,6 +117,6 @@ def _post_block(
     uow: UnitOfWork, series: Series, holder: str, units: int, why: Block, *, release: bool, on: date, paper: str
 ) -> None:
     entry = postings.units_blocked(
-        series, holder=holder, units=units, code=_CODES[why], release=release, on=on, paper=paper, actor=uow.actor
+        series, holder=holder, units=units, why=why, release=release, on=on, paper=paper, actor=uow.actor
     )
     uow.post(entry)
