@@ -135,13 +135,16 @@ class Desk:
 
     def pay_proceeds(self, series_id: str) -> str:
         self.town.bank_provider_money()
+        order_id = self.order_proceeds(series_id)
+        self.town.confirm(order_id)
+        return order_id
+
+    def order_proceeds(self, series_id: str) -> str:
         with self.town.book.unit_of_work(actor=self.town.maker) as uow:
             approval_id = proceeds.request_proceeds(uow, series_id, on=self.town.today, reason="issued")
         self.town.approve(approval_id)
         with self.town.book.unit_of_work(actor=self.town.maker) as uow:
-            order_id = proceeds.order_proceeds(uow, series_id, approval_id=approval_id, on=self.town.today)
-        self.town.confirm(order_id)
-        return order_id
+            return proceeds.order_proceeds(uow, series_id, approval_id=approval_id, on=self.town.today)
 
     def record(self, series_id: str) -> queries.SeriesRecord:
         with self.town.book.read() as connection:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from api.refusals import sentence
 from contracts import kiis, payouts
-from contracts.bonds import runs as bond_runs
+from contracts.bonds import jobs as bond_jobs
 from contracts.bonds import service as bonds
 from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
 from contracts.loans import debits as loan_debits
@@ -68,8 +68,8 @@ JOBS = (
     loans.close_due_offers,
     bonds.close_due_series,
     bonds.issue_due_series,
-    bond_runs.plan_due_runs,
-    bond_runs.pay_due_runs,
+    bond_jobs.plan_due_runs,
+    bond_jobs.pay_due_runs,
     lapse_mandates,
     loan_debits.announce_debits,
     loan_dues.call_due_instalments,

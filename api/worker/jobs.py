@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import structlog
 
 from api.worker.tables import dated_job
-from contracts.bonds import runs as bond_runs
+from contracts.bonds import jobs as bond_jobs
 from contracts.bonds import service as bonds
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
@@ -62,8 +62,8 @@ JOBS: tuple[Job, ...] = (
     Job("close-offers", loans.close_due_offers),
     Job("close-series", bonds.close_due_series),
     Job("issue-series", bonds.issue_due_series),
-    Job("plan-bond-runs", bond_runs.plan_due_runs),
-    Job("pay-bond-runs", bond_runs.pay_due_runs),
+    Job("plan-bond-runs", bond_jobs.plan_due_runs),
+    Job("pay-bond-runs", bond_jobs.pay_due_runs),
     Job("lapse-mandates", lapse_mandates),
     Job("announce-debits", loan_debits.announce_debits),
     Job("call-instalments", loan_dues.call_due_instalments),

@@ -24,7 +24,7 @@ from contracts.bonds import tables as t
 from contracts.bonds.allotment import drawn_units
 from contracts.bonds.funds import REFERENCE
 from contracts.bonds.lifecycle import CALL_ANNOUNCED, PAID, PART_PAID, PUT_NOTIFIED, REDEEMED, RUN, SERIES
-from contracts.bonds.model import DrawRule, Run, RunKind, RunLine, RunState, Series, SeriesState, SeriesTerms
+from contracts.bonds.model import DrawRule, Run, RunKind, RunLine, RunState, Series, SeriesTerms
 from contracts.bonds.service import JOB, running_series
 from contracts.events import emit_mail
 from contracts.parties.queries import holder_kinds, residents
@@ -55,34 +55,6 @@ class Planned:
     units: int | None = None
     asked: Mapping[str, int] | None = None
     seed: str = ""
-
-
-def plan_due_runs(book: Book, on: date) -> int:
-    """Dated job: every run whose record date is over is planned, and its funds are asked of the issuer."""
-    done = 0
-    with book.read() as connection:
-        found = q.series_ids(connection, book.book_id, SeriesState.RUNNING)
-    for series_id in found:
-        with book.read() as connection:
-            record = q.series_record(connection, book.book_id, series_id)
-            known = q.runs(connection, book.book_id, series_id)
-        terms = record.series.terms
-        for each in planned_runs(record):
-            if each.name not in known and terms.record_on(each.paid_on) < on:
-                done += _plan_if_free(book, series_id, each.name, on)
-    return done
-
-
-def pay_due_runs(book: Book, on: date) -> int:
-    """Dated job: every run that is due and whose funds are at the bank is paid; what lacks a cent waits."""
-    with book.read() as connection:
-        due = [
-            run
-            for series_id in q.series_ids(connection, book.book_id, SeriesState.RUNNING)
-            for run, state in q.runs(connection, book.book_id, series_id).values()
-            if state is not RunState.PAID and run.paid_on <= on
-        ]
-    return sum(_pay_if_covered(book, run, on) for run in due)
 
 
 def planned_runs(record: q.SeriesRecord) -> Iterator[Planned]:
@@ -328,24 +300,3 @@ def _refuse_while_redeeming(uow: UnitOfWork, series_id: str, name: str) -> None:
     for run, state in q.runs(uow.connection, uow.book_id, series_id).values():
         if run.kind is not RunKind.COUPON and state is not RunState.PAID:
             raise Refusal("run-waits-for-another", run=name, other=run.run)
-
-
-def _plan_if_free(book: Book, series_id: str, name: str, on: date) -> int:
-    try:
-        with book.unit_of_work(actor=JOB) as uow:
-            plan_run(uow, series_id, name, on=on)
-    except Refusal as refusal:
-        if refusal.code != "run-waits-for-another":
-            raise
-        return 0
-    return 1
-
-
-def _pay_if_covered(book: Book, run: Run, on: date) -> int:
-    try:
-        pay_run(book, run.series_id, run.run, on=on)
-    except Refusal as refusal:
-        if refusal.code != "run-cash-short":
-            raise
-        return 0
-    return 1

@@ -476,7 +476,6 @@ def test_a_run_that_is_cut_short_goes_on_where_it_stopped_under_its_own_day(desk
     town.jump_to(date(2026, 9, 22))
     town.clock.instant = datetime(2026, 9, 22, 11, tzinfo=UTC)
     monkeypatch.setattr(runs, "CHUNK", 2)
-    monkeypatch.setattr(runs, "pay_due_runs", None)
     with town.book.read() as connection:
         [asked] = payments_for(connection, town.book.book_id, f"run:{series_id}:c1")
     desk.receive(Move(asked.amount_cents, ogm=asked.structured_reference))

@@ -133,15 +133,10 @@ def test_a_holder_kind_without_a_rule_on_the_date_is_refused(kind: HolderKind) -
         (HolderKind.EXEMPT, 0),
     ],
 )
-def test_the_state_note_of_2023_is_taxed_at_its_own_rate_for_individuals_and_for_its_year(
-    kind: HolderKind, cents: int
-) -> None:
+def test_the_state_note_of_2023_is_taxed_at_its_own_rate_for_individuals(kind: HolderKind, cents: int) -> None:
     paid_on = date(2024, 9, 4)
     assert withholding(100, kind, paid_on, TaxStatus.STATE_NOTE_2023).tax_cents == cents
     assert withholding(100, HolderKind.RESIDENT_INDIVIDUAL, paid_on).tax_cents == 30
-    with pytest.raises(Refusal) as refused:
-        withholding(100, HolderKind.RESIDENT_INDIVIDUAL, date(2024, 9, 5), TaxStatus.STATE_NOTE_2023)
-    assert refused.value.code == "no-rule-for-date"
 
 
 def test_the_net_rate_follows_from_the_rule_of_the_date() -> None:
