@@ -18,11 +18,11 @@ from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
-from ledger.payments.queries import payments_for
+from ledger.payments.queries import open_cases, payments_for
 from tests.bonds_kit import Desk, bond_desk
 from tests.camt_kit import Move
 from tests.oracle import check_everything
-from tests.products_kit import DAY, EVIDENCE, refused
+from tests.products_kit import DAY, EVIDENCE, Town, refused
 
 PAPER = hashlib.sha256(b"a second paper").hexdigest()
 SEED = "twelve white balls"
@@ -296,6 +296,21 @@ def test_a_run_that_lacks_one_cent_pays_nobody_and_waits_until_it_is_there(desk)
     assert town.balance(f"489300:{ada}") == -8_400
 
 
+def test_a_run_that_is_funded_early_waits_for_its_day_and_one_that_is_refused_is_a_case_that_closes_by_itself(desk):
+    town = desk.town
+    ada = town.citizen("Ada")
+    series_id = desk.issue({ada: 6}, record_days=5)
+    town.jump_to(date(2026, 9, 16))  # the day after the record date
+    with refused(town, "run-not-due", paid_on="2026-09-22"):
+        desk.pay(series_id, "c1")
+    town.jump_to(date(2026, 9, 22))
+    assert cases(town) == [(f"run:{series_id}:c1", "run-cash-short")]
+    desk.fund(series_id, "c1")
+    town.run_jobs()
+    assert cases(town) == []
+    assert town.balance(f"489300:{ada}") == -8_400
+
+
 def test_what_the_issuer_pays_twice_goes_back_to_it(desk):
     town = desk.town
     series_id = desk.issue({town.citizen("Ada"): 6})
@@ -542,6 +557,11 @@ def approved(desk: Desk, series_id: str) -> str:
 def order(desk: Desk, series_id: str, approval_id: str) -> None:
     with desk.town.book.unit_of_work(actor=desk.town.maker) as uow:
         proceeds.order_proceeds(uow, series_id, approval_id=approval_id, on=desk.town.today)
+
+
+def cases(town: Town) -> list[tuple[str, str]]:
+    with town.book.read() as connection:
+        return [(case.subject, case.code) for case in open_cases(connection, town.book.book_id)]
 
 
 def receive_by_hand(desk: Desk, series_id: str, cents: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.bonds.lifecycle import RUN, SERIES
 from contracts.loans.lifecycle import INSTALMENT, LOAN
 from contracts.offers.application import MACHINE as APPLICATION
 from contracts.offers.kiis import MACHINE as KIIS
@@ -17,7 +18,7 @@ from contracts.servicing import lifecycle as servicing
 from contracts.servicing.model import Due, Label, Position, Standing
 from ledger.errors import Refusal
 
-MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, REGISTRATION, servicing.MACHINE, APPLICATION, KIIS]
+MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, REGISTRATION, servicing.MACHINE, APPLICATION, KIIS, SERIES, RUN]
 DAY = date(2026, 3, 2)
 
 ALLOWED = {
@@ -87,6 +88,21 @@ ALLOWED = {
         "filed": {"registered": "registered", "refused": "refused"},
         "refused": {"filed": "filed"},
         "registered": {"deregistered": "deregistered"},
+    },
+    "series": {
+        "draft": {"region-cleared": "draft", "opened": "open"},
+        "open": {"allotted": "allotted", "failed": "failed"},
+        "allotted": {"issued": "running"},
+        "running": {
+            "proceeds-ordered": "running",
+            "call-announced": "running",
+            "put-notified": "running",
+            "redeemed": "redeemed",
+        },
+    },
+    "run": {
+        "called": {"part-paid": "paying", "paid": "paid"},
+        "paying": {"part-paid": "paying", "paid": "paid"},
     },
     "servicing": {
         "performing": {"due-missed": "late", "insolvency": "defaulted", "fully-repaid": "repaid"},
