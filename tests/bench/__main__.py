@@ -19,6 +19,7 @@ from ledger.clock import SystemClock
 from tests.bench import (
     audit,
     bankfiles,
+    coupons,
     exchange,
     grown,
     history,
@@ -46,6 +47,7 @@ PARTS = {
     "papers": papers.SECTION,
     "schedules": schedules.SECTION,
     "servicing": servicing.SECTION,
+    "coupons": coupons.SECTION,
     "history": history.SECTION,
     "grown": grown.SECTION,
 }

@@ -118,5 +118,7 @@ BARS = (
     Bar("terms.schedule", "schedule of 60 instalments, the slowest of all day counts and rates", 2, "ms", at_most=True),
     Bar("servicing.day", "business day of {serviced} loans, a fifth of them due, PostgreSQL", 60, "s", at_most=True),
     Bar("servicing.memory", "its memory", 100, "MB", at_most=True),
+    Bar("coupons.run", "coupon of {holders} holders from register to credits, PostgreSQL", 60, "s", at_most=True),
+    Bar("coupons.memory", "its memory", 1_024, "MB", at_most=True),
     Bar("audit", "audit of rows, hashes and sums, of one core", 100_000, "entries/s"),
 )

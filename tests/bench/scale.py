@@ -19,6 +19,7 @@ class Scale:
     transfers         payments of the order file that is written
     webhook_seconds   how long webhooks come in at 200 a second
     serviced          running loans, of which a fifth is due on the day
+    holders           holders of a bond whose coupon is paid
     """
 
     name: str
@@ -38,16 +39,17 @@ class Scale:
     transfers: int
     webhook_seconds: int
     serviced: int
+    holders: int
 
 
 FULL = Scale(
     "full", rounds=3, seconds=2, small=100_000, grown=10_000_000, accounts=100_000, batches=30,
     history=1_000_000, later=100_000, samples=50, audited=100_000, proved=1_000_000, imported=100_000,
     statement_lines=10_000, transfers=100_000, webhook_seconds=60,
-    serviced=10_000,
+    serviced=10_000, holders=100_000,
 )  # fmt: skip
 QUICK = Scale(
     "quick", rounds=1, seconds=1, small=1_000, grown=100_000, accounts=1_000, batches=4,
     history=10_000, later=1_000, samples=20, audited=2_000, proved=10_000, imported=2_000,
-    statement_lines=100, transfers=1_000, webhook_seconds=3, serviced=100,
+    statement_lines=100, transfers=1_000, webhook_seconds=3, serviced=100, holders=1_000,
 )  # fmt: skip
