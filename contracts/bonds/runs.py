@@ -85,7 +85,7 @@ def planned_runs(record: q.SeriesRecord) -> Iterator[Planned]:
 def plan_run(uow: UnitOfWork, series_id: str, name: str, *, on: date) -> Run:
     """Freeze who gets what of a run by the register at the close of its record date, and ask the issuer for it.
 
-    Refuses `move-not-allowed` unless the series runs, `run-not-known`, `run-already-planned`, and
+    Refuses `series-not-running`, `run-not-known`, `run-already-planned`, and
     `run-before-record-date` until that day is over; for a redemption `run-waits-for-another` that is not paid.
     """
     record = running_series(uow, series_id)

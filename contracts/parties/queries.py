@@ -320,6 +320,30 @@ def payout_iban(connection: sa.Connection, keeper: Keeper, party_id: str, on: da
     return dated.iban
 
 
+def payout_ibans(connection: sa.Connection, keeper: Keeper, party_ids: Iterable[str], on: date) -> dict[str, str]:
+    """`payout_iban` of those of many parties whose account is verified; refuses `subject-key-destroyed`."""
+    rows, checks = tables.party_iban, tables.party_iban_check
+    same = sa.and_(checks.c.book_id == rows.c.book_id, checks.c.party_id == rows.c.party_id, checks.c.seq == rows.c.seq)
+    statement = (
+        sa.select(rows.c.party_id, rows.c.sealed, checks.c.verified_at)
+        .outerjoin(checks, same)
+        .where(
+            rows.c.book_id == keeper.book_id,
+            bulk.among(connection, rows.c.party_id, sorted(set(party_ids))),
+            rows.c.valid_from <= on,
+        )
+        .order_by(rows.c.valid_from, rows.c.seq)
+    )
+    newest = {row.party_id: row for row in connection.execute(statement)}
+    verified = [(party_id, row.sealed) for party_id, row in newest.items() if row.verified_at is not None]
+    found: dict[str, str] = {}
+    for (party_id, _), iban in zip(verified, keeper.keys.open_many(connection, verified), strict=True):
+        if iban is None:
+            raise Refusal("subject-key-destroyed", owner=party_id)
+        found[party_id] = iban.decode()
+    return found
+
+
 def _identity(kind: PartyKind, fields: dict[str, Any]) -> Identity:
     match kind:
         case PartyKind.NATURAL:
