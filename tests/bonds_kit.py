@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from contracts.bonds import proceeds, queries, redemption, register, runs, service
-from contracts.bonds.model import Run, RunState, SeriesTerms
+from contracts.bonds.model import PUBLIC_BODIES, Run, RunState, SeriesTerms
 from contracts.bonds.terms import from_template
 from contracts.dispatch import BANK_HOOKS
 from contracts.offers import service as offers
@@ -63,7 +63,10 @@ class Desk:
             return service.draft_series(uow, terms, on=self.town.today)
 
     def open(self, series_id: str) -> None:
-        offer_id = self.record(series_id).series.offer_id
+        series = self.record(series_id).series
+        offer_id = series.offer_id
+        if series.terms.issuer_kind not in PUBLIC_BODIES:
+            self.town.inform(offer_id)
         with self.town.book.unit_of_work(actor=self.town.maker) as uow:
             approval_id = offers.request_publication(uow, offer_id, reason="checked")
         self.town.approve(approval_id)

@@ -168,9 +168,9 @@ class SeriesTerms:
 
     `units` are issued at most; fewer than `minimum_units` and the issue fails; `ceiling_units` may be subscribed.
     `resident_margin` is added for holders who on the record date live in `residents`: a commune by its name, or the
-    Region as `BE-BRU`. Until `priority_until_on` only residents of its commune may subscribe. `cap_units` is the most of one person.
-    The record date lies `record_days` days of TARGET before a payment. `lottery_seed_sha256` binds the issuer to a
-    seed before anybody subscribes.
+    Region as `BE-BRU`. Until `priority_until_on` only residents of its commune may subscribe. `cap_units` is the most
+    of one person. The record date lies `record_days` days of TARGET before a payment. `lottery_seed_sha256` binds the
+    issuer to a seed before anybody subscribes.
     """
 
     issuer: str

@@ -17,8 +17,8 @@ from contracts.bonds import tables as t
 from contracts.bonds.allotment import Bid, allot
 from contracts.bonds.lifecycle import ALLOTTED, FAILED, ISSUED, OPENED, REGION_CLEARED, SERIES
 from contracts.bonds.model import (
-    AllotmentRule,
     PUBLIC_BODIES,
+    AllotmentRule,
     IssuerKind,
     Placement,
     Series,

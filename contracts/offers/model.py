@@ -220,6 +220,8 @@ def check_accepts(
         raise Refusal("offer-closed", closes_on=draft.closes_on.isoformat())
     if amount_cents < draft.pledge_minimum_cents:
         raise Refusal("pledge-below-minimum", minimum_cents=draft.pledge_minimum_cents, amount_cents=amount_cents)
+    if draft.units is not None:
+        draft.units.check_pledge(amount_cents)
     remaining = draft.maximum_cents - gauge.taken
     if amount_cents > remaining:
         raise Refusal("offer-cap-exceeded", remaining_cents=remaining, amount_cents=amount_cents)

@@ -81,8 +81,7 @@ def make_pledge(  # noqa: PLR0913 -- one argument a statement of the lender
     `declaration` is what the lender states on her ties to this borrower, needed unless she has stated it before;
     `consent` what she confirms of an amount above her threshold.
     Refuses `offer-…`, `pledge-below-minimum`, `risk-not-acknowledged`, `lender-…`, what the scheme refuses, and what
-    `contracts.pledges.safeguards` refuses. For units of a
-    bond series, anything but whole ones is refused, and no scheme is asked.
+    `contracts.pledges.safeguards` refuses.
     """
     record, money = offers.accept_pledge(uow, offer_id, amount_cents=amount_cents, on=on)
     if not risk_acknowledged:
@@ -99,10 +98,7 @@ def make_pledge(  # noqa: PLR0913 -- one argument a statement of the lender
             valid_from=on,
             evidence=f"pledge:{pledge_id}",
         )
-    if draft.units is None:
-        _check_scheme(uow, draft, lender, amount_cents, on, taken_cents=money.taken)
-    else:
-        draft.units.check_pledge(amount_cents)
+    _check_scheme(uow, draft, lender, amount_cents, on, taken_cents=money.taken)
     require_safeguards(
         uow,
         lender=lender,
@@ -316,13 +312,7 @@ def allot_pledge(uow: UnitOfWork, pledge: Pledge, *, rest_cents: int, on: date, 
     convert_pledge(uow, pledge, on=on, fact_key=fact_key)
     if rest_cents:
         payment_id = _paid_by(uow, pledge.pledge_id)
-        request_refund(
-            uow,
-            payment_id=payment_id,
-            amount_cents=rest_cents,
-            reference=f"excess:{payment_id}",
-            debit=postings.to_refund(pledge.lender),
-        )
+        _refund(uow, pledge, payment_id, reference=f"excess:{payment_id}", amount_cents=rest_cents)
 
 
 def cancel_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str) -> None:
@@ -410,7 +400,12 @@ def _check_offer_terms(uow: UnitOfWork, record: OfferRecord, lender: str, amount
 def _check_scheme(
     uow: UnitOfWork, draft: OfferDraft, lender: str, amount_cents: int, on: date, taken_cents: int
 ) -> None:
-    """All conditions of the scheme on this part; the lender's row is held, so her caps are counted one at a time."""
+    """All conditions of the scheme on this part; the lender's row is held, so her caps are counted one at a time.
+
+    A bond series is of no scheme.
+    """
+    if draft.units is not None:
+        return
     stated = elsewhere(uow.connection, uow, lender, on)
     live = q.live_cents(uow.connection, uow.book_id, lender)
     concluded = q.concluded_cents(uow.connection, uow.book_id, lender, on.year)
@@ -445,11 +440,13 @@ def _request_payment(uow: UnitOfWork, pledge: Pledge, title: str) -> str:
     )
 
 
-def _refund(uow: UnitOfWork, pledge: Pledge, payment_id: str, *, reference: str) -> str:
+def _refund(
+    uow: UnitOfWork, pledge: Pledge, payment_id: str, *, reference: str, amount_cents: int | None = None
+) -> str:
     return request_refund(
         uow,
         payment_id=payment_id,
-        amount_cents=pledge.amount_cents,
+        amount_cents=amount_cents or pledge.amount_cents,
         reference=reference,
         debit=postings.to_refund(pledge.lender),
     )

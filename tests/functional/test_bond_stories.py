@@ -174,10 +174,10 @@ def test_a_subscription_is_of_whole_units_within_the_cap_and_residents_come_firs
     offer_id = desk.record(series_id).series.offer_id
     with refused(town, "pledge-not-whole-units", unit_cents=100_000):
         town.pledge(offer_id, ada, 150_000)
-    with refused(town, "residents-first", residents="Etterbeek"):
+    with refused(town, "offer-priority-for-residents", commune="Etterbeek"):
         town.pledge(offer_id, bob, 100_000)
     town.pledge(offer_id, ada, 300_000)
-    with refused(town, "pledge-above-cap", cap_cents=500_000, has_cents=300_000):
+    with refused(town, "offer-person-limit-exceeded", limit_cents=500_000, left_cents=200_000):
         town.pledge(offer_id, ada, 300_000)
     town.pledge(offer_id, ada, 200_000)
     town.go_to(until + timedelta(days=1))

@@ -56,7 +56,8 @@ def test_a_template_makes_terms_that_are_read_as_they_were_written(name: str) ->
     offer = offer_draft("n1", made)
     assert offer.units is not None
     assert offer.maximum_cents == 1_500 * made.nominal_cents
-    assert offer.units.cap_cents == (500_000 if name == "etterbeek" else None)
+    assert offer.pledge_maximum_cents == (500_000 if name == "etterbeek" else None)
+    assert offer.units.of_public_body == (name != "cooperative")
 
 
 def test_every_field_can_be_stated() -> None:
@@ -95,6 +96,7 @@ def test_every_field_can_be_stated() -> None:
         ({"coupons": [{"from_n": 1, "rate_annual": "0.03"}, {"from_n": 5, "rate_annual": "0.04"}]}, "coupon-not-known"),
         ({"coupons": [{"from_n": 1, "rate_annual": "1.03"}]}, "rate-out-of-range"),
         ({"residents": ""}, "series-residents-not-named"),
+        ({"residents": "Jette", "priority_until_on": "2026-03-05"}, "series-residents-not-named"),
         ({"closes_on": "2026-03-25"}, "series-dates-inconsistent"),
         ({"payment_days": -1}, "series-dates-inconsistent"),
         ({"opens_on": "2026-03-21"}, "series-dates-inconsistent"),
