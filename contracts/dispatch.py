@@ -1,7 +1,8 @@
 """Which product a payment fact belongs to, by the reference it carries, and what the relay does with each topic.
 
 `pledge:<pledge>` is a lender's, `due:<loan>:<n>` a borrower's, `early:<loan>:<n>:<k>` everything that is left of
-her loan, `owed:<loan>:<n>` is what her bank took back, and `recovery:<loan>:<n>` what comes after her loan was lost. A
+her loan, `owed:<loan>:<n>` is what her bank took back, and `recovery:<loan>:<n>` what comes after her loan was lost.
+`run:<series>:<run>` is what an issuer pays for a coupon or a redemption. A
 refund of a payment that nothing could take carries `excess:<payment>` and belongs to whatever that payment was for.
 """
 
@@ -10,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 import sqlalchemy as sa
 
 from contracts import events
+from contracts.bonds import funds as bond_funds
+from contracts.bonds import service as bonds
 from contracts.loans import chargebacks as loan_chargebacks
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
 from contracts.loans import service as loans
 from contracts.loans.early import settle_early
-from contracts.loans.model import DUE, EARLY, RECOVERY, due_of
+from contracts.loans.model import DUE, EARLY, LOAN_REFERENCE, RECOVERY, due_of
 from contracts.loans.owed import OWED, settle_owed, tell_and_ask
 from contracts.loans.recovery import continue_recovery, settle_recovery
 from contracts.loans.transfers import note_failed_disbursement
@@ -89,11 +92,16 @@ CHARGEBACKS = ChargebackHooks(hold=hold_charged, taken=take_back, won_back=give_
 
 def confirm_payment(uow: UnitOfWork, body: Body) -> None:
     """Handle `payment.paid`."""
-    settle = {OWED: settle_owed, EARLY: settle_early, RECOVERY: settle_recovery}
+    settle = {
+        OWED: settle_owed,
+        EARLY: settle_early,
+        RECOVERY: settle_recovery,
+        bond_funds.REFERENCE: bond_funds.confirm_funds,
+    }
     kind = f"{str(body['reference']).partition(':')[0]}:"
     if kind in settle:
         settle[kind](uow, body)
-    elif _is_of_a_due(uow, body):
+    elif _is_of_a_debtor(uow, body):
         loan_dues.settle_due(uow, body)
     else:
         pledges.confirm_payment(uow, body)
@@ -107,19 +115,19 @@ def loan_of_paid_due(body: Body) -> str | None:
 
 def note_unusable_payment(uow: UnitOfWork, body: Body) -> None:
     """Handle `payment.unusable`; an unpaid due stays payable from its borrower's page, so only lenders are told."""
-    if not _is_of_a_due(uow, body):
+    if not _is_of_a_debtor(uow, body):
         pledges.note_unusable_payment(uow, body)
 
 
 def confirm_refund(uow: UnitOfWork, body: Body) -> None:
     """Handle `refund.sent`."""
-    if not _is_of_a_due(uow, body):
+    if not _is_of_a_debtor(uow, body):
         pledges.confirm_refund(uow, body)
 
 
 def note_failed_refund(uow: UnitOfWork, body: Body) -> None:
     """Handle `refund.failed`; a borrower's money stays in 489400 for the operator to see."""
-    if not _is_of_a_due(uow, body):
+    if not _is_of_a_debtor(uow, body):
         pledges.note_failed_refund(uow, body)
 
 
@@ -132,7 +140,7 @@ def confirm_transfer(uow: UnitOfWork, body: Body) -> None:
 def note_failed_transfer(uow: UnitOfWork, body: Body) -> None:
     """Handle `transfer.failed`: whatever it was for, its account may be at fault."""
     block_account_at_fault(uow, body)
-    if body["kind"] == TransferKind.DISBURSEMENT:
+    if str(body["reference"]).startswith(LOAN_REFERENCE):
         note_failed_disbursement(uow, body)
     if _gives_back_suspense(body):
         suspense.note_return_failed(uow, body)
@@ -174,6 +182,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.TRANSFER_FAILED: note_failed_transfer,
     events.DEBIT_FAILED: loan_debits.note_failed_debit,
     events.OFFER_RETURN: pledges.continue_return,
+    events.BOND_ISSUE: bonds.continue_issue,
     events.LOAN_ISSUE: loans.continue_issue,
     events.LOAN_DISTRIBUTE: loan_dues.continue_distribution,
     events.LOAN_WRITE_OFF: loans.continue_write_off,
@@ -187,7 +196,7 @@ def _gives_back_suspense(body: Body) -> bool:
     return str(body["reference"]).startswith(suspense.REFERENCE)
 
 
-def _is_of_a_due(uow: UnitOfWork, body: Body) -> bool:
-    """Whether the fact is of a borrower's payment."""
+def _is_of_a_debtor(uow: UnitOfWork, body: Body) -> bool:
+    """Whether the fact is of a payment by a borrower, or by an issuer."""
     paid = payment(uow.connection, uow.book_id, str(body["payment_id"]))
-    return paid is not None and paid.reference.startswith(OF_LOANS)
+    return paid is not None and paid.reference.startswith((*OF_LOANS, bond_funds.REFERENCE))

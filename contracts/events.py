@@ -22,6 +22,7 @@ TRANSFER_FAILED = "transfer.failed"
 OFFER_NOT_CLOSED = "offer.not-closed"
 """An offer that is due could not be closed: `offer_id`, `code`, `facts`; it is tried again every day."""
 OFFER_RETURN = "offer.return-pledges"
+BOND_ISSUE = "bond.issue"
 LOAN_ISSUE = "loan.issue"
 LOAN_DISTRIBUTE = "loan.distribute"
 LOAN_WRITE_OFF = "loan.write-off"
@@ -61,6 +62,9 @@ MAIL_TEMPLATES = frozenset({
     "debit-announced",
     "debit-failed",
     "due-taken-back",
+    "units-allotted",
+    "run-called",
+    "bond-called",
 })  # fmt: skip
 
 

@@ -3,16 +3,19 @@
 The money is theirs from the moment an instalment or a coupon is distributed; a payout moves all of it that the bank has
 booked, under four eyes and the cash rule: the share of an instalment that is still with the provider goes with a later
 run, as does what comes on a day after that day's run. Without a verified account a payout is parked: the money stays in
-489300 until there is one. So does that of a holder whose own payment was charged back.
+489300 until there is one. So does that of a holder whose own payment was charged back, or whose units are frozen.
 """
 
 from datetime import date
 
 import sqlalchemy as sa
 
+from contracts.bonds import proceeds
+from contracts.bonds import queries as bonds
 from contracts.loans.books import loan_book
 from contracts.loans.cash import PAYABLE, refuse_not_banked, shares_not_banked
-from contracts.parties.queries import payout_iban
+from contracts.loans.model import LOAN_REFERENCE
+from contracts.parties.queries import payout_ibans
 from ledger import approvals, balances
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
@@ -26,19 +29,21 @@ LARGEST_RUN = 500
 def payout_drafts(uow: UnitOfWork, *, on: date) -> list[TransferDraft]:
     """One transfer for each party with money to be paid out and a verified account, in a fixed order."""
     drafts: list[TransferDraft] = []
-    frozen = frozen_holders(uow.connection, uow.book_id)
+    frozen = frozen_holders(uow.connection, uow.book_id).keys() | bonds.frozen_holders(uow.connection, uow.book_id)
     waiting = shares_not_banked(uow.connection, uow.book_id)
     payable = balances.balances(uow.connection, uow.book_id, code_prefix=PAYABLE)
     references = {each.account.owner: f"payout:{each.account.owner}:{on.isoformat()}" for each in payable}
     paid_today = transfers.ordered(uow.connection, uow.book_id, references.values())
-    for each in payable:
-        payee = each.account.owner
-        amount = each.credit - each.debit - waiting.get(payee, 0)
-        can_be_paid = amount > 0 and payee not in frozen and references[payee] not in paid_today
-        iban = _verified_iban(uow, payee, on) if can_be_paid else None
-        if iban is not None and len(drafts) < LARGEST_RUN:
-            debit = AccountRef(PAYABLE, payee)
-            drafts.append(TransferDraft(references[payee], payee, amount, debit, TransferKind.PAYOUT, iban[-4:]))
+    amounts = {each.account.owner: each.credit - each.debit - waiting.get(each.account.owner, 0) for each in payable}
+    owed = [
+        payee
+        for payee, amount in amounts.items()
+        if amount > 0 and payee not in frozen and references[payee] not in paid_today
+    ]
+    ibans = payout_ibans(uow.connection, uow, owed, on)
+    for payee in [payee for payee in owed if payee in ibans][:LARGEST_RUN]:
+        debit, last4 = AccountRef(PAYABLE, payee), ibans[payee][-4:]
+        drafts.append(TransferDraft(references[payee], payee, amounts[payee], debit, TransferKind.PAYOUT, last4))
     return drafts
 
 
@@ -83,8 +88,11 @@ def release_file(uow: UnitOfWork, batch_id: str, *, approval_id: str) -> None:
     transfers.pass_gate(uow)
     waiting = shares_not_banked(uow.connection, uow.book_id)
     for order in queries.orders_of_file(uow.connection, uow.book_id, batch_id):
-        if order.kind is TransferKind.DISBURSEMENT:
-            refuse_not_banked(uow, loan_book(uow.connection, uow.book_id, order.reference.removeprefix("loan:")))
+        if order.reference.startswith(LOAN_REFERENCE):
+            loan_id = order.reference.removeprefix(LOAN_REFERENCE)
+            refuse_not_banked(uow, loan_book(uow.connection, uow.book_id, loan_id))
+        elif order.reference.startswith(proceeds.REFERENCE):
+            proceeds.refuse_not_banked(uow, order.reference.removeprefix(proceeds.REFERENCE))
         elif order.kind is TransferKind.PAYOUT:
             kept_cents = -balances.balance(uow.connection, uow.book_id, AccountRef(PAYABLE, order.payee))
             missing_cents = waiting.get(order.payee, 0) - kept_cents
@@ -92,12 +100,3 @@ def release_file(uow: UnitOfWork, batch_id: str, *, approval_id: str) -> None:
                 facts: dict[str, Fact] = {"amount_cents": order.amount_cents, "missing_cents": missing_cents}
                 raise Refusal("campaign-cash-short", order_id=order.order_id, **facts)
     batches.release_batch(uow, batch_id, approval_id=approval_id)
-
-
-def _verified_iban(uow: UnitOfWork, payee: str, on: date) -> str | None:
-    try:
-        return payout_iban(uow.connection, uow, payee, on)
-    except Refusal as refusal:
-        if refusal.code in {"iban-missing", "iban-not-verified"}:
-            return None
-        raise

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from contracts.bonds import postings as bonds
 from contracts.loans import postings as loans
 from contracts.offers import postings as offers
 from contracts.pledges import postings as pledges
@@ -20,6 +21,7 @@ BY_PART: Mapping[str, tuple[Template, ...]] = {
     "pledges": pledges.TEMPLATES,
     "loans": loans.TEMPLATES,
     "secondchance": secondchance.TEMPLATES,
+    "bonds": bonds.TEMPLATES,
     "years": years.TEMPLATES,
 }
 NEVER_LATE = purposes_never_late(template for templates in BY_PART.values() for template in templates)

@@ -1,7 +1,8 @@
 """The chart of accounts and how an account is named.
 
 An account is one (code, owner, asset). Its text is `489100:c17`, code and owner; the same text with another asset is
-another account. An owner is an opaque token (`c…` citizen, `e…` enterprise, `o…` offer, `l…` loan) and never a name.
+another account. An owner is an opaque token (`c…` citizen, `e…` enterprise, `o…` offer, `l…` loan,
+`n…` bond series) and never a name.
 The chart, `chart.toml`, is in Belgian minimum-chart style (royal decree of 21 October 2018, annex 4); its rows are
 found by the longest prefix of a code.
 """

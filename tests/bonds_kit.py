@@ -1,223 +1,176 @@
-"""Random bonds with fixed coupons, and QuantLib's word on each: dates, accrued interest, price, durations and yield."""
+"""A town in which bonds are issued: an issuer with an account, terms of a small series, subscribers who pay.
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+desk = bond_desk(town)                        the client account is known, an issuer stands
+series_id = desk.issue({ada: 30, bob: 20})    drafted, opened, subscribed, allotted, in the register
+desk.fund(series_id, "c1")                    the issuer's transfer for the first coupon is at the bank
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal
-from fractions import Fraction
-from random import Random
+from typing import Any
 
-import QuantLib
+from contracts.bonds import proceeds, queries, redemption, register, runs, service
+from contracts.bonds.model import PUBLIC_BODIES, Run, RunState, SeriesTerms
+from contracts.bonds.terms import from_template
+from contracts.dispatch import BANK_HOOKS
+from contracts.offers import service as offers
+from contracts.parties.model import Attribute
+from contracts.parties.service import record_attribute
+from ledger.payments.bank import configure_bank
+from ledger.payments.iso20022.model import Account
+from ledger.payments.queries import payments_for, still_to_pay
+from ledger.payments.statements import import_statement_file
+from tests.camt_kit import CLIENT_IBAN, Bank, Move
+from tests.products_kit import EVIDENCE, Town
 
-from contracts.terms.bonds import BondTerms
-from contracts.terms.bondyield import price_at, yield_at
-from contracts.terms.dates import add_months, is_month_end
-from contracts.terms.daycount import DayCount, IcmaPeriod
-from ledger.calendars import FIRST_YEAR, Roll, rolled
-
-ROLLS = {
-    None: QuantLib.Unadjusted,
-    Roll.FOLLOWING: QuantLib.Following,
-    Roll.MODIFIED_FOLLOWING: QuantLib.ModifiedFollowing,
-    Roll.PRECEDING: QuantLib.Preceding,
-}
-FREQUENCIES = {
-    1: QuantLib.Annual,
-    2: QuantLib.Semiannual,
-    3: QuantLib.EveryFourthMonth,
-    4: QuantLib.Quarterly,
-    6: QuantLib.Bimonthly,
-    12: QuantLib.Monthly,
-}
-CLOSE = 1e-9
-"""How far apart the two may be: the other reckons in binary fractions, to about 1e-13 of each figure."""
+_TEXTS = {"fr": "Une salle de sport.", "nl": "Een sporthal.", "en": "A sports hall."}
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A bond, the day on which it is bought, and at what yield."""
+@dataclass
+class Desk:
+    """A town with an issuer of bonds, and the bank's statements."""
 
-    terms: BondTerms
-    settles_on: date
-    yield_annual: Decimal
+    town: Town
+    issuer: str
+    bank: Bank = field(default_factory=Bank)
 
+    def terms(self, template: str = "etterbeek", **changes: Any) -> SeriesTerms:
+        """A series of ten units at 4 %, subscribed from today for ten days and issued twenty days from today."""
+        day = self.town.today
+        values: dict[str, Any] = {
+            "issuer": self.issuer,
+            "title": "Salle de sport",
+            "commune": "Etterbeek",
+            "pitch": _TEXTS,
+            "use_of_funds": _TEXTS,
+            "risks": _TEXTS,
+            "units": 10,
+            "minimum_units": 5,
+            "ceiling_units": 40,
+            "coupons": [{"from_n": 1, "rate_annual": "0.04"}],
+            "opens_on": day.isoformat(),
+            "closes_on": (day + timedelta(days=10)).isoformat(),
+            "issued_on": (day + timedelta(days=20)).isoformat(),
+            "matures_on": (day + timedelta(days=20)).replace(year=day.year + 1).isoformat(),
+            "cap_units": None,
+            "residents": "Etterbeek",
+        }
+        return from_template(template, **(values | changes))
 
-@dataclass(slots=True)
-class Comparison:
-    """How many cases were compared, and how far apart the two were at most.
+    def draft(self, terms: SeriesTerms) -> str:
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            return service.draft_series(uow, terms, on=self.town.today)
 
-    Accrued interest and coupons are in currency units on a nominal of 1,000; prices in percent; durations in years.
-    """
+    def open(self, series_id: str) -> None:
+        series = self.record(series_id).series
+        offer_id = series.offer_id
+        if series.terms.issuer_kind not in PUBLIC_BODIES:
+            self.town.inform(offer_id)
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            approval_id = offers.request_publication(uow, offer_id, reason="checked")
+        self.town.approve(approval_id)
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            service.open_series(uow, series_id, on=self.town.today, approval_id=approval_id)
 
-    bonds: int = 0
-    irregular: int = 0
-    priced: int = 0
-    accrued: float = 0.0
-    coupons: float = 0.0
-    price: float = 0.0
-    duration: float = 0.0
-    yield_annual: float = 0.0
+    def opened(self, template: str = "etterbeek", **changes: Any) -> str:
+        series_id = self.draft(self.terms(template, **changes))
+        self.open(series_id)
+        return series_id
 
+    def subscribe(self, series_id: str, holder: str, units: int) -> str:
+        """Pledge and pay; the pledge's id."""
+        series = self.record(series_id).series
+        made = self.town.pay_pledge(series.offer_id, holder, units * series.terms.price_cents)
+        return made.pledge_id
 
-def random_cases(count: int, *, seed: int, longest_years: int = 40) -> Iterator[Case]:
-    """Bonds of all day counts, frequencies, rolls and first periods, a quarter of them at the end of a month."""
-    random = Random(seed)
-    for _ in range(count):
-        terms = _random_terms(random, longest_years)
-        last = min(terms.matures_on, terms.periods[-1].paid_on) - timedelta(days=1)
-        days = (last - terms.issued_on).days
-        near = random.choice(terms.periods).closes_on + timedelta(days=random.randint(-3, 3))
-        anywhere = terms.issued_on + timedelta(days=random.randint(0, days))
-        settles_on = near if random.random() < 0.2 and terms.issued_on <= near <= last else anywhere
-        yield Case(terms, settles_on, Decimal(random.randint(-200, 2_000)).scaleb(-4))
+    def issue(self, wanted: Mapping[str, int], template: str = "etterbeek", **changes: Any) -> str:
+        """A series whose units stand in the register."""
+        series_id = self.opened(template, **changes)
+        for holder, units in wanted.items():
+            self.subscribe(series_id, holder, units)
+        self.town.go_to(self.record(series_id).series.terms.issued_on)
+        return series_id
 
+    def lives(self, holder: str, commune: str) -> None:
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            on = date(2020, 1, 1)
+            record_attribute(uow, holder, Attribute.COMMUNE, commune, valid_from=on, evidence="eid")
 
-def _random_terms(random: Random, longest_years: int) -> BondTerms:
-    months = random.choice((1, 2, 3, 4, 6, 6, 6, 12, 12, 12))
-    matures_on = date(2010, 1, 1) + timedelta(days=random.randint(0, 365 * 50))
-    if random.random() < 0.25:
-        matures_on = add_months(matures_on.replace(day=1), 1) - timedelta(days=random.randint(1, 3))
-    grid = IcmaPeriod(matures_on, months)
-    earliest = max(2 - 1200 // months, (2003 - matures_on.year) * 12 // months, -longest_years * 12 // months)
-    first = random.randint(min(earliest, -1), 0)
-    opens_on, first_on = grid.grid_date(first - 1), grid.grid_date(first)
-    stated = None
-    match random.choice(("regular", "regular and stated", "short", "long", "very long")):
-        case "regular":
-            issued_on = opens_on
-        case "regular and stated":
-            issued_on, stated = opens_on, first_on
-        case "short":
-            issued_on = opens_on + timedelta(days=random.randint(1, (first_on - opens_on).days - 1))
-            stated = random.choice((None, first_on))
-        case "long":
-            issued_on, stated = opens_on - timedelta(days=random.randint(1, 27 * months)), first_on
-        case _:
-            issued_on, stated = opens_on - timedelta(days=random.randint(1, 1000)), first_on
-    terms = BondTerms(
-        nominal_cents=random.choice((100_000, 1_000_000, 12_345)),
-        coupon_rate=Decimal(random.choice((0, random.randint(1, 150_000)))).scaleb(-6),
-        issued_on=issued_on,
-        matures_on=matures_on,
-        months=months,
-        day_count=random.choice(list(DayCount)),
-        first_coupon_on=stated,
-    )
-    roll = random.choice((None, None, *Roll)) if issued_on.year >= FIRST_YEAR else None
-    is_paid_after_issue = roll is None or rolled(first_on, roll) > issued_on
-    return replace(terms, roll=roll) if is_paid_after_issue else terms
+    def is_taxed(self, holder: str, kind: str, *, since: date = date(2020, 1, 1)) -> None:
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            record_attribute(uow, holder, Attribute.HOLDER_KIND, kind, valid_from=since, evidence="attestation")
 
+    def plan(self, series_id: str, name: str) -> Run:
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            return runs.plan_run(uow, series_id, name, on=self.town.today)
 
-def theirs(day: date) -> QuantLib.Date:
-    return QuantLib.Date(day.day, day.month, day.year)
+    def pay(self, series_id: str, name: str) -> Run:
+        return runs.pay_run(self.town.book, series_id, name, on=self.town.today, actor=self.town.maker)
 
+    def fund(self, series_id: str, name: str, *, short_cents: int = 0) -> None:
+        """The issuer's transfer for a planned run is at the bank; as much of it as is not short."""
+        with self.town.book.read() as connection:
+            asked = payments_for(connection, self.town.book.book_id, f"run:{series_id}:{name}")
+        transfer = still_to_pay(asked, by_transfer=True)
+        assert transfer is not None
+        paid = Move(transfer.amount_cents - short_cents, ogm=transfer.structured_reference)
+        self.receive(paid)
 
-def their_bond(terms: BondTerms) -> QuantLib.FixedRateBond:
-    """QuantLib's bond; a stated first coupon is passed on only where it says more than the dates themselves."""
-    natural = BondTerms(
-        terms.nominal_cents, terms.coupon_rate, terms.issued_on, terms.matures_on, terms.months, terms.day_count
-    )
-    first = terms.periods[0].closes_on
-    stated = QuantLib.Date() if first == natural.periods[0].closes_on else theirs(first)
-    schedule = QuantLib.Schedule(
-        theirs(terms.issued_on),
-        theirs(terms.matures_on),
-        QuantLib.Period(terms.months, QuantLib.Months),
-        QuantLib.NullCalendar(),
-        QuantLib.Unadjusted,
-        QuantLib.Unadjusted,
-        QuantLib.DateGeneration.Backward,
-        False,
-        stated,
-    )
-    calendar = QuantLib.TARGET() if terms.roll else QuantLib.NullCalendar()
-    return QuantLib.FixedRateBond(
-        0,
-        100.0,
-        schedule,
-        [float(terms.coupon_rate)],
-        their_day_count(terms),
-        ROLLS[terms.roll],
-        100.0,
-        theirs(terms.issued_on),
-        calendar,
-    )
+    def receive(self, *moves: Move) -> None:
+        file = self.bank.statement(*moves, day=self.town.today)
+        import_statement_file(self.town.book, file, hooks=BANK_HOOKS)
+        self.town.settle()
 
+    def serve(self, series_id: str, *names: str) -> None:
+        """Go to the day after the record date, fund the runs, and go to the day of payment, on which they are paid."""
+        terms = self.record(series_id).series.terms
+        planned = {each.name: each.paid_on for each in runs.planned_runs(self.record(series_id))}
+        self.town.jump_to(terms.record_on(planned[names[0]]) + timedelta(days=1))
+        for name in names:
+            self.fund(series_id, name)
+        self.town.jump_to(planned[names[0]])
 
-def their_day_count(terms: BondTerms) -> QuantLib.DayCounter:
-    match terms.day_count:
-        case DayCount.THIRTY_360:
-            return QuantLib.Thirty360(QuantLib.Thirty360.BondBasis)
-        case DayCount.THIRTY_E_360:
-            return QuantLib.Thirty360(QuantLib.Thirty360.EurobondBasis)
-        case DayCount.THIRTY_E_360_ISDA:
-            return QuantLib.Thirty360(QuantLib.Thirty360.ISDA, theirs(terms.matures_on))
-        case DayCount.ACT_360:
-            return QuantLib.Actual360()
-        case DayCount.ACT_365F:
-            return QuantLib.Actual365Fixed()
-        case DayCount.ACT_ACT_ISDA:
-            return QuantLib.ActualActual(QuantLib.ActualActual.ISDA)
-        case DayCount.ACT_ACT_ICMA:
-            return QuantLib.ActualActual(QuantLib.ActualActual.ISMA)
-        case DayCount.ACT_ACT_AFB:
-            return QuantLib.ActualActual(QuantLib.ActualActual.AFB)
+    def call(self, series_id: str, redeem_on: date, units: int | None = None, seed: str = "") -> None:
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            redemption.announce_call(uow, series_id, on=self.town.today, redeem_on=redeem_on, units=units, seed=seed)
+        self.town.settle()
 
+    def pay_proceeds(self, series_id: str) -> str:
+        self.town.bank_provider_money()
+        order_id = self.order_proceeds(series_id)
+        self.town.confirm(order_id)
+        return order_id
 
-def compare(case: Case, with_all: Comparison) -> None:
-    """Compare one case; dates must be the same, figures `CLOSE`."""
-    terms, settles_on = case.terms, case.settles_on
-    bond, settles = their_bond(terms), theirs(settles_on)
-    coupons = [coupon for flow in bond.cashflows() if (coupon := QuantLib.as_coupon(flow))]
-    dates = [(c.accrualStartDate().to_date(), c.accrualEndDate().to_date(), c.date().to_date()) for c in coupons]
-    assert [(p.opens_on, p.closes_on, p.paid_on) for p in terms.periods] == dates, case
-    with_all.bonds += 1
-    with_all.irregular += not terms.is_first_regular
-    ours = 1000 * terms.accrued(settles_on).share
-    accrued = 10 * bond.accruedAmount(settles)
-    _note(with_all, case, "accrued", ours, accrued)
-    for period, coupon in zip(terms.periods, coupons, strict=True):
-        _note(with_all, case, "coupons", 1000 * terms.flow(period).interest, 10 * coupon.amount())
-    if not is_priced_there(case):
-        return
-    with_all.priced += 1
-    counted = their_day_count(terms), QuantLib.Compounded, FREQUENCIES[terms.a_year]
-    price, wanted = price_at(terms, settles_on, case.yield_annual), float(case.yield_annual)
-    _note(with_all, case, "price", price.clean, bond.cleanPrice(wanted, *counted, settles))
-    functions, macaulay, modified = QuantLib.BondFunctions, QuantLib.Duration.Macaulay, QuantLib.Duration.Modified
-    _note(with_all, case, "duration", price.duration, functions.duration(bond, wanted, *counted, macaulay, settles))
-    _note(
-        with_all,
-        case,
-        "duration",
-        price.modified_duration,
-        functions.duration(bond, wanted, *counted, modified, settles),
-    )
-    if not price.duration:
-        return  # paid the next day, which by 30/360 is no day: every yield gives this price
-    quoted = round(price.clean, 4)
-    stated = QuantLib.BondPrice(float(quoted), QuantLib.BondPrice.Clean)
-    found = bond.bondYield(stated, *counted, settles, 1e-14, 1000, wanted or 0.05)
-    _note(with_all, case, "yield_annual", yield_at(terms, settles_on, quoted), found)
+    def order_proceeds(self, series_id: str) -> str:
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            approval_id = proceeds.request_proceeds(uow, series_id, on=self.town.today, reason="issued")
+        self.town.approve(approval_id)
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            return proceeds.order_proceeds(uow, series_id, approval_id=approval_id, on=self.town.today)
+
+    def record(self, series_id: str) -> queries.SeriesRecord:
+        with self.town.book.read() as connection:
+            return queries.series_record(connection, self.town.book.book_id, series_id)
+
+    def register(self, series_id: str) -> dict[str, int]:
+        with self.town.book.read() as connection:
+            found = queries.register(connection, self.town.book.book_id, self.record(series_id).series)
+        return {holder: each.units for holder, each in found.items()}
+
+    def run(self, series_id: str, name: str) -> tuple[Run, RunState]:
+        with self.town.book.read() as connection:
+            return queries.run_of(connection, self.town.book.book_id, series_id, name)
+
+    def transfer(self, series_id: str, seller: str, buyer: str, units: int, *, paper: str = EVIDENCE) -> None:
+        with self.town.book.unit_of_work(actor=self.town.maker) as uow:
+            register.transfer_units(
+                uow, series_id, seller=seller, buyer=buyer, units=units, on=self.town.today, paper=paper
+            )
 
 
-def is_priced_there(case: Case) -> bool:
-    """Whether QuantLib gives a price at all; it refuses two kinds of bond that this project prices.
-
-    One pays its last coupon on a last day of February by 30E/360 ISDA: it counts -2 (or -1) days from that day to
-    itself, at which the principal is paid. The other has a long first period by ACT/ACT ICMA that is paid on a rolled
-    day, past its end.
-    """
-    terms, first = case.terms, case.terms.periods[0]
-    if terms.day_count is DayCount.THIRTY_E_360_ISDA:
-        ends = terms.matures_on
-        return not (ends.month == 2 and is_month_end(ends) and terms.periods[-1].paid_on == ends)
-    is_long = add_months(first.closes_on, -terms.months) > first.opens_on
-    is_icma = terms.day_count is DayCount.ACT_ACT_ICMA
-    return not (is_icma and is_long and first.paid_on > max(first.closes_on, case.settles_on))
-
-
-def _note(with_all: Comparison, case: Case, name: str, ours: Fraction | Decimal, other: float) -> None:
-    apart = abs(float(ours) - other)
-    assert apart < CLOSE, (name, float(ours), other, case)
-    setattr(with_all, name, max(getattr(with_all, name), apart))
+def bond_desk(town: Town) -> Desk:
+    """The client account is configured, and a commune can issue."""
+    with town.book.unit_of_work(actor="system") as uow:
+        configure_bank(uow, Account("BXL Invest, derdenrekening", CLIENT_IBAN))
+    return Desk(town, town.enterprise("Commune Etterbeek"))

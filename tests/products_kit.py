@@ -21,6 +21,8 @@ import sqlalchemy as sa
 
 from api.refusals import sentence
 from contracts import kiis, payouts
+from contracts.bonds import jobs as bond_jobs
+from contracts.bonds import service as bonds
 from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
@@ -65,6 +67,10 @@ JOBS = (
     pledges.firm_up_pledges,
     pledges.lapse_unpaid_pledges,
     loans.close_due_offers,
+    bonds.close_due_series,
+    bonds.issue_due_series,
+    bond_jobs.plan_due_runs,
+    bond_jobs.pay_due_runs,
     lapse_mandates,
     loan_debits.announce_debits,
     loan_notices.announce_dues,

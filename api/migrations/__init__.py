@@ -13,7 +13,7 @@ from ledger.storage import grants
 from ledger.storage.base import metadata
 from ledger.storage.engine import read_transaction, schema_transaction
 
-NEWEST = "0009"
+NEWEST = "0010"
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text))
 
 TABLE_MODULES = (
@@ -27,6 +27,7 @@ TABLE_MODULES = (
     "contracts.pledges.tables",
     "contracts.votes.tables",
     "contracts.loans.tables",
+    "contracts.bonds.tables",
     "api.identity.tables",
     "api.mail.tables",
     "api.worker.tables",

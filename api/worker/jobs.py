@@ -14,6 +14,8 @@ import sqlalchemy as sa
 import structlog
 
 from api.worker.tables import dated_job
+from contracts.bonds import jobs as bond_jobs
+from contracts.bonds import service as bonds
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
 from contracts.loans import notices as loan_notices
@@ -59,6 +61,10 @@ JOBS: tuple[Job, ...] = (
     Job("firm-up-pledges", pledges.firm_up_pledges),
     Job("lapse-unpaid-pledges", pledges.lapse_unpaid_pledges),
     Job("close-offers", loans.close_due_offers),
+    Job("close-series", bonds.close_due_series),
+    Job("issue-series", bonds.issue_due_series),
+    Job("plan-bond-runs", bond_jobs.plan_due_runs),
+    Job("pay-bond-runs", bond_jobs.pay_due_runs),
     Job("lapse-mandates", lapse_mandates),
     Job("announce-debits", loan_debits.announce_debits),
     Job("announce-dues", loan_notices.announce_dues),

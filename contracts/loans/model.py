@@ -27,6 +27,8 @@ DUE, EARLY, RECOVERY = "due:", "early:", "recovery:"
 
 FICTIONAL_LEI = "969500BXLINVEST00060"
 """Well-formed, and nobody's."""
+LOAN_REFERENCE = "loan:"
+"""How the reference of the transfer that pays a loan out begins."""
 
 
 class LoanState(StrEnum):

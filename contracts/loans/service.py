@@ -23,11 +23,11 @@ from contracts.loans.lifecycle import (
     SETTLED,
     WRITTEN_OFF,
 )
-from contracts.loans.model import InstalmentState, OfferClosed
+from contracts.loans.model import LOAN_REFERENCE, InstalmentState, OfferClosed
 from contracts.loans.steps import JOB, chunk, emit_rest, instalment_id, lock_loan, tell, write_instalments
 from contracts.offers import service as offers
 from contracts.offers.model import OfferState
-from contracts.offers.queries import OfferRecord, gauge, offer_ids
+from contracts.offers.queries import OfferRecord, gauge, open_offer_ids
 from contracts.parties.queries import payout_iban
 from contracts.pledges import service as pledges
 from contracts.pledges.model import Pledge, PledgeState
@@ -47,8 +47,11 @@ from ledger.storage.base import JSON
 def close_offer(uow: UnitOfWork, offer_id: str, *, on: date) -> OfferClosed:
     """End an offer by the money that is firm: agree its loan, or give every pledge back.
 
-    Refuses `offer-still-open`, `offer-has-open-pledges`, `move-not-allowed`, and what the scheme refuses on this date.
+    Refuses `offer-is-of-a-series`, `offer-still-open`, `offer-has-open-pledges`, `move-not-allowed`, and what the
+    scheme refuses on this date.
     """
+    if offers.lock_offer(uow, offer_id).draft.units is not None:
+        raise Refusal("offer-is-of-a-series", offer_id=offer_id)
     record = offers.end_offer(uow, offer_id, on=on)
     if record.state is OfferState.FUNDED:
         return OfferClosed(state=record.state, loan_id=_agree_loan(uow, record, on=on))
@@ -57,9 +60,9 @@ def close_offer(uow: UnitOfWork, offer_id: str, *, on: date) -> OfferClosed:
 
 
 def close_due_offers(book: Book, on: date) -> int:
-    """Dated job: every offer that has ended, by its date or its maximum, and whose pledges are settled is closed."""
+    """Dated job: every offer of a loan that has ended, by date or maximum, and whose pledges are settled is closed."""
     with book.read() as connection:
-        found = offer_ids(connection, book.book_id, OfferState.OPEN)
+        found = open_offer_ids(connection, book.book_id, of_series=False)
     return sum(_close_if_due(book, offer_id, on) for offer_id in found)
 
 
@@ -74,7 +77,7 @@ def disbursement_draft(uow: UnitOfWork, loan_id: str, *, on: date) -> TransferDr
     """The transfer that pays the loan out; refuses `iban-missing` and `iban-not-verified`."""
     loan = books.loan_book(uow.connection, uow.book_id, loan_id).loan
     return TransferDraft(
-        reference=f"loan:{loan_id}",
+        reference=f"{LOAN_REFERENCE}{loan_id}",
         payee=loan.borrower,
         amount_cents=loan.principal_cents,
         debit=postings.proceeds(loan.borrower),
@@ -115,8 +118,8 @@ def confirm_transfer(uow: UnitOfWork, order_id: str, *, statement_reference: str
     """The bank statement shows a transfer: a loan's own pays it out. Confirmed twice, it happens once."""
     order = transfer_order(uow.connection, uow.book_id, order_id)
     book = None
-    if order is not None and order.kind is TransferKind.DISBURSEMENT:
-        book = lock_loan(uow, order.reference.removeprefix("loan:"))
+    if order is not None and order.reference.startswith(LOAN_REFERENCE):
+        book = lock_loan(uow, order.reference.removeprefix(LOAN_REFERENCE))
     transfers.confirm_booked(uow, order_id, statement_reference=statement_reference, evidence=evidence, on=on)
     if book is None or not LOAN.allows(book.state, DISBURSED):
         return

@@ -5,6 +5,7 @@ from datetime import date
 
 from contracts import moves
 from contracts.loans.lifecycle import DISBURSEMENT_FAILED, LOAN
+from contracts.loans.model import LOAN_REFERENCE
 from contracts.loans.steps import lock_loan
 from ledger.book import UnitOfWork
 from ledger.storage.base import JSON
@@ -12,7 +13,7 @@ from ledger.storage.base import JSON
 
 def note_failed_disbursement(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle `transfer.failed` of a disbursement; told twice, it changes nothing."""
-    book = lock_loan(uow, str(body["reference"]).removeprefix("loan:"))
+    book = lock_loan(uow, str(body["reference"]).removeprefix(LOAN_REFERENCE))
     if not LOAN.allows(book.state, DISBURSEMENT_FAILED):
         return
     order_id, on = str(body["order_id"]), date.fromisoformat(str(body["on"]))

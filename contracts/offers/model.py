@@ -40,6 +40,24 @@ class Oversubscription(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsOffered:
+    """What an offer of a bond series adds: pledges are whole units, and the series' own terms hold, no loan scheme's.
+
+    `unit_cents` is the price of a unit. An issue `of_public_body`, a Region or a commune, is no crowdfunding offer of a
+    project owner: neither a key investment information sheet nor a check of the owner is asked for.
+    """
+
+    series_id: str
+    unit_cents: int
+    of_public_body: bool
+
+    def check_pledge(self, amount_cents: int) -> None:
+        """Refuses a pledge of anything but whole units."""
+        if amount_cents % self.unit_cents:
+            raise Refusal("pledge-not-whole-units", unit_cents=self.unit_cents, amount_cents=amount_cents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfferDraft:
     """What is offered: `borrower` is an enterprise's token; `pitch`, `use_of_funds` and `risks` are texts by language.
 
@@ -48,6 +66,8 @@ class OfferDraft:
     only residents of the commune may pledge; one person pledges up to `pledge_maximum_cents` in all. None: no limit.
     `early_repayment` is whether the deed lets the borrower repay once, in full, before the end (ordinance of 17 March
     2023, art. 6).
+
+    An offer with `units` is of a bond series: `rate_annual` is its first coupon, `term_years` rounded up.
     """
 
     borrower: str
@@ -73,6 +93,7 @@ class OfferDraft:
     oversubscription: Oversubscription = Oversubscription.FIRST_COME
     scheme: str = "proxi.B"
     early_repayment: bool = False
+    units: UnitsOffered | None = None
 
     def terms(self, principal_cents: int, starts_on: date) -> Terms:
         """The terms of a loan of `principal_cents` on this offer that starts on that date."""
@@ -107,13 +128,16 @@ class Gauge:
         return self.committed + self.received
 
 
-def body_of(draft: OfferDraft) -> dict[str, str | int | dict[str, str] | None]:
+def body_of(draft: OfferDraft) -> dict[str, str | int | dict[str, str] | dict[str, str | int] | None]:
     """The draft as JSON: what is stored, hashed, and approved by two people.
 
     That early repayment is excluded is stated; the deeds of offers that say nothing of it allow it.
     """
-    stated: dict[str, str | int | dict[str, str] | None] = {} if draft.early_repayment else {_EARLY: _EXCLUDED}
-    return stated | {
+    early = {} if draft.early_repayment else {_EARLY: _EXCLUDED}
+    units = {} if draft.units is None else {"units": _body_of_units(draft.units)}
+    return {
+        **early,
+        **units,
         "borrower": draft.borrower,
         "title": draft.title,
         "commune": draft.commune,
@@ -153,8 +177,17 @@ def draft_of(body: Mapping[str, Any]) -> OfferDraft:
             "closes_on": date.fromisoformat(body["closes_on"]),
             "priority_until": _day(body.get("priority_until")),
             "oversubscription": Oversubscription(body.get("oversubscription", Oversubscription.FIRST_COME)),
+            "units": UnitsOffered(**body["units"]) if "units" in body else None,
         }
     )
+
+
+def _body_of_units(units: UnitsOffered) -> dict[str, str | int]:
+    return {
+        "series_id": units.series_id,
+        "unit_cents": units.unit_cents,
+        "of_public_body": units.of_public_body,
+    }
 
 
 def check_draft(draft: OfferDraft) -> None:
@@ -198,6 +231,8 @@ def check_accepts(
         raise Refusal("offer-closed", closes_on=draft.closes_on.isoformat())
     if amount_cents < draft.pledge_minimum_cents:
         raise Refusal("pledge-below-minimum", minimum_cents=draft.pledge_minimum_cents, amount_cents=amount_cents)
+    if draft.units is not None:
+        draft.units.check_pledge(amount_cents)
     remaining = draft.maximum_cents - gauge.taken
     if amount_cents > remaining:
         raise Refusal("offer-cap-exceeded", remaining_cents=remaining, amount_cents=amount_cents)

@@ -31,6 +31,7 @@ class OfferCard:
 
     `committed_cents` is pledged and not paid; `received_cents` is all money that has arrived, and `reflection_cents`
     the part of it that may still be withdrawn. `net_rate_annual` is after withholding tax on the date asked for.
+    `series_id` is the bond series whose units are offered; None for a loan.
     """
 
     offer_id: str
@@ -58,6 +59,7 @@ class OfferCard:
     priority_until: date | None
     pledge_maximum_cents: int | None
     oversubscription: Oversubscription
+    series_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +89,16 @@ class OfferRecord:
     published_on: date | None
     rule_ids: tuple[str, ...]
 
+    @property
+    def is_of_public_body(self) -> bool:
+        """Whether it offers bonds of a Region or a commune, which is no crowdfunding of a project owner."""
+        return self.draft.units is not None and self.draft.units.of_public_body
+
 
 def open_offers(connection: sa.Connection, keeper: Keeper, on: date) -> list[OfferCard]:
-    """Every offer that accepts pledges on that date; the one that closes first stands first."""
-    cards = [card for card in offers(connection, keeper, on, state=OfferState.OPEN) if card.opens_on <= on]
+    """Every offer of a loan that accepts pledges on that date; the one that closes first stands first."""
+    found = offers(connection, keeper, on, state=OfferState.OPEN)
+    cards = [card for card in found if card.opens_on <= on and card.series_id is None]
     return sorted((card for card in cards if card.days_left), key=lambda card: (card.closes_on, card.offer_id))
 
 
@@ -174,6 +182,21 @@ def newest_drafts(connection: sa.Connection, book_id: str, offer_ids: Iterable[s
     return {offer_id: draft_of(body) for offer_id, body in bodies.items()}
 
 
+def open_offer_ids(connection: sa.Connection, book_id: str, *, of_series: bool) -> list[str]:
+    """The open offers of bond series, or those of loans, newest first."""
+    found = offer_ids(connection, book_id, OfferState.OPEN)
+    drafts = newest_drafts(connection, book_id, found)
+    return [offer_id for offer_id in found if (drafts[offer_id].units is not None) == of_series]
+
+
+def places(connection: sa.Connection, book_id: str, offer_id: str) -> dict[str, int]:
+    """The place of each of the offer's pledges in the order in which they were made, a day's own included."""
+    c = t.offer_count.c
+    query = sa.select(c.pledge_id, sa.func.min(c.sequence).label("place")).group_by(c.pledge_id)
+    rows = connection.execute(query.where(c.book_id == book_id, c.offer_id == offer_id))
+    return {row.pledge_id: row.place for row in rows}
+
+
 def gauge(connection: sa.Connection, book_id: str, offer_id: str) -> Gauge:
     """The offer's money, summed from its count."""
     c = t.offer_count.c
@@ -187,15 +210,16 @@ def gauge(connection: sa.Connection, book_id: str, offer_id: str) -> Gauge:
 def publication_body(connection: sa.Connection, book_id: str, offer_id: str) -> dict[str, str | int]:
     """What two people approve when an offer is published: the version by the hash of all it states, and its sheet.
 
-    Refuses `kiis-…` while there is no sheet to publish it with.
+    Refuses `kiis-…` while there is no sheet to publish it with; a public body's bonds have none, version 0.
     """
     record = offer_record(connection, book_id, offer_id)
-    sheet = sheet_to_publish(connection, book_id, offer_id, record.version)
+    is_without = record.is_of_public_body
+    sheet_version = 0 if is_without else sheet_to_publish(connection, book_id, offer_id, record.version).version
     return {
         "offer_id": offer_id,
         "version": record.version,
         "body_hash": record.body_hash,
-        "kiis_version": sheet.version,
+        "kiis_version": sheet_version,
     }
 
 
@@ -229,6 +253,7 @@ def _card(connection: sa.Connection, keeper: Keeper, offer_id: str, on: date) ->
         priority_until=draft.priority_until,
         pledge_maximum_cents=draft.pledge_maximum_cents,
         oversubscription=draft.oversubscription,
+        series_id=None if draft.units is None else draft.units.series_id,
     )
     return record, card
 

@@ -46,10 +46,15 @@ def draft_offer(uow: UnitOfWork, draft: OfferDraft, *, on: date) -> str:
 
 
 def revise_offer(uow: UnitOfWork, offer_id: str, draft: OfferDraft, *, on: date) -> int:
-    """Keep a new version of a draft; gives its number. A published offer is never revised (`move-not-allowed`)."""
+    """Keep a new version of a draft; gives its number. A published offer is never revised (`move-not-allowed`).
+
+    Refuses `offer-borrower-changed`, and `offer-is-of-a-series`: the terms of a series are drafted once.
+    """
     record = lock_offer(uow, offer_id)
     if draft.borrower != record.draft.borrower:
         raise Refusal("offer-borrower-changed", offer_id=offer_id)
+    if record.draft.units is not None:
+        raise Refusal("offer-is-of-a-series", offer_id=offer_id)
     rules = _check(uow, draft, on)
     moves.record_move(uow, MACHINE, offer_id, REVISED, on=on, facts={"version": record.version + 1})
     _write_version(uow, offer_id, record.version + 1, draft, rules)
@@ -67,14 +72,17 @@ def request_publication(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
     return approvals.request(uow, action=PUBLISH, body=body, reason=reason)
 
 
-def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str) -> None:
+def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str, series_id: str | None = None) -> None:
     """Open the offer to the public, as it was approved, with the sheet that was approved with it.
 
-    Refuses what `ledger.approvals` refuses, `kiis-…` as the request does, `owner-…` as `check_owner` does,
-    `offer-dates-inconsistent` once its last day is over, and whatever the scheme refuses on this date; the borrower's
-    cap counts the maximum of every open offer.
+    That of a bond series is opened with its series only. Refuses what `ledger.approvals` refuses,
+    `offer-is-of-a-series`, `kiis-…` as the request does, `owner-…` as `check_owner` does, `offer-dates-inconsistent`
+    once its last day is over, and whatever the scheme refuses on this date; the borrower's cap counts the maximum of
+    every open offer of a loan.
     """
     record = lock_offer(uow, offer_id)
+    if series_id != (None if record.draft.units is None else record.draft.units.series_id):
+        raise Refusal("offer-is-of-a-series", offer_id=offer_id)
     MACHINE.after(record.state, PUBLISHED)
     body = q.publication_body(uow.connection, uow.book_id, offer_id)
     approvals.require(uow, approval_id, PUBLISH, body)
@@ -86,7 +94,7 @@ def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str)
         "approval_id": approval_id,
         "version": record.version,
         "kiis_version": body["kiis_version"],
-        **check_owner(uow, record, on),
+        **({} if record.is_of_public_body else check_owner(uow, record, on)),
     }
     moves.record_move(uow, MACHINE, offer_id, PUBLISHED, on=on, facts=facts)
 
@@ -164,28 +172,37 @@ def mark_cancelled(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str
 def _check(uow: UnitOfWork, draft: OfferDraft, on: date) -> tuple[Rule, ...]:
     """Everything that can be known of an offer before anybody pledges; the rules it rests on."""
     check_draft(draft)
-    if draft.scheme != conditions.PROXI_B:
+    if draft.units is None and draft.scheme != conditions.PROXI_B:
         raise Refusal("scheme-unknown", scheme=draft.scheme, known=[conditions.PROXI_B])
     if not draft.borrower.startswith("e"):
         raise Refusal("borrower-not-an-enterprise", borrower=draft.borrower)
     party(uow.connection, uow, draft.borrower)
-    form = conditions.repayment_form(draft.kind, draft.every)
     used: dict[str, Rule] = {}
     for day in (max(on, draft.opens_on), draft.closes_on):
-        rows = conditions.check_conditions(
-            draft.scheme, concluded_on=day, rate_annual=draft.rate_annual, term_years=draft.term_years, repayment=form
-        )
-        used.update({row.id: row for row in (*rows, rule("ECSPR", "reflection_calendar_days", day))})
+        rows = (*_conditions(draft, day), rule("ECSPR", "reflection_calendar_days", day))
+        used.update({row.id: row for row in rows})
     return tuple(used.values())
 
 
-def _check_borrower_cap(uow: UnitOfWork, record: q.OfferRecord, on: date) -> None:
-    """The borrower's other open offers count with their maximum: all of it may be lent."""
-    borrower, most = record.draft.borrower, record.draft.maximum_cents
-    lock_party(uow, borrower)
-    open_elsewhere = sum(
-        card.maximum_cents for card in q.offers(uow.connection, uow, on, state=OfferState.OPEN, borrower=borrower)
+def _conditions(draft: OfferDraft, day: date) -> tuple[Rule, ...]:
+    """What the scheme asks of a loan on that day; a bond series is of no scheme."""
+    if draft.units is not None:
+        return ()
+    form = conditions.repayment_form(draft.kind, draft.every)
+    found = conditions.check_conditions(
+        draft.scheme, concluded_on=day, rate_annual=draft.rate_annual, term_years=draft.term_years, repayment=form
     )
+    return tuple(found)
+
+
+def _check_borrower_cap(uow: UnitOfWork, record: q.OfferRecord, on: date) -> None:
+    """The borrower's other open offers of loans count with their maximum: all of it may be lent."""
+    borrower, most = record.draft.borrower, record.draft.maximum_cents
+    if record.draft.units is not None:
+        return
+    lock_party(uow, borrower)
+    open_now = q.offers(uow.connection, uow, on, state=OfferState.OPEN, borrower=borrower)
+    open_elsewhere = sum(card.maximum_cents for card in open_now if card.series_id is None)
     outstanding = borrower_outstanding_cents(uow, borrower)
     conditions.check_borrower_cap(
         record.draft.scheme, on=on, amount_cents=most, outstanding_cents=outstanding + open_elsewhere

@@ -35,6 +35,7 @@ from ledger.storage import bulk
 from ledger.storage.base import JSON
 from ledger.storage.keys import BOOK_OWNER, KeyRing
 
+REGION_CODES = "BE-"
 EMAIL, ENTERPRISE_NUMBER = "email", "enterprise-number"
 
 
@@ -170,25 +171,46 @@ def holder_kinds(
     connection: sa.Connection, keeper: Keeper, party_ids: Iterable[str], on: date
 ) -> dict[str, HolderKind]:
     """`holder_kind` of many parties in one statement; refuses `holder-kind-unknown` and `subject-key-destroyed`."""
+    wanted = sorted(set(party_ids))
+    found = attributes_as_of(connection, keeper, wanted, Attribute.HOLDER_KIND, on)
+    for party_id in wanted:
+        if party_id not in found:
+            raise Refusal("holder-kind-unknown", party=party_id, wanted_on=on.isoformat())
+    return {party_id: HolderKind(str(value)) for party_id, value in found.items()}
+
+
+def residents(
+    connection: sa.Connection, keeper: Keeper, party_ids: Iterable[str], *, of: str, on: date
+) -> frozenset[str]:
+    """Who of the parties lives on that day in a commune, by its name, or in a Region, by its code (`BE-BRU`).
+
+    Nobody lives in a place without a name. Refuses `subject-key-destroyed`.
+    """
+    attribute = Attribute.TAX_RESIDENCE if of.startswith(REGION_CODES) else Attribute.COMMUNE
+    found = attributes_as_of(connection, keeper, party_ids, attribute, on) if of else {}
+    return frozenset(party_id for party_id, place in found.items() if place == of)
+
+
+def attributes_as_of(
+    connection: sa.Connection, keeper: Keeper, party_ids: Iterable[str], attribute: Attribute, on: date
+) -> dict[str, JSON]:
+    """`attribute_as_of` of those of many parties that have one, in one statement; refuses `subject-key-destroyed`."""
     wanted, rows = sorted(set(party_ids)), tables.party_attribute.c
     query = sa.select(rows.party_id, rows.sealed).where(
         rows.book_id == keeper.book_id,
         bulk.among(connection, rows.party_id, wanted),
-        rows.name == Attribute.HOLDER_KIND.value,
+        rows.name == attribute.value,
         rows.about == "",
         rows.valid_from <= on,
     )
     newest = {row.party_id: row.sealed for row in connection.execute(query.order_by(rows.valid_from, rows.seq))}
     opened = keeper.keys.open_many(connection, list(newest.items()))
-    kinds: dict[str, HolderKind] = {}
+    found: dict[str, JSON] = {}
     for party_id, value in zip(newest, opened, strict=True):
         if value is None:
             raise Refusal("subject-key-destroyed", owner=party_id)
-        kinds[party_id] = HolderKind(str(json.loads(value)))
-    for party_id in wanted:
-        if party_id not in kinds:
-            raise Refusal("holder-kind-unknown", party=party_id, wanted_on=on.isoformat())
-    return kinds
+        found[party_id] = json.loads(value)
+    return found
 
 
 def lender_facts(
@@ -296,6 +318,30 @@ def payout_iban(connection: sa.Connection, keeper: Keeper, party_id: str, on: da
     if dated.verified_at is None:
         raise Refusal("iban-not-verified", party=party_id, changed_on=dated.valid_from.isoformat())
     return dated.iban
+
+
+def payout_ibans(connection: sa.Connection, keeper: Keeper, party_ids: Iterable[str], on: date) -> dict[str, str]:
+    """`payout_iban` of those of many parties whose account is verified; refuses `subject-key-destroyed`."""
+    rows, checks = tables.party_iban, tables.party_iban_check
+    same = sa.and_(checks.c.book_id == rows.c.book_id, checks.c.party_id == rows.c.party_id, checks.c.seq == rows.c.seq)
+    statement = (
+        sa.select(rows.c.party_id, rows.c.sealed, checks.c.verified_at)
+        .outerjoin(checks, same)
+        .where(
+            rows.c.book_id == keeper.book_id,
+            bulk.among(connection, rows.c.party_id, sorted(set(party_ids))),
+            rows.c.valid_from <= on,
+        )
+        .order_by(rows.c.valid_from, rows.c.seq)
+    )
+    newest = {row.party_id: row for row in connection.execute(statement)}
+    verified = [(party_id, row.sealed) for party_id, row in newest.items() if row.verified_at is not None]
+    found: dict[str, str] = {}
+    for (party_id, _), iban in zip(verified, keeper.keys.open_many(connection, verified), strict=True):
+        if iban is None:
+            raise Refusal("subject-key-destroyed", owner=party_id)
+        found[party_id] = iban.decode()
+    return found
 
 
 def _identity(kind: PartyKind, fields: dict[str, Any]) -> Identity:

@@ -6,6 +6,7 @@ from ledger.statemachine import Machine, Transition
 PAID = "paid"
 REFLECTION_OVER = "reflection-over"
 ISSUED = "issued"
+NOT_ALLOTTED = "not-allotted"
 WITHDRAWN = "withdrawn"
 NOT_PAID_IN_TIME = "not-paid-in-time"
 CAMPAIGN_FAILED = "campaign-failed"
@@ -33,6 +34,7 @@ MACHINE = Machine(
         Transition(_S.PAID, CAMPAIGN_FAILED, _S.RETURNED),
         Transition(_S.FIRM, ISSUED, _S.CONVERTED),
         Transition(_S.FIRM, CAMPAIGN_FAILED, _S.RETURNED),
+        Transition(_S.FIRM, NOT_ALLOTTED, _S.RETURNED),
         Transition(_S.LAPSED, PAID_TOO_LATE, _S.RETURNED),
         Transition(_S.WITHDRAWN, PAID_TOO_LATE, _S.WITHDRAWN),
         Transition(_S.WITHDRAWN, REFUND_SENT, _S.REFUNDED),

@@ -8,7 +8,7 @@ been paid (Regulation (EU) 2020/1503, article 22). The state says where the prom
 | pledged | none yet |
 | paid | 489100, in reflection |
 | firm | 489200, committed to the issue |
-| converted | 020000, a claim on the borrower |
+| converted | 020000, a claim on the borrower; 010000, units of a bond, and what was not needed for them goes back |
 | withdrawn, returned | 489400, on its way back; none if it was never paid |
 | refunded | none: sent back |
 | refund_failed | 489400: the bank sent it back, the lender is asked for an account |

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts import moves
-from contracts.offers.queries import offer_record
+from contracts.offers.queries import newest_drafts, offer_record
 from contracts.pledges import tables as t
 from contracts.pledges.lifecycle import ISSUED, MACHINE, PAID
 from contracts.pledges.model import LIVE, Pledge, PledgeState, can_withdraw
@@ -100,12 +100,12 @@ def pledges_in(
 
 
 def live_cents(connection: sa.Connection, book_id: str, lender: str) -> int:
-    """What the lender has pledged and what is not a claim yet, over all offers."""
+    """What the lender has pledged to loans and what is not a claim yet, over all offers."""
     c = t.pledge.c
-    query = sa.select(sa.func.coalesce(sa.func.sum(c.amount_cents), 0)).where(
+    query = sa.select(c.offer_id, sa.func.sum(c.amount_cents).label("cents")).where(
         c.book_id == book_id, c.lender == lender, moves.in_state(book_id, MACHINE, c.pledge_id, *LIVE)
     )
-    return int(connection.execute(query).scalar_one())
+    return _of_loans(connection, book_id, query.group_by(c.offer_id))
 
 
 def cents_in_offer(connection: sa.Connection, book_id: str, offer_id: str, lender: str) -> int:
@@ -122,7 +122,7 @@ def concluded_cents(connection: sa.Connection, book_id: str, lender: str, year: 
     """What the lender has lent by agreements concluded in that calendar year."""
     m, c = moves.move.c, t.pledge.c
     query = (
-        sa.select(sa.func.coalesce(sa.func.sum(c.amount_cents), 0))
+        sa.select(c.offer_id, sa.func.sum(c.amount_cents).label("cents"))
         .join_from(t.pledge, moves.move, (m.book_id == c.book_id) & (m.object_id == c.pledge_id))
         .where(
             c.book_id == book_id,
@@ -131,7 +131,14 @@ def concluded_cents(connection: sa.Connection, book_id: str, lender: str, year: 
             m.effective_on.between(date(year, 1, 1), date(year, 12, 31)),
         )
     )
-    return int(connection.execute(query).scalar_one())
+    return _of_loans(connection, book_id, query.group_by(c.offer_id))
+
+
+def _of_loans(connection: sa.Connection, book_id: str, by_offer: sa.Select[tuple[str, int]]) -> int:
+    """The sum without the offers of bond series, which count towards no cap of a loan scheme."""
+    found = {row.offer_id: int(row.cents) for row in connection.execute(by_offer)}
+    drafts = newest_drafts(connection, book_id, found)
+    return sum(cents for offer_id, cents in found.items() if drafts[offer_id].units is None)
 
 
 def paid_move(connection: sa.Connection, book_id: str, pledge_id: str) -> moves.Move | None:

@@ -25,6 +25,7 @@ from contracts.pledges.lifecycle import (
     CAMPAIGN_FAILED,
     ISSUED,
     MACHINE,
+    NOT_ALLOTTED,
     NOT_PAID_IN_TIME,
     PAID,
     PAID_TOO_LATE,
@@ -97,7 +98,7 @@ def make_pledge(  # noqa: PLR0913 -- one argument a statement of the lender
             valid_from=on,
             evidence=f"pledge:{pledge_id}",
         )
-    _check_scheme(uow, record.draft, lender, amount_cents, on, taken_cents=money.taken)
+    _check_scheme(uow, draft, lender, amount_cents, on, taken_cents=money.taken)
     require_safeguards(
         uow,
         lender=lender,
@@ -220,7 +221,8 @@ def confirm_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     if _is_own_refund(body) and MACHINE.allows(state, REFUND_SENT):
         on = date.fromisoformat(str(body["on"]))
         moves.record_move(uow, MACHINE, pledge.pledge_id, REFUND_SENT, on=on, facts={"refund_id": body["refund_id"]})
-    _mail(uow, "refund-sent", pledge, _title(uow, pledge), key=str(body["refund_id"]), on_on=body["on"])
+    facts = {"on_on": body["on"], "amount_cents": body["amount_cents"]}
+    _mail(uow, "refund-sent", pledge, _title(uow, pledge), key=str(body["refund_id"]), **facts)
 
 
 def note_failed_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
@@ -229,7 +231,8 @@ def note_failed_refund(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     if _is_own_refund(body) and MACHINE.allows(state, REFUND_FAILED):
         on = date.fromisoformat(str(body["on"]))
         moves.record_move(uow, MACHINE, pledge.pledge_id, REFUND_FAILED, on=on, facts={"refund_id": body["refund_id"]})
-    _mail(uow, "refund-failed", pledge, _title(uow, pledge), key=str(body["refund_id"]))
+    key, amount = str(body["refund_id"]), body["amount_cents"]
+    _mail(uow, "refund-failed", pledge, _title(uow, pledge), key=key, amount_cents=amount)
 
 
 def retry_refund(uow: UnitOfWork, pledge_id: str) -> str:
@@ -298,6 +301,18 @@ def lapse_pledge(uow: UnitOfWork, pledge_id: str, *, on: date) -> bool:
 def convert_pledge(uow: UnitOfWork, pledge: Pledge, *, on: date, fact_key: str) -> None:
     """A firm pledge has become a claim, by the entry named; the caller holds the offer."""
     moves.record_move(uow, MACHINE, pledge.pledge_id, ISSUED, on=on, fact_key=fact_key)
+
+
+def allot_pledge(uow: UnitOfWork, pledge: Pledge, *, rest_cents: int, on: date, fact_key: str) -> None:
+    """A firm pledge has become units by the entry named, which set `rest_cents` of it aside: they go back."""
+    if rest_cents == pledge.amount_cents:
+        moves.record_move(uow, MACHINE, pledge.pledge_id, NOT_ALLOTTED, on=on, fact_key=fact_key)
+        refund_pledge(uow, pledge, _paid_by(uow, pledge.pledge_id))
+        return
+    convert_pledge(uow, pledge, on=on, fact_key=fact_key)
+    if rest_cents:
+        payment_id = _paid_by(uow, pledge.pledge_id)
+        _refund(uow, pledge, payment_id, reference=f"excess:{payment_id}", amount_cents=rest_cents)
 
 
 def cancel_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str) -> None:
@@ -385,7 +400,12 @@ def _check_offer_terms(uow: UnitOfWork, record: OfferRecord, lender: str, amount
 def _check_scheme(
     uow: UnitOfWork, draft: OfferDraft, lender: str, amount_cents: int, on: date, taken_cents: int
 ) -> None:
-    """All conditions of the scheme on this part; the lender's row is held, so her caps are counted one at a time."""
+    """All conditions of the scheme on this part; the lender's row is held, so her caps are counted one at a time.
+
+    A bond series is of no scheme.
+    """
+    if draft.units is not None:
+        return
     stated = elsewhere(uow.connection, uow, lender, on)
     live = q.live_cents(uow.connection, uow.book_id, lender)
     concluded = q.concluded_cents(uow.connection, uow.book_id, lender, on.year)
@@ -420,11 +440,13 @@ def _request_payment(uow: UnitOfWork, pledge: Pledge, title: str) -> str:
     )
 
 
-def _refund(uow: UnitOfWork, pledge: Pledge, payment_id: str, *, reference: str) -> str:
+def _refund(
+    uow: UnitOfWork, pledge: Pledge, payment_id: str, *, reference: str, amount_cents: int | None = None
+) -> str:
     return request_refund(
         uow,
         payment_id=payment_id,
-        amount_cents=pledge.amount_cents,
+        amount_cents=amount_cents or pledge.amount_cents,
         reference=reference,
         debit=postings.to_refund(pledge.lender),
     )

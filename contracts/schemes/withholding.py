@@ -19,6 +19,16 @@ class HolderKind(StrEnum):
     EXEMPT = "exempt"
 
 
+class TaxStatus(StrEnum):
+    """How the interest of a paper is taxed: as any other, or at a rate that the law gave to one issue alone."""
+
+    ORDINARY = "ordinary"
+    STATE_NOTE_2023 = "state-note-2023"
+
+
+_INDIVIDUALS = frozenset({HolderKind.RESIDENT_INDIVIDUAL, HolderKind.NON_RESIDENT_INDIVIDUAL})
+
+
 @dataclass(frozen=True, slots=True)
 class Withholding:
     """Interest of one holder: gross = tax + net, and the rule the tax follows from."""
@@ -29,14 +39,18 @@ class Withholding:
     rule: Rule
 
 
-def withholding(interest_cents: int, holder_kind: HolderKind, on: date) -> Withholding:
+def withholding(
+    interest_cents: int, holder_kind: HolderKind, on: date, status: TaxStatus = TaxStatus.ORDINARY
+) -> Withholding:
     """The tax on interest attributed on a date, rounded half up to the cent; refuses `no-rule-for-date`.
+
+    `status` is that of the paper; a rate of its own is one of individuals.
 
     >>> kept = withholding(1_045, HolderKind.RESIDENT_INDIVIDUAL, date(2026, 6, 2))
     >>> kept.gross_cents, kept.tax_cents, kept.net_cents
     (1045, 314, 731)
     """
-    row = withholding_rule(holder_kind, on)
+    row = withholding_rule(holder_kind, on, status)
     tax = half_up(interest_cents * Fraction(row.decimal()))
     return Withholding(interest_cents, tax, interest_cents - tax, row)
 
@@ -51,6 +65,8 @@ def net_rate_annual(rate_annual: Decimal, holder_kind: HolderKind, on: date) -> 
     return rate_annual * (1 - row.decimal()), row
 
 
-def withholding_rule(holder_kind: HolderKind, on: date) -> Rule:
+def withholding_rule(holder_kind: HolderKind, on: date, status: TaxStatus = TaxStatus.ORDINARY) -> Rule:
     """The row that taxes such a holder's interest on a date; refuses `no-rule-for-date`."""
-    return rule("BE", f"withholding_{holder_kind.value.replace('-', '_')}", on)
+    is_special = status is not TaxStatus.ORDINARY and holder_kind in _INDIVIDUALS
+    named = status.value if is_special else holder_kind.value
+    return rule("BE", f"withholding_{named.replace('-', '_')}", on)

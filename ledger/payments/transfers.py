@@ -31,7 +31,7 @@ from ledger.payments.model import (
     TransferKind,
     TransferState,
 )
-from ledger.payments.moves import move, record_birth
+from ledger.payments.moves import insert_moves, move
 from ledger.payments.rows import upsert
 from ledger.payments.settlements import book_settlement
 from ledger.storage import bulk
@@ -92,7 +92,7 @@ def order_transfers(
         if draft.reference in known:
             raise Refusal("transfer-already-ordered", reference=draft.reference, order_id=known[draft.reference])
     refuse_uncovered(uow, sum(d.amount_cents for d in drafts))
-    return [_order(uow, draft, approval_id, on or uow.today()) for draft in drafts]
+    return _order(uow, drafts, approval_id, on or uow.today())
 
 
 def ordered(connection: sa.Connection, book_id: str, references: Collection[str]) -> dict[str, str]:
@@ -226,36 +226,35 @@ def record_settlement(uow: UnitOfWork, *, reference: str, amount_cents: int, evi
     book_settlement(uow, reference=reference, amount_cents=amount_cents, evidence=evidence, on=on)
 
 
-def _order(uow: UnitOfWork, draft: TransferDraft, approval_id: str, on: date) -> str:
-    order_id = uow.new_id("t")
-    entry = postings.transfer_ordered(
-        order_id,
-        kind=draft.kind,
-        amount_cents=draft.amount_cents,
-        debit=draft.debit,
-        on=on,
-        actor=uow.actor,
-        approval_id=approval_id,
-    )
-    uow.connection.execute(
-        t.transfer_order.insert().values(
-            book_id=uow.book_id,
-            order_id=order_id,
-            reference=draft.reference,
-            payee=draft.payee,
+def _order(uow: UnitOfWork, drafts: Sequence[TransferDraft], approval_id: str, on: date) -> list[str]:
+    """Write and post orders, in two statements however many they are; their ids."""
+    rows, births, order_ids = [], [], []
+    ordered_state = TRANSFER.initial.value
+    for draft in drafts:
+        order_id = uow.new_id("t")
+        entry = postings.transfer_ordered(
+            order_id,
+            kind=draft.kind,
             amount_cents=draft.amount_cents,
-            iban_last4=draft.iban_last4,
-            debit=str(draft.debit),
-            kind=draft.kind.value,
-            state=TransferState.ORDERED.value,
+            debit=draft.debit,
+            on=on,
+            actor=uow.actor,
             approval_id=approval_id,
-            ordered_on=on,
-            text=draft.text or draft.reference,
         )
-    )
-    record_birth(uow, TRANSFER, order_id, fact_key=entry.key)
-    uow.post(entry)
-    return order_id
+        stated = (draft.reference, draft.payee, draft.amount_cents, draft.iban_last4, str(draft.debit))
+        rows.append(
+            (order_id, *stated, draft.kind.value, ordered_state, approval_id, on, draft.text or draft.reference)
+        )
+        births.append((order_id, 0, None, ordered_state, "requested", entry.key))
+        order_ids.append(order_id)
+        uow.post(entry)
+    columns = (
+        "order_id", "reference", "payee", "amount_cents", "iban_last4", "debit", "kind", "state", "approval_id",
+        "ordered_on", "text",
+    )  # fmt: skip
+    bulk.insert_rows(uow.connection, t.transfer_order, uow.book_id, columns, rows)
+    insert_moves(uow, TRANSFER, births)
+    return order_ids
 
 
 def _lock(uow: UnitOfWork, order_id: str) -> sa.Row[Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from api.cli.templates import LANGUAGES, event_names
 from api.receipts import purposes
+from contracts.bonds import postings as bonds
 from contracts.loans import postings as loans
 from contracts.offers import postings as offers
 from contracts.pledges import postings as pledges
@@ -29,6 +30,7 @@ MODULES = {
     "pledges": pledges,
     "loans": loans,
     "secondchance": secondchance,
+    "bonds": bonds,
     "years": years,
 }
 EVENTS = [(part, template) for part, templates in BY_PART.items() for template in templates]
@@ -59,6 +61,7 @@ def test_every_template_is_declared_in_a_posting_module_and_listed() -> None:
         "contracts/pledges/postings.py",
         "contracts/loans/postings.py",
         "contracts/secondchance/postings.py",
+        "contracts/bonds/postings.py",
         "ledger/years.py",
     }
     assert {part: module.TEMPLATES for part, module in MODULES.items()} == BY_PART

@@ -19,6 +19,7 @@ from ledger.clock import SystemClock
 from tests.bench import (
     audit,
     bankfiles,
+    coupons,
     exchange,
     grown,
     history,
@@ -48,6 +49,7 @@ PARTS = {
     "schedules": schedules.SECTION,
     "servicing": servicing.SECTION,
     "votes": votes.SECTION,
+    "coupons": coupons.SECTION,
     "history": history.SECTION,
     "grown": grown.SECTION,
 }

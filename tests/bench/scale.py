@@ -20,6 +20,7 @@ class Scale:
     webhook_seconds   how long webhooks come in at 200 a second
     serviced          running loans, of which a fifth is due on the day
     ballots           voters of a vote, all of whom send a ballot
+    holders           holders of a bond whose coupon is paid
     """
 
     name: str
@@ -40,16 +41,18 @@ class Scale:
     webhook_seconds: int
     serviced: int
     ballots: int
+    holders: int
 
 
 FULL = Scale(
     "full", rounds=3, seconds=2, small=100_000, grown=10_000_000, accounts=100_000, batches=30,
     history=1_000_000, later=100_000, samples=50, audited=100_000, proved=1_000_000, imported=100_000,
     statement_lines=10_000, transfers=100_000, webhook_seconds=60,
-    serviced=10_000, ballots=100_000,
+    serviced=10_000, ballots=100_000, holders=100_000,
 )  # fmt: skip
 QUICK = Scale(
     "quick", rounds=1, seconds=1, small=1_000, grown=100_000, accounts=1_000, batches=4,
     history=10_000, later=1_000, samples=20, audited=2_000, proved=10_000, imported=2_000,
     statement_lines=100, transfers=1_000, webhook_seconds=3, serviced=100, ballots=1_000,
+    holders=1_000,
 )  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.bonds.lifecycle import RUN, SERIES
 from contracts.loans.lifecycle import INSTALMENT, LOAN
 from contracts.offers.application import MACHINE as APPLICATION
 from contracts.offers.kiis import MACHINE as KIIS
@@ -18,7 +19,7 @@ from contracts.servicing.model import Due, Label, Position, Standing
 from contracts.votes.lifecycle import VOTE
 from ledger.errors import Refusal
 
-MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, REGISTRATION, servicing.MACHINE, APPLICATION, KIIS, VOTE]
+MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, REGISTRATION, servicing.MACHINE, APPLICATION, KIIS, VOTE, SERIES, RUN]
 DAY = date(2026, 3, 2)
 
 ALLOWED = {
@@ -54,7 +55,12 @@ ALLOWED = {
             "campaign-failed": "returned",
             "charged-back": "charged_back",
         },
-        "firm": {"issued": "converted", "campaign-failed": "returned", "charged-back": "charged_back"},
+        "firm": {
+            "issued": "converted",
+            "campaign-failed": "returned",
+            "not-allotted": "returned",
+            "charged-back": "charged_back",
+        },
         "charged_back": {"won-back-in-reflection": "paid", "won-back-firm": "firm", "campaign-failed": "returned"},
         "lapsed": {"paid-too-late": "returned"},
         "withdrawn": {"paid-too-late": "withdrawn", "refund-sent": "refunded", "refund-failed": "refund_failed"},
@@ -100,6 +106,21 @@ ALLOWED = {
         "filed": {"registered": "registered", "refused": "refused"},
         "refused": {"filed": "filed"},
         "registered": {"deregistered": "deregistered"},
+    },
+    "series": {
+        "draft": {"region-cleared": "draft", "opened": "open"},
+        "open": {"allotted": "allotted", "failed": "failed"},
+        "allotted": {"issued": "running"},
+        "running": {
+            "proceeds-ordered": "running",
+            "call-announced": "running",
+            "put-notified": "running",
+            "redeemed": "redeemed",
+        },
+    },
+    "run": {
+        "called": {"part-paid": "paying", "paid": "paid"},
+        "paying": {"part-paid": "paying", "paid": "paid"},
     },
     "servicing": {
         "performing": {

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.schemes.ecspr import reflection_ends_on, reflection_is_over, warning_threshold_cents
 from contracts.schemes.rules import RuleStatus, load, rule, rules_of, schemes
-from contracts.schemes.withholding import HolderKind, net_rate_annual, withholding
+from contracts.schemes.withholding import HolderKind, TaxStatus, net_rate_annual, withholding
 from ledger.errors import InvariantError, Refusal
 
 ROW = """
@@ -117,11 +117,26 @@ def test_thirty_per_cent_is_withheld_half_up_to_the_cent() -> None:
     assert kept.rule.is_provisional
 
 
-@pytest.mark.parametrize("kind", [HolderKind.LEGAL_PERSON, HolderKind.EXEMPT])
-def test_a_holder_kind_without_a_rule_is_refused(kind: HolderKind) -> None:
+@pytest.mark.parametrize("kind", HolderKind)
+def test_a_holder_kind_without_a_rule_on_the_date_is_refused(kind: HolderKind) -> None:
     with pytest.raises(Refusal) as refused:
-        withholding(100, kind, date(2026, 6, 1))
+        withholding(100, kind, date(2016, 12, 31))
     assert refused.value.code == "no-rule-for-date"
+
+
+@pytest.mark.parametrize(
+    ("kind", "cents"),
+    [
+        (HolderKind.RESIDENT_INDIVIDUAL, 15),
+        (HolderKind.NON_RESIDENT_INDIVIDUAL, 15),
+        (HolderKind.LEGAL_PERSON, 30),
+        (HolderKind.EXEMPT, 0),
+    ],
+)
+def test_the_state_note_of_2023_is_taxed_at_its_own_rate_for_individuals(kind: HolderKind, cents: int) -> None:
+    paid_on = date(2024, 9, 4)
+    assert withholding(100, kind, paid_on, TaxStatus.STATE_NOTE_2023).tax_cents == cents
+    assert withholding(100, HolderKind.RESIDENT_INDIVIDUAL, paid_on).tax_cents == 30
 
 
 def test_the_net_rate_follows_from_the_rule_of_the_date() -> None:

@@ -15,7 +15,7 @@ def pages() -> dict[str, str]:
         "",
         "Each story is run against the real services on SQLite and on PostgreSQL, and every entry is compared. What",
         "stands after the colon is the account's owner. Accounts 020000 to 023000 count cents of the loan's principal,",
-        "all others euro.",
+        "010000 to 013000 units of the bond, all others euro.",
         "",
         *(f"- [{book.head['title']}]({book.name}.md)" for book in books),
         "",

@@ -45,6 +45,7 @@ FOLDER = Path(__file__).parent / "books"
 _COLUMNS = ("on", "action", "entry", "account", "debit", "credit")
 _CLAIM_CODES = ("020000", "021000", "022000", "023000")
 
+DAY_BEGINS = "The day begins"
 Line = tuple[str, int, int]
 """Account as written, debit, credit."""
 Entry = tuple[str, date, tuple[Line, ...]]
@@ -123,7 +124,13 @@ def _cents(text: str) -> int:
 
 
 class Runner:
-    """Does a book's actions in a town and compares what the books say afterwards, row by row."""
+    """Does a book's actions in a town and compares what the books say afterwards, row by row.
+
+    What the story is of, a loan here, decides who is there, what can be done, and how accounts are named.
+    """
+
+    people = "lenders"
+    """The word of the head that names the citizens."""
 
     def __init__(self, town: Town, book: WorkedBook) -> None:
         self.town = town
@@ -142,19 +149,23 @@ class Runner:
             expected = sorted((purpose, on, tuple(sorted(lines))) for purpose, on, lines in step.entries)
             assert found == expected, f"{self.book.name}, {step.on} {step.action}: {found} instead of {expected}"
             for account, debit, credit in step.balances:
-                held = self.town.balance(*self._account(account))
+                held = self.held(account)
                 assert held == debit - credit, f"{self.book.name}, {step.on} {step.action}: {account} holds {held}"
 
     def act(self, step: Step) -> None:
         """Do one action on its date."""
-        for pattern, do in (_ACTIONS | CHANCE_ACTIONS).items():
+        for pattern, do in self.actions().items():
             match = re.fullmatch(pattern, step.action)
             if match:
-                if step.on > self.town.today and do is not _begin_day:
+                if step.on > self.town.today and pattern != DAY_BEGINS:
                     raise ValueError(f"{step.on} {step.action}: let the day begin first")
                 do(self, step.on, *match.groups())
                 return
         raise ValueError(f"no such action: {step.action}")
+
+    def actions(self) -> Mapping[str, Callable[..., None]]:
+        """What can be done, by the sentence that says so."""
+        return _ACTIONS | CHANCE_ACTIONS
 
     def new_entries(self) -> list[Entry]:
         """What was posted since the last call, in order, with owners by name and the lines of an entry sorted."""
@@ -165,7 +176,7 @@ class Runner:
             (
                 entry.purpose,
                 entry.effective_on,
-                tuple(sorted((self._written(line.account), line.debit, line.credit) for line in entry.lines)),
+                tuple(sorted(self._line(line) for line in entry.lines)),
             )
             for entry in posted
             if entry.purpose is not None and entry.effective_on is not None
@@ -181,9 +192,16 @@ class Runner:
             if order.booked_on is None:
                 self.town.confirm(order.order_id)
 
+    def held(self, written: str) -> int:
+        """What an account holds, signed, as it would be written."""
+        return self.town.balance(*self._account(written))
+
+    def _line(self, line: balances.PostedLine) -> Line:
+        return self._written(line.account), line.debit, line.credit
+
     def _open(self) -> str:
         head = self.book.head
-        for name in head["lenders"].split(", "):
+        for name in head[self.people].split(", "):
             self.names[name] = self.town.citizen(name)
         self.names[head["borrower"]] = borrower = self.town.enterprise(head["borrower"])
         return self.town.open_offer(borrower, **_terms(head["offer"]))
@@ -313,7 +331,7 @@ def _liquidator_pays(runner: Runner, on: date, amount: str) -> None:
 
 
 _ACTIONS: Mapping[str, Callable[..., None]] = {
-    r"The day begins": _begin_day,
+    DAY_BEGINS: _begin_day,
     r"(\w+) pledges ([0-9,.]+)": _pledges,
     r"(\w+) pays": _pays,
     r"The payment of (\w+) expires and she asks for a new one": _payment_expires,
@@ -322,13 +340,19 @@ _ACTIONS: Mapping[str, Callable[..., None]] = {
     r"(\w+) withdraws while her payment is being handled": _withdraws_meanwhile,
     r"The provider pays out to the bank": _provider_settles,
     r"The loan's transfer is released": _order_loan,
-    r"The lenders' transfers are released": _order_payouts,
+    r"The (?:lenders|holders)' transfers are released": _order_payouts,
     r"The bank books the transfers?": _bank_books,
     r"(\w+) pays instalment (\d+)": _pays_instalment,
     r"(\w+) is bankrupt": _bankrupt,
     r"The loss is proven": _loss,
     r"The liquidator pays ([0-9,.]+)": _liquidator_pays,
 }
+
+
+def shared_actions() -> dict[str, Callable[..., None]]:
+    """What can be done in a story of any product."""
+    wanted = {_provider_settles, _order_payouts, _bank_books}
+    return {pattern: do for pattern, do in _ACTIONS.items() if do in wanted}
 
 
 def _provider_id(runner: Runner, payment_id: str) -> str:
@@ -351,7 +375,7 @@ def render(book: WorkedBook) -> str:
         "",
         book.prose,
         "",
-        f"Lenders: {head['lenders']}. Borrower: {head['borrower']}. Offer: {head['offer']}.",
+        " ".join(f"{name.capitalize()}: {value}." for name, value in head.items() if name != "title"),
         "",
         "| On | Action | Entry | Account | Debit | Credit |",
         "|---|---|---|---|--:|--:|",

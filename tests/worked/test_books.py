@@ -8,6 +8,7 @@ import pytest
 from tests.payments_kit import FakeRail
 from tests.products_kit import make_town
 from tests.worked.__main__ import FOLDER, pages
+from tests.worked.bonds import runner_of
 from tests.worked.book import Runner, all_books, parse
 
 
@@ -16,7 +17,7 @@ def test_the_books_say_what_the_accountant_wrote(book, clock, worked):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         rail = FakeRail()
-    Runner(make_town(book, clock, rail), worked).run()
+    runner_of(worked)(make_town(book, clock, rail), worked).run()
 
 
 def test_the_documentation_shows_the_books_as_they_are():

@@ -1,0 +1,1 @@
+"""Bonds: series issued to the public, the register of their holders, coupons and redemption."""
