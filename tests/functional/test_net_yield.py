@@ -69,7 +69,6 @@ def test_only_an_individual_resident_has_the_credit():
         ({"credit_months": 121}, "credit-months-out-of-range"),
         ({"scheme": "BE"}, "terms-field-malformed"),
         ({"holder_kind": "company"}, "terms-field-malformed"),
-        ({"holder_kind": "legal-person"}, "no-rule-for-date"),
         ({"scheme": "proxi.B", "starts_on": "2019-04-15"}, "no-rule-for-date"),
         ({"rate": "0.02"}, "terms-field-unknown"),
         (

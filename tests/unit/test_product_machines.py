@@ -4,7 +4,7 @@ import itertools
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.bonds.lifecycle import RUN, SERIES
@@ -234,6 +234,7 @@ def test_nothing_is_overdue_before_the_money_is_paid_out_or_once_it_is_lost():
 DELAYS = st.one_of(st.none(), st.integers(0, 140))
 
 
+@settings(deadline=None)
 @given(delays=st.lists(DELAYS, min_size=1, max_size=5), insolvent=st.one_of(st.none(), st.integers(0, 200)))
 def test_day_after_day_the_label_moves_only_as_the_table_allows(delays, insolvent):
     """Whatever is paid however late, no label follows another that the servicing table does not lead to."""
