@@ -34,6 +34,7 @@ from contracts.loans import service as loans
 from contracts.loans.books import loan_book
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute, LegalIdentity, NaturalIdentity
+from contracts.parties.safeguards import OwnerDeclaration
 from contracts.yearend.folder import write_year_end
 from contracts.yearend.papers import YearEnd, year_end
 from ledger.clock import FixedClock
@@ -46,7 +47,7 @@ from tests.commands import run_bxl
 from tests.entries import entry, post
 from tests.oracle import check_everything
 from tests.payments_kit import FakeRail
-from tests.products_kit import EVIDENCE, Town, make_town
+from tests.products_kit import EVIDENCE, Town, make_ready, make_town
 
 BEGINNING = datetime(2024, 4, 2, 11, tzinfo=UTC)
 PROOF = hashlib.sha256(b"closure of the liquidation").hexdigest()
@@ -130,6 +131,7 @@ def lender(town: Town, name: str, language: str, residence: str | None) -> str:
         for attribute, value in stated.items():
             if value is not None:
                 parties.record_attribute(uow, party_id, attribute, value, valid_from=town.today, evidence="eid")
+        make_ready(uow, party_id, on=town.today)
     town.give_iban(party_id)
     return party_id
 
@@ -138,6 +140,10 @@ def borrower(town: Town, name: str, number: str, language: str) -> str:
     identity = LegalIdentity(name, "SRL", number, "Claire Dubois", f"{number}@firms.example", language)
     with town.book.unit_of_work(actor="system") as uow:
         party_id = parties.register_legal(uow, identity)
+        stated = OwnerDeclaration().to_json()
+        parties.record_attribute(
+            uow, party_id, Attribute.OWNER_DECLARATION, stated, valid_from=town.today, evidence="form"
+        )
     town.give_iban(party_id)
     return party_id
 
