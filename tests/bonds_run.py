@@ -1,7 +1,7 @@
 """`make bonds-run`: so many random bonds, on each of which this project and QuantLib must say the same.
 
-Dates, accrued interest, coupons, price, durations and yield are compared (`tests/bonds_kit.py`); the first difference
-ends the run and names the bond. Printed is how many were compared and how far apart the two were at most.
+Dates, accrued interest, coupons, price, durations and yield are compared (`tests/bond_prices_kit.py`); the first
+difference ends the run and names the bond. Printed is how many were compared and how far apart the two were at most.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from tests.bonds_kit import Comparison, compare, random_cases
+from tests.bond_prices_kit import Comparison, compare, random_cases
 
 
 def main() -> None:

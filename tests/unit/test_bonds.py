@@ -13,7 +13,7 @@ from contracts.terms.daycount import DayCount
 from contracts.terms.discounting import HIGHEST_RATE, LOWEST_RATE, internal_rate
 from ledger.calendars import Roll
 from ledger.errors import Refusal
-from tests.bonds_kit import Comparison, compare, random_cases
+from tests.bond_prices_kit import Comparison, compare, random_cases
 
 ICMA, US = DayCount.ACT_ACT_ICMA, DayCount.THIRTY_360
 BOND = BondTerms(100_000, Decimal("0.045"), date(2025, 3, 15), date(2030, 3, 15), 6, ICMA)

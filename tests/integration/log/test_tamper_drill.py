@@ -23,6 +23,7 @@ from ledger.payments.bank import configure_bank
 from ledger.payments.iso20022.model import Account
 from ledger.storage import tables
 from ledger.storage.base import MUTABLE_RECORD_TABLES, RECORD_TABLES, metadata
+from tests.bonds_kit import bond_desk
 from tests.camt_kit import CLIENT_IBAN, Move
 from tests.full_book import full_book as full_book
 from tests.full_book import full_sqlite_book as full_sqlite_book
@@ -70,8 +71,8 @@ def test_every_column_of_the_products_record_is_tried_and_every_alteration_found
 
 
 def live(town: Town) -> None:
-    """A loan of two lenders with an instalment paid, a pledge withdrawn and one paid by transfer, papers."""
-    ada, bob, borrower = town.citizen("Ada"), town.citizen("Bob"), town.enterprise()
+    """A loan of two lenders with an instalment paid, a pledge withdrawn, one paid by transfer, papers, a bond."""
+    ada, bob, borrower = town.citizen("Ada"), town.citizen("Bob"), town.enterprise(number="0403.201.185")
     loan_id = town.fund({ada: 100_000, bob: 50_000}, borrower)
     other = town.open_offer(town.enterprise("Brasserie du Canal", number="0417.497.106"))
     town.withdraw(town.pay_pledge(other, bob, 20_000).pledge_id)
@@ -86,6 +87,9 @@ def live(town: Town) -> None:
         first = store_document(uow, **paper, pdf=b"%PDF first")
         store_document(uow, **paper, pdf=b"%PDF second", supersedes=first)
     vote(town, {ada: 100_000, bob: 50_000})
+    desk = bond_desk(town)
+    desk.bank = client.bank
+    desk.serve(desk.issue({town.citizen("Cem"): 6}), "c1")
 
 
 def vote(town: Town, claims: dict[str, int]) -> None:
