@@ -71,6 +71,16 @@ def cents_of(text: str) -> int | None:
     return int(found["whole"].replace(".", "")) * 100 + int((found["cents"] or "0").ljust(2, "0"))
 
 
+def count_of(text: str) -> int | None:
+    """A whole number, with its thousands grouped in the Belgian way or not, or None.
+
+    >>> [count_of(t) for t in ("5", "1.000", "2 500", "1,5", "-3", "")]
+    [5, 1000, 2500, None, None, None]
+    """
+    cents = None if "," in text else cents_of(text)
+    return None if cents is None else cents // 100
+
+
 def share_of(text: str) -> Decimal | None:
     """A percentage from 0 to 100 as a fraction, or None.
 

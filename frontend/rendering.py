@@ -112,6 +112,7 @@ def render(
         "rule_name": lambda rule: words.rule_name(tongue_here, rule),
         "account_name": lambda code: words.account_name(language, code),
         "purpose_of": lambda purpose: purpose_words(purpose, language),
+        "pledge_words": lambda line: words.pledge_words(tongue_here, line),
         "sentence_of": lambda refusal: sentence(refusal, language),
     }
     text = environment().get_template(template).render(frame | figures)

@@ -6,6 +6,7 @@ from datetime import date
 from contracts.loans.queries import LoanEvent
 from contracts.offers.model import OfferState
 from contracts.pledges.model import PledgeState
+from contracts.pledges.queries import PledgeLine
 from contracts.schemes.rules import Rule
 from contracts.servicing.model import Label
 from frontend.i18n import Tongue
@@ -42,6 +43,12 @@ def label_kind(label: Label) -> str:
 def pledge_kind(state: PledgeState) -> str:
     """The colour of a pledge's state; none for what is over."""
     return _PLEDGE_KINDS.get(state, "")
+
+
+def pledge_words(tongue: Tongue, line: PledgeLine) -> str:
+    """A pledge's state as a word; one that was for units of a bond became no loan."""
+    is_issued = line.units is not None and line.state is PledgeState.CONVERTED
+    return tongue.text("state.units-issued") if is_issued else tongue.text(f"state.pledge-{line.state}")
 
 
 def offer_kind(state: OfferState) -> str:

@@ -125,12 +125,28 @@ def open_series(uow: UnitOfWork, series_id: str, *, on: date, approval_id: str) 
     the publication of an offer is refused for.
     """
     record = lock_series(uow, series_id)
+    refuse_unless_cleared(record)
+    offers.publish_offer(uow, record.series.offer_id, on=on, approval_id=approval_id, series_id=series_id)
+    moves.record_move(uow, SERIES, series_id, OPENED, on=on)
+
+
+def request_opening(uow: UnitOfWork, series_id: str, *, reason: str) -> str:
+    """Ask a second person to approve that the subscription opens; gives the approval's id.
+
+    Refuses `regional-approval-missing` or `regional-information-missing` until the Region's issue is cleared, and what
+    `offers.request_publication` refuses.
+    """
+    record = lock_series(uow, series_id)
+    refuse_unless_cleared(record)
+    return offers.request_publication(uow, record.series.offer_id, reason=reason)
+
+
+def refuse_unless_cleared(record: SeriesRecord) -> None:
+    """Refuse `regional-approval-missing` or `regional-information-missing` for a Region's issue that is not cleared."""
     terms = record.series.terms
     if terms.issuer_kind is IssuerKind.REGION and not record.moved(REGION_CLEARED):
         is_public = terms.placement is Placement.PUBLIC
         raise Refusal("regional-approval-missing" if is_public else "regional-information-missing", title=terms.title)
-    offers.publish_offer(uow, record.series.offer_id, on=on, approval_id=approval_id, series_id=series_id)
-    moves.record_move(uow, SERIES, series_id, OPENED, on=on)
 
 
 def close_series(uow: UnitOfWork, series_id: str, *, on: date, seed: str = "") -> SeriesState:

@@ -112,7 +112,7 @@ def offers(
 ) -> list[OfferCard]:
     """Every offer, newest first; of one `state` or one `borrower` if given."""
     found = offer_ids(connection, keeper.book_id, state, borrower=borrower)
-    return [_card(connection, keeper, offer_id, on)[1] for offer_id in found]
+    return [offer_card(connection, keeper, offer_id, on) for offer_id in found]
 
 
 def offer_ids(
@@ -126,6 +126,11 @@ def offer_ids(
     if state is not None:
         query = query.where(moves.in_state(book_id, MACHINE, c.offer_id, state))
     return connection.execute(query).scalars().all()
+
+
+def offer_card(connection: sa.Connection, keeper: Keeper, offer_id: str, on: date) -> OfferCard:
+    """One offer as in a list; refuses `offer-not-known`."""
+    return _card(connection, keeper, offer_id, on)[1]
 
 
 def offer_page(connection: sa.Connection, keeper: Keeper, offer_id: str, on: date) -> OfferPage:

@@ -80,6 +80,15 @@ def display_name(connection: sa.Connection, keeper: Keeper, party_id: str) -> st
         return party_id
 
 
+def enterprises(connection: sa.Connection, keeper: Keeper) -> dict[str, str]:
+    """The names of all enterprises and public bodies by their tokens, in order of name; erased ones are left out."""
+    rows = tables.party.c
+    query = sa.select(rows.party_id).where(rows.book_id == keeper.book_id, rows.kind == PartyKind.LEGAL.value)
+    names = {each: display_name(connection, keeper, each) for each in connection.execute(query).scalars()}
+    kept = [(name, each) for each, name in names.items() if name != each]
+    return {each: name for name, each in sorted(kept)}
+
+
 def find_by_email(connection: sa.Connection, keeper: Keeper, email: str) -> Party | None:
     """The party with this e-mail address, however it is capitalised; refuses `email-malformed`."""
     party_id = party_id_by(connection, keeper, EMAIL, checked_email(email))

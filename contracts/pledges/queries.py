@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts import moves
-from contracts.offers.queries import newest_drafts, offer_record
+from contracts.offers.model import OfferDraft
+from contracts.offers.queries import newest_drafts
 from contracts.pledges import tables as t
 from contracts.pledges.lifecycle import ISSUED, MACHINE, PAID
 from contracts.pledges.model import LIVE, Pledge, PledgeState, can_withdraw
@@ -22,13 +23,14 @@ from ledger.storage import bulk
 class PledgeLine:
     """A pledge as its lender sees it; `payment` is the one to pay or the one that was paid, `refund` the newest one.
 
-    `transfer` is the payment to make by bank transfer instead.
+    `transfer` is the payment to make by bank transfer instead. A pledge of a bond series is of `units`; None: a loan.
     """
 
     pledge_id: str
     offer_id: str
     offer_title: str
     amount_cents: int
+    units: int | None
     state: PledgeState
     pledged_on: date
     reflection_ends_on: date
@@ -155,12 +157,12 @@ def payment_to_show(payments: Sequence[PaymentView]) -> PaymentView | None:
 
 def _lines(connection: sa.Connection, book_id: str, found: list[Pledge], on: date) -> list[PledgeLine]:
     histories = moves.moves_of(connection, book_id, [each.pledge_id for each in found])
-    titles = {each: offer_record(connection, book_id, each).draft.title for each in {p.offer_id for p in found}}
-    return [_line(connection, book_id, each, titles[each.offer_id], histories[each.pledge_id], on) for each in found]
+    drafts = newest_drafts(connection, book_id, {each.offer_id for each in found})
+    return [_line(connection, book_id, each, drafts[each.offer_id], histories[each.pledge_id], on) for each in found]
 
 
 def _line(
-    connection: sa.Connection, book_id: str, each: Pledge, title: str, history: Iterable[moves.Move], on: date
+    connection: sa.Connection, book_id: str, each: Pledge, draft: OfferDraft, history: Iterable[moves.Move], on: date
 ) -> PledgeLine:
     steps = list(history)
     state = PledgeState(steps[-1].to_state) if steps else MACHINE.initial
@@ -172,8 +174,9 @@ def _line(
     return PledgeLine(
         pledge_id=each.pledge_id,
         offer_id=each.offer_id,
-        offer_title=title,
+        offer_title=draft.title,
         amount_cents=each.amount_cents,
+        units=None if draft.units is None else each.amount_cents // draft.units.unit_cents,
         state=state,
         pledged_on=each.pledged_on,
         reflection_ends_on=each.reflection_ends_on,

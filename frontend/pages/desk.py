@@ -12,6 +12,7 @@ from api.identity.model import Session
 from api.operations import figures, standing_of
 from api.worker.dates import latest_move
 from contracts import payouts
+from contracts.bonds import service as bonds
 from contracts.dispatch import resolve_credits
 from contracts.erasure import erase_party
 from contracts.loans import acceleration, recovery
@@ -25,6 +26,7 @@ from contracts.offers import service as offers
 from contracts.offers.application import ApplicationState
 from contracts.offers.applications import applications
 from contracts.offers.model import OfferState
+from contracts.offers.queries import offer_record
 from contracts.offers.queries import offers as offer_cards
 from contracts.parties.queries import display_name, ibans_to_verify
 from contracts.pledges import service as pledges
@@ -163,7 +165,7 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
     on, about = uow.today(), references(approval)
     match approval.action:
         case offers.PUBLISH:
-            offers.publish_offer(uow, about[0], on=on, approval_id=approval_id)
+            _publish(uow, about[0], approval_id, on)
         case offers.CANCEL:
             pledges.cancel_offer(uow, about[0], on=on, approval_id=approval_id)
         case suspense.ASSIGN | suspense.SPLIT | suspense.JOIN:
@@ -182,6 +184,15 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             limits.change_limits(uow, limits.approved_limits(approval), approval_id=approval_id)
         case other:
             raise InvariantError(f"nobody does {other} from the desk")
+
+
+def _publish(uow: UnitOfWork, offer_id: str, approval_id: str, on: date) -> None:
+    """Publish an offer; that of a bond series with the series."""
+    units = offer_record(uow.connection, uow.book_id, offer_id).draft.units
+    if units is None:
+        offers.publish_offer(uow, offer_id, on=on, approval_id=approval_id)
+    else:
+        bonds.open_series(uow, units.series_id, on=on, approval_id=approval_id)
 
 
 def _do_to_loan(uow: UnitOfWork, approval: Approval, loan_id: str) -> None:

@@ -3,9 +3,8 @@
 An evidence file is hashed here and not kept; its SHA-256 goes into the record.
 """
 
-import hashlib
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, UploadFile
@@ -26,9 +25,10 @@ from contracts.loans.owed import ask_again
 from contracts.offers import service as offers
 from contracts.parties import service as parties
 from contracts.pledges import service as pledges
-from frontend.forms import Form, cents_of, date_of, refused
+from frontend.forms import Form, refused
 from frontend.i18n import tongue
 from frontend.pages.desk import approve_and_do, desk_page
+from frontend.pages.desk_fields import cents_in, day_in, sha256_in, text_in
 from frontend.rendering import see_other
 from ledger.book import UnitOfWork
 from ledger.errors import Refusal
@@ -54,7 +54,7 @@ def move_date(
 ) -> Response:
     """Move the sandbox's business date forward, by a step or to a date."""
     form = Form({"to_on": to_on}, target="day")
-    target = wiring.book.today() + timedelta(days=int(days)) if days in STEPS else _date(form, "to_on", language)
+    target = wiring.book.today() + timedelta(days=int(days)) if days in STEPS else day_in(form, "to_on", language)
     return _answer(request, wiring, operator, form, "day", lambda uow: request_move(uow, target))
 
 
@@ -110,9 +110,9 @@ def record_settlement(
 ) -> Response:
     """Record money that the provider paid into the client account, from the bank statement."""
     form = Form({"reference": reference, "amount": amount, "evidence": ""}, target="settlement")
-    stated = _text(form, "reference", language)
-    cents = _cents(form, "amount", language)
-    proof = _sha256(form, evidence, language)
+    stated = text_in(form, "reference", language)
+    cents = cents_in(form, "amount", language)
+    proof = sha256_in(form, evidence, language)
 
     def record(uow: UnitOfWork) -> None:
         transfers.record_settlement(uow, reference=stated, amount_cents=cents, evidence=proof, on=uow.today())
@@ -132,8 +132,8 @@ def confirm_transfer(
 ) -> Response:
     """Record that the bank statement shows a transfer."""
     form = Form({"reference": reference, "evidence": ""}, target=f"transfer-{order_id}")
-    stated = _text(form, "reference", language)
-    proof = _sha256(form, evidence, language)
+    stated = text_in(form, "reference", language)
+    proof = sha256_in(form, evidence, language)
 
     def confirm(uow: UnitOfWork) -> None:
         loans.confirm_transfer(uow, order_id, statement_reference=stated, evidence=proof, on=uow.today())
@@ -153,7 +153,7 @@ def verify_account(
 ) -> Response:
     """Record that an account number is its party's own; payouts wait for it."""
     form = Form({"evidence": ""}, target=f"account-{party_id}")
-    proof = _sha256(form, evidence, language)
+    proof = sha256_in(form, evidence, language)
 
     def verify(uow: UnitOfWork) -> None:
         parties.verify_iban(uow, party_id, seq, evidence=f"sha256:{proof}")
@@ -173,7 +173,7 @@ def close_case(
 ) -> Response:
     """Record how a payment case was dealt with; it leaves the queue and stays in the record."""
     form = Form({"reason": reason}, target=f"case-{subject}-{code}")
-    said = _text(form, "reason", language, error="operations.error-reason")
+    said = text_in(form, "reason", language, error="operations.error-reason")
     close: Act = lambda uow: payments.close_case(uow, subject=subject, code=code, reason=said)  # noqa: E731 -- read as one line
     return _answer(request, wiring, operator, form, "cases", close)
 
@@ -184,7 +184,7 @@ def ask_repetition(
 ) -> Response:
     """Ask a second person to agree that a refund or a debit which cannot be found is made anew."""
     form = Form({"reason": reason}, target=f"repeat-{call_id}")
-    said = _text(form, "reason", language, error="operations.error-reason")
+    said = text_in(form, "reason", language, error="operations.error-reason")
     ask: Act = lambda uow: repeats.request_repeat(uow, call_id, reason=said)  # noqa: E731 -- read as one line
     return _answer(request, wiring, operator, form, "approvals", ask)
 
@@ -213,7 +213,7 @@ def record_bankruptcy(
 ) -> Response:
     """Record a borrower's bankruptcy from the judgment."""
     form = Form({"on": on, "evidence": ""}, target=f"bankruptcy-{loan_id}")
-    day, proof = _date(form, "on", language), _sha256(form, evidence, language)
+    day, proof = day_in(form, "on", language), sha256_in(form, evidence, language)
 
     def record(uow: UnitOfWork) -> None:
         loans.record_bankruptcy(uow, loan_id, on=day, evidence=proof)
@@ -233,7 +233,7 @@ def write_off(
 ) -> Response:
     """Record that what is outstanding is definitively lost, from the proof of the loss."""
     form = Form({"on": on, "evidence": ""}, target=f"write-off-{loan_id}")
-    day, proof = _date(form, "on", language), _sha256(form, evidence, language)
+    day, proof = day_in(form, "on", language), sha256_in(form, evidence, language)
 
     def record(uow: UnitOfWork) -> None:
         loans.write_off(uow, loan_id, on=day, evidence=proof)
@@ -254,7 +254,7 @@ def ask_acceleration(
 ) -> Response:
     """Ask a second person to approve that everything a loan owes is claimed at once."""
     form = Form({"ground": ground, "on": on, "evidence": ""}, target=f"acceleration-{loan_id}")
-    day, proof = _date(form, "on", language), _sha256(form, evidence, language)
+    day, proof = day_in(form, "on", language), sha256_in(form, evidence, language)
     reason = tongue(language).text("operations.acceleration")
 
     def ask(uow: UnitOfWork) -> None:
@@ -275,7 +275,7 @@ def ask_recovery(
 ) -> Response:
     """Ask a second person to approve that money is expected of a loan that is lost."""
     form = Form({"amount": amount, "evidence": ""}, target=f"recovery-{loan_id}")
-    cents, proof = _cents(form, "amount", language), _sha256(form, evidence, language)
+    cents, proof = cents_in(form, "amount", language), sha256_in(form, evidence, language)
     reason = tongue(language).text("operations.recovery")
 
     def ask(uow: UnitOfWork) -> None:
@@ -295,30 +295,3 @@ def _answer(request: Request, wiring: Wiring, operator: Session, form: Form, par
     except Refusal as refusal:
         return desk_page(request, wiring, operator, refused(refusal, language, form, {}), code=status(refusal))
     return see_other(f"/{language}/operations#{part}")
-
-
-def _date(form: Form, name: str, language: str) -> date:
-    day = date_of(form.value(name))
-    if day is None:
-        form.errors[name] = tongue(language).text("operations.error-date")
-    return day or date.max
-
-
-def _text(form: Form, name: str, language: str, *, error: str = "operations.error-reference") -> str:
-    if not form.value(name).strip():
-        form.errors[name] = tongue(language).text(error)
-    return form.value(name).strip()
-
-
-def _cents(form: Form, name: str, language: str) -> int:
-    cents = cents_of(form.value(name))
-    if cents is None:
-        form.errors[name] = tongue(language).text("operations.error-amount")
-    return cents or 0
-
-
-def _sha256(form: Form, evidence: UploadFile | None, language: str) -> str:
-    content = evidence.file.read() if evidence is not None else b""
-    if not content:
-        form.errors["evidence"] = tongue(language).text("operations.error-evidence")
-    return hashlib.sha256(content).hexdigest()

@@ -15,16 +15,18 @@ from api.deps import Citizen, Language, WiringDep
 from api.identity.model import Session
 from api.refusals import status
 from api.writes import is_idempotency_key, write_once
-from contracts.offers.model import OfferState
-from contracts.offers.queries import published_page
+from contracts.arrivals import being_matched
+from contracts.offers.model import UnitsOffered
+from contracts.offers.queries import offer_record, published_page
 from contracts.parties.model import LenderDeclaration
 from contracts.pledges.model import PledgeState
 from contracts.pledges.queries import PledgeLine, pledge, pledge_line
 from contracts.pledges.safeguards import Consent, standing
 from contracts.pledges.service import make_pledge, request_new_payment, withdraw_pledge
 from frontend.figures import transfer_request
-from frontend.forms import Form, cents_of, refused, share_of
+from frontend.forms import Form, cents_of, count_of, refused, share_of
 from frontend.i18n import tongue
+from frontend.pages.bonds import published_series, subscription_page
 from frontend.rendering import refresh_to, render, see_other
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
@@ -34,13 +36,14 @@ from ledger.payments.model import PaymentState
 from ledger.payments.queries import missing_methods
 from ledger.storage.base import JSON
 
-_FIELD_OF = {
-    "pledge-below-minimum": "amount",
-    "offer-cap-exceeded": "amount",
-    "offer-person-limit-exceeded": "amount",
-    "lender-cap-exceeded": "amount",
-    "borrower-cap-exceeded": "amount",
-}
+_OF_AMOUNT = (
+    "pledge-below-minimum",
+    "offer-cap-exceeded",
+    "offer-person-limit-exceeded",
+    "lender-cap-exceeded",
+    "borrower-cap-exceeded",
+)
+"""Refusals that are said at the field of the amount, or of the units."""
 _UNDER_WAY = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
 Typed = Annotated[str, Field()]
 router = APIRouter()
@@ -66,8 +69,12 @@ class ReflectionClock:
 def pledge_form(request: Request, wiring: WiringDep, citizen: Citizen, language: Language, offer_id: str) -> Response:
     """The form of a new pledge; whoever has a test or a simulation to make is sent there first."""
     book = wiring.book
+    units = _units_of(book, offer_id)
+    if units is not None:
+        published_series(book, units.series_id)
     with book.read() as connection:
-        published_page(connection, book, offer_id, book.today_in(connection))
+        if units is None:
+            published_page(connection, book, offer_id, book.today_in(connection))
         now = standing(connection, book, citizen.party_id, book.today_in(connection))
     if not now.is_ready:
         return see_other(f"/{language}/safeguards?then=/{language}/offers/{offer_id}/pledge")
@@ -83,6 +90,7 @@ def pledge_now(  # noqa: PLR0913, PLR0917 -- one argument a field of the form
     offer_id: str,
     once: Typed = "",
     amount: Typed = "",
+    units: Typed = "",
     shareholding: Typed = "0",
     risk: Typed = "",
     locked: Typed = "",
@@ -101,13 +109,16 @@ def pledge_now(  # noqa: PLR0913, PLR0917 -- one argument a field of the form
         "acts_in_trade": acts_in_trade,
     }
     consent = {"warned": warned, "consents": consents}
-    form = Form({"amount": amount, "shareholding": shareholding, "risk": risk, "locked": locked} | ties | consent)
-    cents, share = cents_of(amount), share_of(shareholding)
+    offered_units = _units_of(wiring.book, offer_id)
+    typed = {"amount": amount, "shareholding": shareholding} | ties if offered_units is None else {"units": units}
+    form = Form(typed | {"risk": risk, "locked": locked} | consent)
+    cents, share = _cents(form, offered_units), share_of(shareholding)
     _check(form, language, cents=cents, share=share)
     if form.has_errors or cents is None or share is None:
         return _form_page(request, wiring.book, offer_id, form, code=422)
     declared = {name: value == "yes" for name, value in ties.items()}
-    declaration = LenderDeclaration(**declared, shareholding=share)
+    # a bond series is of no scheme that her ties to its issuer could rule out
+    declaration = LenderDeclaration(**declared, shareholding=share) if offered_units is None else None
 
     def do(uow: UnitOfWork) -> dict[str, JSON]:
         made = make_pledge(
@@ -127,7 +138,8 @@ def pledge_now(  # noqa: PLR0913, PLR0917 -- one argument a field of the form
     try:
         answer = write_once(wiring.book, actor=citizen.party_id, key=_key(once), request=asked, do=do)
     except Refusal as refusal:
-        form = refused(refusal, language, form, _FIELD_OF)
+        field = "amount" if offered_units is None else "units"
+        form = refused(refusal, language, form, dict.fromkeys(_OF_AMOUNT, field))
         warning = refusal if refusal.code == "pledge-warning-needed" else None
         return _form_page(request, wiring.book, offer_id, form, code=status(refusal), warning=warning)
     wiring.send_call_now(str(answer.outcome["payment_id"]))
@@ -151,6 +163,7 @@ def pledge_page(
         missing = missing_methods(connection, book.book_id)
         asked = line.transfer if line.can_pay else None
         transfer = None if asked is None else transfer_request(client_account(connection, book.book_id), asked)
+        arrivals = being_matched(connection, book, citizen.party_id, today) if line.can_pay else []
     payment = line.payment if line.can_pay else None
     is_payable = payment is not None and payment.state in _UNDER_WAY
     checkout_url = payment.checkout_url if payment is not None and is_payable else None
@@ -164,6 +177,7 @@ def pledge_page(
         clock=_clock(line, today),
         checkout_url=checkout_url,
         transfer=transfer,
+        arrivals=arrivals,
         methods=offered(
             PaymentKind.PLEDGE, line.amount_cents, today, without=missing, by_transfer=transfer is not None
         ),
@@ -196,10 +210,12 @@ def withdraw(wiring: WiringDep, citizen: Citizen, language: Language, pledge_id:
 def _form_page(
     request: Request, book: Book, offer_id: str, form: Form, *, code: int = 200, warning: Refusal | None = None
 ) -> Response:
+    asks_consent = warning is not None or form.value("warned") == "yes"
+    units = _units_of(book, offer_id)
+    if units is not None:
+        return subscription_page(request, book, units.series_id, form, code=code, asks_consent=asks_consent)
     with book.read() as connection:
         page = published_page(connection, book, offer_id, book.today_in(connection))
-    if page.card.state is OfferState.DRAFT:
-        raise Refusal("offer-not-known", offer_id=offer_id)
     once = secrets.token_urlsafe(16)
     return render(
         request,
@@ -209,13 +225,29 @@ def _form_page(
         card=page.card,
         form=form,
         once=once,
-        asks_consent=warning is not None or form.value("warned") == "yes",
+        asks_consent=asks_consent,
     )
+
+
+def _units_of(book: Book, offer_id: str) -> UnitsOffered | None:
+    """What the offer adds where it is of a bond series; refuses `offer-not-known`."""
+    with book.read() as connection:
+        return offer_record(connection, book.book_id, offer_id).draft.units
+
+
+def _cents(form: Form, units: UnitsOffered | None) -> int | None:
+    """What the form asks for in cents: an amount, or so many units; None where it can't be read."""
+    if units is None:
+        return cents_of(form.value("amount"))
+    count = count_of(form.value("units"))
+    return count * units.unit_cents if count else None
 
 
 def _check(form: Form, language: str, *, cents: int | None, share: Decimal | None) -> None:
     words = tongue(language)
-    if cents is None:
+    if cents is None and "units" in form.values:
+        form.errors["units"] = words.text("bond.error-units")
+    elif cents is None:
         form.errors["amount"] = words.text("pledge.error-amount")
     if share is None:
         form.errors["shareholding"] = words.text("pledge.error-share")

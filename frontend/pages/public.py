@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from api.deps import STAFF, BookDep, Language, MaybeSession, WiringDep
 from api.identity.model import Session
+from contracts.bonds.overview import subscribable
 from contracts.offers.model import OfferState
-from contracts.offers.queries import EXAMPLE_CENTS, OfferCard, OfferPage, offer_page, open_offers
+from contracts.offers.queries import EXAMPLE_CENTS, OfferCard, OfferPage, offer_page, offer_record, open_offers
 from contracts.offers.sheets import issued_sheet
 from contracts.schemes.credit import SCHEME, TaxCredit, credit_by_year
 from contracts.schemes.net_yield import NetYield, net_yield
@@ -17,6 +18,7 @@ from contracts.schemes.withholding import HolderKind, net_rate_annual
 from frontend.charts import Label, stacked
 from frontend.figures import schedule_bars
 from frontend.i18n import Tongue, tongue
+from frontend.pages.bonds import series_offer
 from frontend.rendering import render
 from frontend.verifier import published_policies, script_words
 from frontend.words import LABEL_KINDS
@@ -30,22 +32,28 @@ router = APIRouter()
 def home(request: Request, book: BookDep) -> Response:
     """The first page: what this is, what is open, what can go wrong."""
     with book.read() as connection:
-        cards = open_offers(connection, book, book.today_in(connection))
-    return render(request, "home.html", cards=cards[:OFFERS_ON_HOME])
+        today = book.today_in(connection)
+        cards, bonds = open_offers(connection, book, today), subscribable(connection, book, today)
+    return render(request, "home.html", cards=cards[:OFFERS_ON_HOME], bonds=bonds[:OFFERS_ON_HOME])
 
 
 @router.get("/offers")
 def offers(request: Request, book: BookDep) -> Response:
     """Every open offer."""
     with book.read() as connection:
-        cards = open_offers(connection, book, book.today_in(connection))
-    return render(request, "offers.html", cards=cards)
+        today = book.today_in(connection)
+        cards, bonds = open_offers(connection, book, today), subscribable(connection, book, today)
+    return render(request, "offers.html", cards=cards, bonds=bonds)
 
 
 @router.get("/offers/{offer_id}")
 def offer(request: Request, offer_id: str, book: BookDep, session: MaybeSession, language: Language) -> Response:
     """One offer: the project, the money, the risk. Before it is published, it is there for its maker and staff only."""
     today = book.today()
+    with book.read() as connection:
+        units = offer_record(connection, book.book_id, offer_id).draft.units
+    if units is not None:
+        return series_offer(request, book, units.series_id, session)
     with book.read() as connection:
         page = offer_page(connection, book, offer_id, today)
         sheet = issued_sheet(connection, book.book_id, offer_id)
