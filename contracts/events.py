@@ -65,6 +65,11 @@ MAIL_TEMPLATES = frozenset({
     "units-allotted",
     "run-called",
     "bond-called",
+    "vote-called",
+    "vote-closing",
+    "vote-carried",
+    "vote-to-court",
+    "vote-not-carried",
 })  # fmt: skip
 
 

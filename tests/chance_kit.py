@@ -8,14 +8,20 @@ from typing import Any
 
 from contracts.loans.books import LoanBook, loan_book
 from contracts.secondchance import service
-from contracts.secondchance.model import Route, VoteOutcome
+from contracts.secondchance.model import Route, State
 from contracts.secondchance.planning import PlanTerms
 from contracts.secondchance.proposal import Assumption
 from contracts.secondchance.queries import ChanceFile, chance_file
 from contracts.secondchance.tools import Use
+from contracts.votes import service as votes
+from contracts.votes.published import Spec
+from contracts.votes.queries import own_claims, spec_of
+from contracts.votes.service import BallotCast
+from contracts.votes.tally import Choice
 from tests.products_kit import Town
 
 PAPER = hashlib.sha256(b"a paper of the file").hexdigest()
+NOTICE = timedelta(days=15)
 REFUSED, BANKRUPT = Assumption(Decimal("0.30"), 18), Assumption(Decimal("0.05"), 36)
 
 
@@ -31,7 +37,7 @@ class Chance:
     def do(self, act: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         """A use case, by the officer, today, on a paper."""
         facts = {"on": self.town.today} | more
-        if act is not service.observe and "outcome" not in facts and act is not service.take_outcome:
+        if act not in {service.observe, service.count_vote}:
             facts = {"evidence": PAPER} | facts
         with self.town.book.unit_of_work(actor=self.town.maker) as uow:
             done = act(uow, self.loan_id, *arguments, **facts)
@@ -44,19 +50,37 @@ class Chance:
     def plan(self, *uses: Use, route: Route = Route.VOLUNTARY, reasons: str = "") -> PlanTerms:
         return PlanTerms(route=route, uses=uses, refused=REFUSED, bankrupt=BANKRUPT, reasons=reasons)
 
-    def vote(self, sha256: str, *, accepted: bool = True) -> str:
-        """Notice today, closing fifteen days on, and the outcome on that day."""
-        noticed_on = self.town.today
-        self.do(service.open_vote, noticed_on=noticed_on, closes_on=noticed_on + timedelta(days=15))
-        self.town.go_to(noticed_on + timedelta(days=15))
-        return self.do(service.take_outcome, VoteOutcome(plan_sha256=sha256, is_accepted=accepted, evidence=PAPER))
+    def call_vote(self, **changes: Any) -> str:
+        """Notice today; the vote is open on the fifteenth day, and counted on the next."""
+        today = self.town.today
+        days = {"opens_on": today + NOTICE, "closes_on": today + NOTICE + timedelta(days=1)}
+        return self.do(service.open_vote, **(days | changes))
 
-    def accept(self, plan: PlanTerms) -> str:
+    def cast(self, voter: str, choice: Choice = Choice.YES, *, by: str | None = None) -> int:
+        """A lender's ballot with all of her claim."""
+        vote_id = self.file().vote_id
+        with self.town.book.unit_of_work(actor=by or voter) as uow:
+            [claim] = own_claims(uow.connection, uow.book_id, vote_id, voter)
+            return votes.cast(uow, vote_id, BallotCast(voter=voter, parts=[(choice, claim.weight_cents)]))
+
+    def cast_all(self, choice: Choice) -> None:
+        for lender in {claim.lender for claim in self.book().claims}:
+            self.cast(lender, choice)
+
+    def vote(self, *, accepted: bool = True) -> State:
+        """Notice today, every lender's ballot on the fifteenth day, and what the count leads to on the next."""
+        self.call_vote()
+        self.town.jump_to(self.town.today + NOTICE)
+        self.cast_all(Choice.YES if accepted else Choice.NO)
+        self.town.jump_to(self.town.today + timedelta(days=1))
+        return self.file().state
+
+    def accept(self, plan: PlanTerms) -> State:
         """The plan is published, voted, and where it must be homologated; the state it leads to."""
-        sha256, _ = self.do(service.publish_plan, plan)
-        state = self.vote(sha256)
+        self.do(service.publish_plan, plan)
+        self.vote()
         if plan.route is not Route.JUDICIAL:
-            return state
+            return self.file().state
         self.town.go_to(self.town.today + timedelta(days=5))
         return self.do(service.homologate)
 
@@ -109,3 +133,9 @@ def late_loan(town: Town, amounts: tuple[int, ...] = (100_000, 50_000), *, paid:
     chance.open()
     chance.check()
     return chance
+
+
+def spec_of_vote(chance: Chance) -> Spec:
+    """What was announced of the newest vote."""
+    with chance.town.book.read() as connection:
+        return spec_of(connection, chance.town.book.book_id, chance.file().vote_id)

@@ -42,6 +42,7 @@ from contracts.pledges import queries as pledge_queries
 from contracts.pledges import service as pledges
 from contracts.pledges.model import PledgeMade, PledgeState
 from contracts.pledges.safeguards import Consent, acknowledge_simulation, take_knowledge_test
+from contracts.secondchance import jobs as chance_jobs
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger import approvals, balances, outbox
@@ -77,6 +78,8 @@ JOBS = (
     loan_dues.call_due_instalments,
     loan_debits.distribute_parked,
     loan_dues.remind_late_borrowers,
+    chance_jobs.remind_voters,
+    chance_jobs.count_due_votes,
 )
 DESK = DocumentDesk(
     keys_dir=Path("unused"), licence_holder="The Operator", verify_address="https://town.example/verify", sandbox=True

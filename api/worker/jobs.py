@@ -21,6 +21,7 @@ from contracts.loans import dues as loan_dues
 from contracts.loans import notices as loan_notices
 from contracts.loans import service as loans
 from contracts.pledges import service as pledges
+from contracts.secondchance import jobs as chance_jobs
 from ledger.attest import attest, daily_key
 from ledger.book import Book
 from ledger.bridges import record_check
@@ -72,6 +73,8 @@ JOBS: tuple[Job, ...] = (
     Job("distribute-parked", loan_debits.distribute_parked),
     Job("check-bridges", check_bridges),
     Job("remind-late-borrowers", loan_dues.remind_late_borrowers),
+    Job("remind-voters", chance_jobs.remind_voters),
+    Job("count-votes", chance_jobs.count_due_votes),
     Job("rewrap-keys", replace_wrapping_key),
     Job("attest", attest_record),
 )

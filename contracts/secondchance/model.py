@@ -105,18 +105,6 @@ class CashPosition:
         return max(0, self.receipts_cents - self.expenses_cents)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoteOutcome:
-    """What a vote of the lenders says of a plan; all that a file asks of it.
-
-    `plan_sha256` names the plan that was voted on, `evidence` the published result.
-    """
-
-    plan_sha256: str
-    is_accepted: bool
-    evidence: str
-
-
 @dataclass(frozen=True, slots=True)
 class Promise:
     """When the next news was promised, and when it came; None: not yet."""

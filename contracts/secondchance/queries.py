@@ -8,9 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts import moves
+from contracts.loans.tables import loan
 from contracts.secondchance import lifecycle as life
 from contracts.secondchance.model import CashPosition, Promise, Signal, State, Stay
 from ledger.errors import Refusal
+
+FILE = ":file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,19 @@ class ChanceFile:
             for n, (move, said) in enumerate(facts, 1)
         ]
 
+    @property
+    def vote_ids(self) -> list[str]:
+        """The votes on its plans, oldest first."""
+        return [str(move.facts["vote_id"]) for move in self.history if move.event == life.VOTE_OPENED]
+
+    @property
+    def vote_id(self) -> str:
+        """The newest vote; refuses `vote-unknown` where there is none."""
+        found = self.vote_ids
+        if not found:
+            raise Refusal("vote-unknown", vote=self.loan_id)
+        return found[-1]
+
     def _notes(self, event: str) -> list[moves.Move]:
         return [note for note in self.notes if note.event == event]
 
@@ -115,9 +131,16 @@ def chance_file(connection: sa.Connection, book_id: str, loan_id: str) -> Chance
     return ChanceFile(loan_id, tuple(found[ids[0]]), tuple(found[ids[1]]))
 
 
+def loans_in(connection: sa.Connection, book_id: str, *states: State) -> list[str]:
+    """The loans whose file is in one of the states."""
+    c = loan.c
+    is_there = moves.in_state(book_id, life.MACHINE, c.loan_id + FILE, *states)
+    return list(connection.scalars(sa.select(c.loan_id).where(c.book_id == book_id, is_there).order_by(c.loan_id)))
+
+
 def file_id(loan_id: str) -> str:
     """What moves of the file go by."""
-    return f"{loan_id}:file"
+    return f"{loan_id}{FILE}"
 
 
 def notes_id(loan_id: str) -> str:

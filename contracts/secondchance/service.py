@@ -1,7 +1,7 @@
 """Use cases of a file: open it, note what is learnt and promised, decide on a plan, live with it, end it.
 
-Whoever moves a file holds its loan. The vote is elsewhere: a file takes its outcome. Calling the loan as a whole and
-what is recovered of it are the loan's own use cases; the file follows them.
+Whoever moves a file holds its loan. The vote is that of `contracts.votes`; nothing else says what it came to. Calling
+the loan as a whole and what is recovered of it are the loan's own use cases; the file follows them.
 """
 
 import hashlib
@@ -12,16 +12,21 @@ from contracts.events import emit_mails
 from contracts.loans.books import LoanBook
 from contracts.loans.model import LoanState
 from contracts.loans.steps import lock_loan, mail
+from contracts.loans.voters import voters_of
 from contracts.offers.service import borrower_outstanding_cents
 from contracts.secondchance import guards, planning
 from contracts.secondchance import lifecycle as life
 from contracts.secondchance.labels import Past, ecspr_default
-from contracts.secondchance.model import CashPosition, Concession, Ground, Route, Signal, State, Stay, VoteOutcome
+from contracts.secondchance.model import CashPosition, Concession, Ground, Procedure, Route, Signal, State, Stay
 from contracts.secondchance.planning import PlanTerms
 from contracts.secondchance.proposal import Proposal
 from contracts.secondchance.queries import ChanceFile, Plan, chance_file, file_id, notes_id
 from contracts.secondchance.tools import Tool
+from contracts.secondchance.voting import CARRIED, OUTCOME_MAILS, midnight, rule_for, tell_voters
 from contracts.servicing.model import DEFAULTED_AFTER, EARLY_WARNING_AFTER
+from contracts.votes import queries as vote_queries
+from contracts.votes import service as votes
+from contracts.votes.tally import Outcome
 from ledger.book import UnitOfWork
 from ledger.clock import check_happened
 from ledger.errors import Refusal
@@ -146,29 +151,58 @@ def withdraw_plan(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> 
     _go_back(uow, loan_id, life.WITHDRAWN, on=on, evidence=evidence)
 
 
-def open_vote(uow: UnitOfWork, loan_id: str, *, noticed_on: date, closes_on: date, on: date, evidence: str) -> None:
-    """Lenders are asked, by a notice of at least 15 days; refuses `notice-too-short`."""
-    _, file = _file(uow, loan_id)
-    guards.check_notice(noticed_on=noticed_on, closes_on=closes_on)
-    facts: dict[str, JSON] = {"noticed_on": noticed_on.isoformat(), "closes_on": closes_on.isoformat()}
+def open_vote(
+    uow: UnitOfWork, loan_id: str, *, opens_on: date, closes_on: date, on: date, evidence: str,
+    procedure: Procedure = Procedure.SME,
+) -> str:  # fmt: skip
+    """Call the lenders to vote on the newest plan, today, with their claims as the ledger has them; gives the vote.
+
+    Ballots are taken from the beginning of `opens_on` to the end of the day before `closes_on`, on which they are
+    counted. `evidence` is the notice. Refuses `notice-too-short`, `date-not-reached` and `date-too-early` for a notice
+    of another day, and what `contracts.votes.service.open_vote` refuses.
+    """
+    book, file = _file(uow, loan_id)
+    life.step_for(file.state, life.VOTE_OPENED)
+    check_happened(on, today=uow.today(), since=[uow.today()])
+    guards.check_notice(noticed_on=on, closes_on=opens_on)
+    plan, claims = file.plans[-1], voters_of(uow.connection, uow.book_id, loan_id, on=on)
+    draft = votes.VoteDraft(
+        subject=f"loan:{loan_id}",
+        terms_sha256=plan.sha256,
+        rule=rule_for(Route(str(plan.body["route"])), procedure, on),
+        record_on=on,
+        opens_at=midnight(opens_on),
+        closes_at=midnight(closes_on),
+    )
+    vote_id = votes.open_vote(uow, draft, claims)
+    facts: dict[str, JSON] = {"noticed_on": on.isoformat(), "closes_on": closes_on.isoformat(), "vote_id": vote_id}
     _move(uow, file, life.VOTE_OPENED, on=on, evidence=evidence, facts=facts)
+    tell_voters(uow, book.loan, "vote-called", vote_id, [(claim.voter, claim.cents) for claim in claims])
+    return vote_id
 
 
-def take_outcome(uow: UnitOfWork, loan_id: str, outcome: VoteOutcome, *, on: date) -> State:
-    """What the vote says: the plan comes into effect, goes to the court, or falls; gives where the file then stands.
+def count_vote(uow: UnitOfWork, loan_id: str, *, on: date) -> State:
+    """Close the vote and do what it says: the plan comes into effect, goes to the court, or falls.
 
-    Refuses `vote-on-another-plan`.
+    The outcome is the vote's own, so that nobody can state another. A plan that carried and can be carried out no more,
+    since what is owed has changed meanwhile, falls too; the move then names the reason. Refuses `move-not-allowed` and
+    `vote-not-over`.
     """
     book, file = _file(uow, loan_id)
     life.step_for(file.state, life.CONSENTED)
-    plan = file.plans[-1]
-    if outcome.plan_sha256 != plan.sha256:
-        raise Refusal("vote-on-another-plan")
-    if not outcome.is_accepted:
-        return _go_back(uow, loan_id, life.VOTE_FAILED, on=on, evidence=outcome.evidence)
-    if plan.body["route"] == Route.JUDICIAL.value:
-        return _move(uow, file, life.PASSED_TO_COURT, on=on, evidence=outcome.evidence)
-    return _into_effect(uow, book, file, plan, life.CONSENTED, on=on, evidence=outcome.evidence)
+    vote_id, plan = file.vote_id, file.plans[-1]
+    result = votes.close_vote(uow, vote_id)
+    evidence = vote_queries.result_sha256(uow.connection, uow.book_id, vote_id)
+    event, facts = _outcome(uow, book, plan, result.outcome, on=on)
+    if event == life.CONSENTED:
+        state = _into_effect(uow, book, file, plan, event, on=on, evidence=evidence)
+    elif event == life.PASSED_TO_COURT:
+        state = _move(uow, file, event, on=on, evidence=evidence)
+    else:
+        state = _go_back(uow, loan_id, event, on=on, evidence=evidence, facts=facts)
+    lenders = [(claim.lender, 0) for claim in book.claims]
+    tell_voters(uow, book.loan, OUTCOME_MAILS[event], vote_id, [*lenders, (book.loan.borrower, 0)])
+    return state
 
 
 def homologate(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> State:
@@ -291,6 +325,8 @@ def _move(
 ) -> State:
     guards.check_evidence(evidence)
     check_happened(on, today=uow.today(), since=[file.last_on])
+    if file.state is State.VOTE and event in {life.INSOLVENCY, life.PAID_IN_FULL}:
+        votes.withdraw_vote(uow, file.vote_id, evidence=evidence)
     name = file_id(file.loan_id)
     return moves.record_move(uow, life.MACHINE, name, event, on=on, evidence=evidence, facts=facts)
 
@@ -328,20 +364,40 @@ def _breaches_probation(file: ChanceFile, days: int, on: date) -> bool:
     return True
 
 
-def _go_back(uow: UnitOfWork, loan_id: str, event: str, *, on: date, evidence: str) -> State:
+def _go_back(
+    uow: UnitOfWork, loan_id: str, event: str, *, on: date, evidence: str, facts: dict[str, JSON] | None = None
+) -> State:
     """A way out is closed: the file returns to the warning, or to the default that there is."""
     book, file = _file(uow, loan_id)
     life.step_for(file.state, event)
     is_in_default = ecspr_default(book.position, Past(tuple(_concessions(file))), on)
-    return _move(uow, file, life.DEFAULT_PERSISTS if is_in_default else event, on=on, evidence=evidence)
+    return _move(uow, file, life.DEFAULT_PERSISTS if is_in_default else event, on=on, evidence=evidence, facts=facts)
+
+
+def _outcome(uow: UnitOfWork, book: LoanBook, plan: Plan, outcome: Outcome, *, on: date) -> tuple[str, dict[str, JSON]]:
+    """The event that a vote leads to; where a plan that carried falls all the same, the refusal's code."""
+    if outcome not in CARRIED:
+        return life.VOTE_FAILED, {}
+    if plan.body["route"] == Route.JUDICIAL.value:
+        return life.PASSED_TO_COURT, {}
+    try:
+        _check_running(book, life.CONSENTED)
+        _reckon(uow, book, PlanTerms.of(plan.body), on)
+    except Refusal as refusal:
+        return life.VOTE_FAILED, {"code": refusal.code}
+    return life.CONSENTED, {}
+
+
+def _check_running(book: LoanBook, event: str) -> None:
+    if book.state is not LoanState.RUNNING:
+        raise Refusal("move-not-allowed", machine="loan", state=book.state.value, event=event)
 
 
 def _into_effect(
     uow: UnitOfWork, book: LoanBook, file: ChanceFile, plan: Plan, event: str, *, on: date, evidence: str
 ) -> State:
     found = _reckon(uow, book, PlanTerms.of(plan.body), on)
-    if book.state is not LoanState.RUNNING:
-        raise Refusal("move-not-allowed", machine="loan", state=book.state.value, event=event)
+    _check_running(book, event)
     planning.bring_into_effect(uow, book, found, on=on, evidence=evidence)
     facts: dict[str, JSON] = {"sha256": plan.sha256, "distressed": int(found.is_distressed)}
     return _move(uow, file, event, on=on, evidence=evidence, facts=facts)

@@ -20,7 +20,7 @@ from contracts.votes.ballot import (
     voter_secret,
 )
 from contracts.votes.lifecycle import VOTE, VoteState
-from contracts.votes.published import AUDITOR_FORMAT, LISTS, PUBLIC_FORMAT, Spec, spec_from_json
+from contracts.votes.published import AUDITOR_FORMAT, LISTS, PUBLIC_FORMAT, Spec, hash_of, spec_from_json
 from ledger.audit.openings import receipt_for
 from ledger.book import Book
 from ledger.errors import Refusal
@@ -69,6 +69,24 @@ def vote_view(connection: sa.Connection, book_id: str, vote_id: str) -> VoteView
         ballots=connection.scalar(sa.select(sa.func.count()).select_from(voters)) or 0,
         result=result,
     )
+
+
+def result_sha256(connection: sa.Connection, book_id: str, vote_id: str) -> str:
+    """The hash of tally and result of a closed vote, as its closing entry has it; refuses `vote-unknown`."""
+    r = t.vote_result.c
+    row = connection.execute(sa.select(r.tally, r.result).where(r.book_id == book_id, r.vote_id == vote_id)).first()
+    if row is None:
+        raise Refusal("vote-unknown", vote=vote_id[:40])
+    return hash_of({"result": row.result, "tally": row.tally})
+
+
+def silent_voters(connection: sa.Connection, book_id: str, vote_id: str) -> list[tuple[str, int]]:
+    """Who has sent no ballot for any of her claims yet, and the cents of these."""
+    c, b = t.vote_claim.c, t.vote_ballot.c
+    sent = sa.select(b.voter).where(b.book_id == book_id, b.vote_id == vote_id)
+    mine = (c.book_id == book_id, c.vote_id == vote_id, c.voter.not_in(sent))
+    query = sa.select(c.voter, sa.func.sum(c.weight_cents).label("cents")).where(*mine)
+    return [(row.voter, int(row.cents)) for row in connection.execute(query.group_by(c.voter).order_by(c.voter))]
 
 
 def votes_on(connection: sa.Connection, book_id: str, subject: str) -> list[str]:

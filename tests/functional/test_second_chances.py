@@ -12,7 +12,7 @@ from contracts.loans.model import LoanState
 from contracts.loans.quotes import quote
 from contracts.secondchance import service
 from contracts.secondchance.labels import BankLabel, Past, bank_label
-from contracts.secondchance.model import CashPosition, Concession, Ground, Route, Signal, State, Stay, VoteOutcome
+from contracts.secondchance.model import CashPosition, Concession, Ground, Route, Signal, State, Stay
 from contracts.secondchance.tools import HolidayInterest, Tool, Use
 from ledger.errors import Refusal
 from tests.chance_kit import PAPER, Chance, late_loan
@@ -51,9 +51,9 @@ def test_a_plan_that_lenders_agree_to_is_performed_and_the_borrower_begins_again
     chance.do(service.ask_for_help, CASH, update_on=town.today + timedelta(days=10))
     assert chance.file().cash.affordable_cents == 30_000
     plan = chance.plan(WAIVER, CARRY, Use(tool=Tool.HOLIDAY, periods=1, interest=HolidayInterest.PAID))
-    sha256, figures = chance.do(service.publish_plan, plan)
+    _, figures = chance.do(service.publish_plan, plan)
     assert sorted(case.claim_cents for case in figures.lenders) == [40_000, 80_000]
-    assert chance.vote(sha256) is State.PERFORMING_UNDER_PLAN
+    assert chance.vote() is State.PERFORMING_UNDER_PLAN
     chance.check()
     book = chance.book()
     assert book.dropped == {2, 3, 4, 5}
@@ -193,14 +193,14 @@ def test_a_vote_or_a_court_that_says_no_leads_back_to_the_warning_or_to_the_defa
     chance.observe()
     plan = chance.plan(WAIVER, CARRY, route=Route.JUDICIAL)
     sha256, _ = chance.do(service.publish_plan, plan)
-    assert chance.vote(sha256, accepted=False) is State.EARLY_WARNING
+    assert chance.vote(accepted=False) is State.EARLY_WARNING
     sha256, _ = chance.do(service.publish_plan, plan)
     again, _ = chance.do(service.publish_plan, chance.plan(CARRY, route=Route.JUDICIAL))
     assert [each.version for each in chance.file().plans] == [1, 2, 3]
     assert sha256 != again
-    short = {"noticed_on": town.today, "closes_on": town.today + timedelta(days=14)}
-    assert code_of(lambda: chance.do(service.open_vote, **short)) == "notice-too-short"
-    assert chance.vote(again) is State.HOMOLOGATION_PENDING
+    short = town.today + timedelta(days=14)
+    assert code_of(lambda: chance.call_vote(opens_on=short)) == "notice-too-short"
+    assert chance.vote() is State.HOMOLOGATION_PENDING
     town.jump_to(town.today + timedelta(days=60))
     chance.do(service.refuse_homologation)
     assert chance.file().state is State.DEFAULTED
@@ -211,24 +211,13 @@ def test_a_court_hears_a_plan_twenty_days_after_it_was_published(sqlite_town):
     town = sqlite_town
     chance = late_loan(town)
     chance.observe()
-    sha256, _ = chance.do(service.publish_plan, chance.plan(CARRY, route=Route.JUDICIAL))
-    chance.vote(sha256)
-    town.go_to(town.today + timedelta(days=4))
+    chance.do(service.publish_plan, chance.plan(CARRY, route=Route.JUDICIAL))
+    chance.vote()
+    town.go_to(town.today + timedelta(days=3))
     assert code_of(lambda: chance.do(service.homologate)) == "plan-filed-too-late"
     town.go_to(town.today + timedelta(days=1))
     assert chance.do(service.homologate) is State.PERFORMING_UNDER_PLAN
     assert [event.event for event in town.loan(chance.loan_id).events].count("terms-eased") == 1
-
-
-def test_an_outcome_is_of_the_newest_plan_only(sqlite_town):
-    chance = late_loan(sqlite_town)
-    chance.observe()
-    chance.do(service.publish_plan, chance.plan(WAIVER))
-    outcome = VoteOutcome(plan_sha256="0" * 64, is_accepted=True, evidence=PAPER)
-    assert code_of(lambda: chance.do(service.take_outcome, outcome)) == "move-not-allowed"
-    today = sqlite_town.today
-    chance.do(service.open_vote, noticed_on=today, closes_on=today + timedelta(days=15))
-    assert code_of(lambda: chance.do(service.take_outcome, outcome)) == "vote-on-another-plan"
 
 
 def test_a_moratorium_is_granted_extended_and_ends(sqlite_town):

@@ -13,14 +13,15 @@ from contracts.loans import service as loans
 from contracts.loans.model import LoanState
 from contracts.secondchance import lifecycle as life
 from contracts.secondchance import service
-from contracts.secondchance.model import CashPosition, Ground, Route, Signal, State, Stay, VoteOutcome
+from contracts.secondchance.model import CashPosition, Ground, Route, Signal, State, Stay
 from contracts.secondchance.planning import PlanTerms
 from contracts.secondchance.tools import HolidayInterest, Tool, Use
 from contracts.terms.dates import add_months
+from contracts.votes.tally import Choice
 from ledger.audit.rows import audit_rows
-from ledger.clock import FixedClock
+from ledger.clock import FixedClock, brussels_date
 from ledger.errors import Refusal
-from tests.chance_kit import PAPER, late_loan
+from tests.chance_kit import late_loan, spec_of_vote
 from tests.conftest import NOON, make_book
 from tests.functional.conftest import quiet_rail
 from tests.lives.life import EVERIES, KINDS, RATES
@@ -127,7 +128,7 @@ class ChanceLife:
                 self._open_vote,
                 self._stay,
             ],
-            State.VOTE: [self._take_outcome],
+            State.VOTE: [self._vote],
             State.HOMOLOGATION_PENDING: [self._do(service.homologate)] * 3
             + [self._do(service.refuse_homologation), self._insolvent],
             State.PERFORMING_UNDER_PLAN: [self._pay] * 3
@@ -179,14 +180,18 @@ class ChanceLife:
         return self.chance.plan(*uses, route=route, reasons=pick.choice(["", "the roof fell in"]))
 
     def _open_vote(self) -> None:
-        today = self.town.today
-        closes_on = today + timedelta(self.random.choice((14, 15, 30)))
-        self.chance.do(service.open_vote, noticed_on=today, closes_on=closes_on)
+        opens_on = self.town.today + timedelta(self.random.choice((14, 15, 30)))
+        closes_on = opens_on + timedelta(self.random.randrange(1, 10))
+        self.chance.call_vote(opens_on=opens_on, closes_on=closes_on)
 
-    def _take_outcome(self) -> None:
-        sha256 = self.chance.file().plans[-1].sha256
-        outcome = VoteOutcome(plan_sha256=sha256, is_accepted=self.random.random() < 0.8, evidence=PAPER)
-        self.chance.do(service.take_outcome, outcome)
+    def _vote(self) -> None:
+        """Most say yes, on a day on which the vote is open; the count follows by itself."""
+        spec = spec_of_vote(self.chance)
+        self.town.jump_to(max(self.town.today, brussels_date(spec.opens_at)))
+        for claim in self.chance.book().claims:
+            if self.random.random() < 0.9:
+                self.chance.cast(claim.lender, self.random.choices((Choice.YES, Choice.NO), (9, 1))[0])
+        self.town.jump_to(brussels_date(spec.closes_at))
 
     def _insolvent(self) -> None:
         if self.random.random() < 0.3 or self.steps >= LONG:

@@ -1,16 +1,15 @@
 """What can be done in a worked book to a loan in difficulty."""
 
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from contracts.secondchance import service
-from contracts.secondchance.model import Route, Stay, VoteOutcome
+from contracts.secondchance.model import Route, Stay
 from contracts.secondchance.tools import HolidayInterest, Tool, Use
-from tests.chance_kit import PAPER, Chance
-
-NOTICE = timedelta(days=15)
+from contracts.votes.tally import Choice
+from tests.chance_kit import Chance
 
 
 def _chance(runner: Any) -> Chance:
@@ -30,19 +29,17 @@ def _stay(runner: Any, on: date, until: str) -> None:
     _chance(runner).do(service.grant_moratorium, Stay(on, date.fromisoformat(until)))
 
 
-def _propose(runner: Any, on: date, route: str, tools: str) -> None:
+def _propose(runner: Any, _on: date, route: str, tools: str) -> None:
     """The plan is published and the lenders have notice of the vote."""
     chance, reasons = _chance(runner), "stated in the plan"
     plan = chance.plan(*(_use(each) for each in tools.split("; ")), route=Route(route), reasons=reasons)
     chance.do(service.publish_plan, plan)
-    chance.do(service.open_vote, noticed_on=on, closes_on=on + NOTICE)
+    chance.call_vote()
 
 
 def _vote(runner: Any, _on: date, answer: str) -> None:
-    chance = _chance(runner)
-    sha256 = chance.file().plans[-1].sha256
-    outcome = VoteOutcome(plan_sha256=sha256, is_accepted=answer == "accept", evidence=PAPER)
-    chance.do(service.take_outcome, outcome)
+    """Every lender sends her ballot; the vote is counted as the next day begins."""
+    _chance(runner).cast_all(Choice.YES if answer == "accept" else Choice.NO)
 
 
 def _simply(act: Callable[..., Any], **more: Any) -> Callable[..., None]:
