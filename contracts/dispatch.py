@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from contracts import events
 from contracts.bonds import funds as bond_funds
 from contracts.bonds import service as bonds
+from contracts.bonds import spending as bond_spending
 from contracts.loans import chargebacks as loan_chargebacks
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
@@ -132,8 +133,10 @@ def note_failed_refund(uow: UnitOfWork, body: Body) -> None:
 
 
 def confirm_transfer(uow: UnitOfWork, body: Body) -> None:
-    """Handle `transfer.booked`: what was in suspense and went back is nobody's refund."""
-    if not _gives_back_suspense(body):
+    """Handle `transfer.booked`: what was in suspense and went back is nobody's refund, a loan's payout is known."""
+    if body["kind"] == TransferKind.DISBURSEMENT:
+        bond_spending.enter_proceeds(uow, body)
+    elif not _gives_back_suspense(body):
         confirm_bank_refund(uow, body)
 
 

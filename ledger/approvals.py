@@ -85,6 +85,20 @@ def require(work: Work, approval_id: str, action: str, body: Mapping[str, JSON])
     _refuse_expired(work, approval)
 
 
+def require_for(work: Work, approval_id: str, action: str, **about: str) -> Mapping[str, JSON]:
+    """The body of an approval of this `action` whose members are `about`, for a deed that is done as it was approved.
+
+    Refuses what `require` refuses; `approval-body-changed` for an approval of something else.
+    """
+    approval = find(work.connection, work.book_id, approval_id)
+    if approval is None:
+        raise Refusal("approval-unknown", approval=approval_id[:40])
+    if any(approval.body.get(name) != value for name, value in about.items()):
+        raise Refusal("approval-body-changed", approval=approval_id, action=action)
+    require(work, approval_id, action, approval.body)
+    return approval.body
+
+
 def why_not_given(connection: sa.Connection, book_id: str, approval_id: str, *, now: datetime) -> Refusal | None:
     """Why nothing can rest on this approval, whatever it is for: `approval-unknown`, `-not-given`, `-expired`."""
     approval = find(connection, book_id, approval_id)

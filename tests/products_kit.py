@@ -23,6 +23,7 @@ from api.refusals import sentence
 from contracts import kiis, payouts
 from contracts.bonds import jobs as bond_jobs
 from contracts.bonds import service as bonds
+from contracts.bonds import spending as bond_spending
 from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
@@ -72,6 +73,7 @@ JOBS = (
     bonds.issue_due_series,
     bond_jobs.plan_due_runs,
     bond_jobs.pay_due_runs,
+    bond_spending.enter_due_proceeds,
     lapse_mandates,
     loan_debits.announce_debits,
     loan_notices.announce_dues,

@@ -16,6 +16,7 @@ import structlog
 from api.worker.tables import dated_job
 from contracts.bonds import jobs as bond_jobs
 from contracts.bonds import service as bonds
+from contracts.bonds import spending as bond_spending
 from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
 from contracts.loans import notices as loan_notices
@@ -66,6 +67,7 @@ JOBS: tuple[Job, ...] = (
     Job("issue-series", bonds.issue_due_series),
     Job("plan-bond-runs", bond_jobs.plan_due_runs),
     Job("pay-bond-runs", bond_jobs.pay_due_runs),
+    Job("enter-proceeds", bond_spending.enter_due_proceeds),
     Job("lapse-mandates", lapse_mandates),
     Job("announce-debits", loan_debits.announce_debits),
     Job("announce-dues", loan_notices.announce_dues),

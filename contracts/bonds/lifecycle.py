@@ -1,6 +1,7 @@
-"""The life of a series, and of each run that pays its holders."""
+"""The life of a series, of each run that pays its holders, and of the proceeds."""
 
 from contracts.bonds.model import RunState, SeriesState
+from contracts.bonds.projects import ProceedsState, UseKind
 from ledger.statemachine import Machine, Transition
 
 REGION_CLEARED = "region-cleared"
@@ -46,3 +47,11 @@ RUN = Machine(
         Transition(_R.PAYING, PAID, _R.PAID),
     ),
 )
+
+PROCEEDS = Machine(
+    "proceeds",
+    ProceedsState,
+    ProceedsState.OPEN,
+    tuple(Transition(ProceedsState.OPEN, kind.value, ProceedsState.OPEN) for kind in UseKind),
+)
+"""What became of the proceeds, a move each time; the amounts themselves stand in the ledger."""

@@ -18,6 +18,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 
+from contracts.bonds.projects import ProceedsTerms, check_proceeds
 from contracts.offers.model import LANGUAGES, is_same_commune
 from contracts.schemes.withholding import TaxStatus
 from contracts.terms.agreed import check_rate
@@ -211,6 +212,7 @@ class SeriesTerms:
     tax_status: TaxStatus = TaxStatus.ORDINARY
     meeting: MeetingRules = field(default_factory=MeetingRules)
     green: GreenLabel | None = None
+    proceeds: ProceedsTerms = field(default_factory=ProceedsTerms)
 
     @cached_property
     def bond(self) -> BondTerms:
@@ -321,6 +323,7 @@ def check_terms(terms: SeriesTerms) -> None:
     _check_coupons(terms)
     _check_days(terms)
     _check_early_redemption(terms)
+    check_proceeds(terms.proceeds, issued_on=terms.issued_on)
     if terms.green and not (terms.green.standard and terms.green.reviewer and terms.green.factsheet_sha256):
         raise Refusal("series-label-incomplete", standard=terms.green.standard)
     texts = (terms.pitch, terms.use_of_funds, terms.risks)

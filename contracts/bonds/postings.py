@@ -17,16 +17,22 @@
 | units-redeemed | 489600 series | [489300 holder], [489700 holder], [453000 issuer] | run:<series>:<run>:<holder> |
 | | 011000 issuer (units) | [010000 holder (units)], [012000 holder (units)], [013000 holder (units)] | |
 | redemption-released | 489700 holder | 489300 entitled | held:<holder>:<paper> |
+| proceeds-entered | 040000 series | 043000 series | proceeds:<series>:<order> |
+| proceeds-allocated | 041000 project | 040000 series | proceeds:<project>:<paper> |
+| proceeds-released | 040000 series | 041000 project | proceeds:<project>:<paper> |
+| proceeds-spent | 042000 project | 041000 project | spent:<paper> |
 
 What stands in brackets is left out where it is nothing. Issue, coupons and redemption have one entry for each holder.
 Units that are pledged to a creditor or frozen stay the holder's: she has the coupons, and what they are redeemed for is
-held back until they are released. Paying out issuer and holders are transfer orders of `ledger.payments`.
+held back until they are released. Paying out issuer and holders are transfer orders of `ledger.payments`. What the
+issuer does with the proceeds stands in class 0: 043000 is what it has to account for, a paper proves one expense.
 """
 
 from collections.abc import Mapping
 from datetime import date
 
 from contracts.bonds.model import Block, Run, RunLine, Series, series_asset
+from contracts.bonds.projects import Expense, UseKind
 from ledger.accounts import AccountRef
 from ledger.journal import JournalEntry
 from ledger.templates import DatedBy, Template, credit, debit
@@ -141,6 +147,30 @@ HELD_RELEASED = Template(
     dated_by=DatedBy.OUTSIDE,
     legs=(debit("489700", of="holder"), credit("489300", of="entitled")),
 )
+PROCEEDS_ENTERED = Template(
+    UseKind.ENTERED.value,
+    key="proceeds:<series>:<order>",
+    dated_by=DatedBy.CAUSE,
+    legs=(debit("040000", of="series"), credit("043000", of="series")),
+)
+PROCEEDS_ALLOCATED = Template(
+    UseKind.ALLOCATED.value,
+    key="proceeds:<project>:<paper>",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("041000", of="project"), credit("040000", of="series")),
+)
+PROCEEDS_RELEASED = Template(
+    UseKind.RELEASED.value,
+    key="proceeds:<project>:<paper>",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("040000", of="series"), credit("041000", of="project")),
+)
+PROCEEDS_SPENT = Template(
+    UseKind.SPENT.value,
+    key="spent:<paper>",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("042000", of="project"), credit("041000", of="project")),
+)
 TEMPLATES = (
     UNITS_ISSUED,
     UNITS_NOT_ALLOTTED,
@@ -155,6 +185,10 @@ TEMPLATES = (
     COUPON_PAID,
     UNITS_REDEEMED,
     HELD_RELEASED,
+    PROCEEDS_ENTERED,
+    PROCEEDS_ALLOCATED,
+    PROCEEDS_RELEASED,
+    PROCEEDS_SPENT,
 )
 
 
@@ -174,6 +208,31 @@ _BLOCKS: Mapping[tuple[Block, bool], Template] = {
     (Block.FREEZE, False): UNITS_FROZEN,
     (Block.FREEZE, True): UNITS_UNFROZEN,
 }
+
+
+def unallocated(series_id: str) -> AccountRef:
+    """Cash of the proceeds that is allocated to no project."""
+    return AccountRef("040000", series_id)
+
+
+def to_account_for(series_id: str) -> AccountRef:
+    """What the issuer has to account for: all that has arrived with it."""
+    return AccountRef("043000", series_id)
+
+
+def project_cash(series_id: str, project_id: str) -> AccountRef:
+    """Cash of a project that is not spent: the sub-account of the project."""
+    return AccountRef("041000", project_ref(series_id, project_id))
+
+
+def project_spent(series_id: str, project_id: str) -> AccountRef:
+    """What a project has spent."""
+    return AccountRef("042000", project_ref(series_id, project_id))
+
+
+def project_ref(series_id: str, project_id: str) -> str:
+    """Whose the accounts of a project are."""
+    return f"{series_id}.{project_id}"
 
 
 def issued(series: Series) -> AccountRef:
@@ -282,6 +341,40 @@ def redemption_released(
     """What units were redeemed for while they were pledged or frozen goes to who is entitled to it by a paper."""
     ids = {"holder": holder, "entitled": entitled, "paper": paper}
     return HELD_RELEASED.entry(on=on, actor=actor, ids=ids, amounts={"amount": amount_cents}, evidence=paper)
+
+
+def proceeds_entered(series_id: str, *, order_id: str, amount_cents: int, on: date, actor: str) -> JournalEntry:
+    """The bank has booked the transfer to the issuer, who accounts for its amount from now on."""
+    ids = {"series": series_id, "order": order_id}
+    return PROCEEDS_ENTERED.entry(on=on, actor=actor, ids=ids, amounts={"amount": amount_cents})
+
+
+def proceeds_allocated(
+    series_id: str, project_id: str, *, kind: UseKind, amount_cents: int, paper: str, on: date, actor: str,
+    approval_id: str,
+) -> JournalEntry:  # fmt: skip
+    """Cash of the series becomes a project's, or is released by it, on the decision whose SHA-256 is `paper`."""
+    template = PROCEEDS_RELEASED if kind is UseKind.RELEASED else PROCEEDS_ALLOCATED
+    return template.entry(
+        on=on,
+        actor=actor,
+        ids={"series": series_id, "project": project_ref(series_id, project_id), "paper": paper},
+        amounts={"amount": amount_cents},
+        evidence=paper,
+        approvals=(approval_id,),
+    )
+
+
+def proceeds_spent(series_id: str, expense: Expense, *, on: date, actor: str, approval_id: str) -> JournalEntry:
+    """A project paid an expense out of its cash; the same paper pays for one expense only, whoever issues."""
+    return PROCEEDS_SPENT.entry(
+        on=on,
+        actor=actor,
+        ids={"project": project_ref(series_id, expense.project_id), "paper": expense.evidence},
+        amounts={"amount": expense.amount_cents},
+        evidence=expense.evidence,
+        approvals=(approval_id,),
+    )
 
 
 def _components(run: Run) -> dict[str, int]:

@@ -23,6 +23,7 @@ from contracts.bonds.model import (
     PutTerms,
     SeriesTerms,
 )
+from contracts.bonds.projects import LOOK_BACK_MONTHS, ProceedsTerms, Project
 from contracts.schemes.withholding import TaxStatus
 from contracts.terms.daycount import DayCount
 from ledger.calendars import Roll
@@ -122,6 +123,18 @@ def _green(value: Mapping[str, str]) -> GreenLabel:
     return GreenLabel(**value)
 
 
+def _proceeds(value: Mapping[str, Any]) -> ProceedsTerms:
+    last = value.get("spend_until_on")
+    return ProceedsTerms(
+        projects=tuple(
+            Project(str(each["project_id"]), _texts(each["title"]), _count(each["earmark_cents"]))
+            for each in value.get("projects", ())
+        ),
+        look_back_months=_count(value.get("look_back_months", LOOK_BACK_MONTHS)),
+        spend_until_on=None if last is None else date.fromisoformat(last),
+    )
+
+
 def _texts(value: Mapping[str, str]) -> dict[str, str]:
     return {language: str(text) for language, text in value.items()}
 
@@ -159,5 +172,6 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "put": _put,
     "meeting": _meeting,
     "green": _green,
+    "proceeds": _proceeds,
 }
 """How a field is read; one that is not named is a text."""

@@ -111,13 +111,7 @@ def approved(uow: UnitOfWork, approval_id: str, action: str, loan_id: str) -> Ma
 
     Refuses `approval-unknown`, `approval-not-given`, `approval-expired` and `approval-body-changed`.
     """
-    asked = approvals.find(uow.connection, uow.book_id, approval_id)
-    if asked is None:
-        raise Refusal("approval-unknown", approval=approval_id[:40])
-    if asked.body.get("loan_id") != loan_id:
-        raise Refusal("approval-body-changed", approval=approval_id, action=action)
-    approvals.require(uow, approval_id, action, asked.body)
-    return asked.body
+    return approvals.require_for(uow, approval_id, action, loan_id=loan_id)
 
 
 def in_unit(book: Book, act: Callable[[UnitOfWork], int]) -> int:

@@ -1,6 +1,6 @@
 """The operator's desk: what waits for a person, read in one snapshot, and the deed behind each kind of approval."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,6 +13,7 @@ from api.operations import figures, standing_of
 from api.worker.dates import latest_move
 from contracts import payouts
 from contracts.bonds import service as bonds
+from contracts.bonds import spending
 from contracts.dispatch import resolve_credits
 from contracts.erasure import erase_party
 from contracts.loans import acceleration, recovery
@@ -43,6 +44,13 @@ from ledger.payments import batches, payees, repeats, suspense, transfers
 from ledger.payments.model import BANK_REFUND, CLIENT_BANK, PROVIDER_BALANCE, TransferState
 from ledger.payments.queries import open_cases
 
+_OF_ONE: Mapping[str, Callable[..., object]] = {
+    acceleration.ACCELERATE: acceleration.accelerate,
+    recovery.EXPECT: recovery.expect_recovery,
+    spending.ALLOCATE: spending.allocate,
+    spending.SPEND: spending.spend,
+}
+"""What is done to the loan or the series that an approval names."""
 REFRESH_SECONDS = 2
 RECENT_ORDERS = 12
 LOAN_REFERENCE, PAYOUT_REFERENCE = "loan:", "payout:"
@@ -150,7 +158,9 @@ def references(approval: Approval) -> list[str]:
     listed = body.get("transfers")
     if isinstance(listed, list):
         return [str(each["reference"]) for each in listed if isinstance(each, Mapping)]
-    return [str(body[name]) for name in ("offer_id", "loan_id", "call_id", "batch_id", "payee") if name in body]
+    return [
+        str(body[name]) for name in ("offer_id", "loan_id", "series_id", "call_id", "batch_id", "payee") if name in body
+    ]
 
 
 def last_day(approval: Approval) -> date | None:
@@ -176,8 +186,8 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             _let_out(uow, approval, about[0])
         case years.YEAR_CLOSE | periods.PERIOD_CLOSE:
             _close(uow, approval)
-        case recovery.EXPECT | acceleration.ACCELERATE:
-            _do_to_loan(uow, approval, about[0])
+        case action if action in _OF_ONE:
+            _OF_ONE[action](uow, about[0], approval_id=approval_id)
         case erasure.ERASE:
             erase_party(uow, str(approval.body["owner"]), approval_id=approval_id)
         case limits.LIMITS_CHANGE:
@@ -193,14 +203,6 @@ def _publish(uow: UnitOfWork, offer_id: str, approval_id: str, on: date) -> None
         offers.publish_offer(uow, offer_id, on=on, approval_id=approval_id)
     else:
         bonds.open_series(uow, units.series_id, on=on, approval_id=approval_id)
-
-
-def _do_to_loan(uow: UnitOfWork, approval: Approval, loan_id: str) -> None:
-    """Claim all of a loan, or expect what comes after its loss."""
-    if approval.action == acceleration.ACCELERATE:
-        acceleration.accelerate(uow, loan_id, approval_id=approval.approval_id)
-    else:
-        recovery.expect_recovery(uow, loan_id, approval_id=approval.approval_id)
 
 
 def _close(uow: UnitOfWork, approval: Approval) -> None:
@@ -265,6 +267,8 @@ def _account(approval: Approval) -> str:
         return f"{approval.body['reference']} ({approval.body['call_id']})"
     if approval.action == erasure.ERASE:
         return str(approval.body["owner"])
+    if "project_id" in approval.body:
+        return ", ".join(str(approval.body[name]) for name in ("project_id", "title") if name in approval.body)
     if "item_id" in approval.body:
         return str(approval.body["item_id"])
     if approval.action != limits.LIMITS_CHANGE:

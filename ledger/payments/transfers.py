@@ -137,7 +137,7 @@ def confirm_booked(uow: UnitOfWork, order_id: str, *, statement_reference: str, 
         booked_on=on,
         statement_reference=statement_reference,
     )
-    if row.kind == TransferKind.REFUND:
+    if row.kind in {TransferKind.REFUND, TransferKind.DISBURSEMENT}:
         uow.emit(TRANSFER_BOOKED, order_id, {**_told(row), "on": on.isoformat()})
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.bonds.lifecycle import RUN, SERIES
+from contracts.bonds.lifecycle import PROCEEDS, RUN, SERIES
 from contracts.loans.lifecycle import INSTALMENT, LOAN
 from contracts.offers.application import MACHINE as APPLICATION
 from contracts.offers.kiis import MACHINE as KIIS
@@ -19,7 +19,20 @@ from contracts.servicing.model import Due, Label, Position, Standing
 from contracts.votes.lifecycle import VOTE
 from ledger.errors import Refusal
 
-MACHINES = [OFFER, PLEDGE, LOAN, INSTALMENT, REGISTRATION, servicing.MACHINE, APPLICATION, KIIS, VOTE, SERIES, RUN]
+MACHINES = [
+    OFFER,
+    PLEDGE,
+    LOAN,
+    INSTALMENT,
+    REGISTRATION,
+    servicing.MACHINE,
+    APPLICATION,
+    KIIS,
+    VOTE,
+    SERIES,
+    RUN,
+    PROCEEDS,
+]
 DAY = date(2026, 3, 2)
 
 ALLOWED = {
@@ -121,6 +134,14 @@ ALLOWED = {
     "run": {
         "called": {"part-paid": "paying", "paid": "paid"},
         "paying": {"part-paid": "paying", "paid": "paid"},
+    },
+    "proceeds": {
+        "open": {
+            "proceeds-entered": "open",
+            "proceeds-allocated": "open",
+            "proceeds-released": "open",
+            "proceeds-spent": "open",
+        },
     },
     "servicing": {
         "performing": {
