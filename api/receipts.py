@@ -6,9 +6,12 @@ A line's receipt is its owner's and nobody else's; it is given once the publishe
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import cast
+
+import sqlalchemy as sa
 
 from api.bootstrap import Wiring
 from contracts.documents.authority import make_receipt_identity
@@ -21,6 +24,7 @@ from ledger import balances
 from ledger.acknowledgements import acknowledge
 from ledger.audit.openings import receipt_for
 from ledger.balances import OwnedLine
+from ledger.book import Book
 from ledger.errors import Refusal
 from ledger.integrator import read_checkpoint
 from ledger.log.receipt import ReceiptFiles
@@ -62,8 +66,12 @@ def receipt_pdf(wiring: Wiring, party_id: str, n: int, line: int, *, language: s
     proof = receipt_for(wiring.book, wiring.settings.log_folder, n=n, line=line)
     chosen = cast("Language", language)
     pdf = render_receipt(_data(wiring, party_id, owned, chosen), chosen, proof=proof.proof, opening=proof.opening)
-    now = wiring.book.clock.now()
-    settings = wiring.settings
+    return sealed(wiring, pdf)
+
+
+def sealed(wiring: Wiring, pdf: bytes) -> bytes:
+    """A paper with the attachments of a receipt, signed by the receipt key over all its bytes."""
+    now, settings = wiring.book.clock.now(), wiring.settings
     identity = make_receipt_identity(settings.keys_folder, now=now, passphrase=settings.key_passphrase)
     return sign_receipt(pdf, identity=identity, at=now)
 
@@ -94,11 +102,11 @@ def _data(wiring: Wiring, party_id: str, owned: OwnedLine, language: Language) -
     settings, book = wiring.settings, wiring.book
     policy = policy_in_force(settings.log_folder, published_size(wiring))
     with book.read() as connection:
-        commune = parties.attribute_as_of(connection, book, party_id, Attribute.COMMUNE, owned.effective_on)
-        name = parties.display_name(connection, book, party_id)
+        holder = addressee(connection, book, party_id, owned.effective_on)
+        scale = balances.asset_scales(connection, book.book_id)[owned.account.asset]
     return ReceiptData(
         receipt_id=f"{book.book_id}-{owned.n}-{owned.line}",
-        holder=Addressee(party=party_id, name=name, address=(str(commune),) if commune else ()),
+        holder=holder,
         happened=purpose_words(owned.purpose, language),
         entry_number=owned.n,
         effective_on=owned.effective_on,
@@ -107,6 +115,7 @@ def _data(wiring: Wiring, party_id: str, owned: OwnedLine, language: Language) -
         asset=owned.account.asset,
         side="debit" if owned.debit else "credit",
         amount_cents=owned.debit or owned.credit,
+        scale=scale,
         origin=policy.origin,
         checkpoint_size=published_size(wiring),
         policy_sha256=policy.sha256.hex(),
@@ -114,6 +123,13 @@ def _data(wiring: Wiring, party_id: str, owned: OwnedLine, language: Language) -
         verify_address=f"{settings.origin}/log/",
         sandbox=settings.is_sandbox,
     )
+
+
+def addressee(connection: sa.Connection, book: Book, party_id: str, on: date) -> Addressee:
+    """A holder as papers name her: her name, and the commune that is on record for a day."""
+    commune = parties.attribute_as_of(connection, book, party_id, Attribute.COMMUNE, on)
+    name = parties.display_name(connection, book, party_id)
+    return Addressee(party=party_id, name=name, address=(str(commune),) if commune else ())
 
 
 def purpose_words(purpose: str, language: str) -> str:

@@ -267,9 +267,18 @@ def balances_after(
 
 
 def lines_of_owner(
-    connection: sa.Connection, book_id: str, owner: str, *, before_n: int | None = None, limit: int = 100
+    connection: sa.Connection,
+    book_id: str,
+    owner: str,
+    *,
+    before_n: int | None = None,
+    limit: int | None = 100,
+    asset: str | None = None,
 ) -> list[OwnedLine]:
-    """Every posting to an account of `owner`, newest entry first; the next page begins before the last `n`."""
+    """Every posting to an account of `owner`, newest entry first; the next page begins before the last `n`.
+
+    With `asset`, only those in it.
+    """
     a, p, e = tables.account.c, tables.posting.c, tables.entry.c
     query = (
         sa.select(p.n, p.line, a.code, a.owner, a.asset, p.debit, p.credit)
@@ -280,6 +289,8 @@ def lines_of_owner(
         .order_by(p.n.desc(), p.line)
         .limit(limit)
     )
+    if asset is not None:
+        query = query.where(a.asset == asset)
     rows = connection.execute(query if before_n is None else query.where(p.n < before_n))
     return [
         OwnedLine(n, line, AccountRef(code, owned_by, asset), *rest) for n, line, code, owned_by, asset, *rest in rows

@@ -8,6 +8,8 @@ from contracts.documents.model import (
     Addressee,
     AgreementData,
     Enterprise,
+    ExtractData,
+    ExtractLine,
     ReceiptData,
     StatementBalance,
     StatementClaim,
@@ -108,6 +110,37 @@ def receipt(**changes: object) -> ReceiptData:
         "sandbox": False,
     }
     return ReceiptData(**(values | changes))
+
+
+def extract(**changes: object) -> ExtractData:
+    """Six units of a bond, of which two were sold and one is pledged."""
+    entries = (("Vous avez reçu des titres d'une obligation", 6, 6), ("Des titres ont changé de détenteur", -2, 4))
+    values: dict[str, object] = {
+        "extract_id": "main-n4tz8c2hwe-46666",
+        "holder": LENDER,
+        "series_id": "n4tz8c2hwe",
+        "title": "Une salle de sport pour Etterbeek",
+        "issuer": "Commune d'Etterbeek",
+        "issued_on": date(2026, 4, 20),
+        "matures_on": date(2028, 4, 20),
+        "as_of": date(2026, 9, 16),
+        "nominal_cents": 100_000,
+        "units": 4,
+        "pledged": 1,
+        "frozen": 0,
+        "lines": tuple(
+            ExtractLine(on=date(2026, 4 + n, 20), happened=happened, units=units, after=after, entry=46_600 + 66 * n)
+            for n, (happened, units, after) in enumerate(entries)
+        ),
+        "entry_number": 46_666,
+        "origin": "log.invest.example.brussels/main",
+        "checkpoint_size": 70_000,
+        "policy_sha256": "ab" * 32,
+        "licence_holder": LICENCE,
+        "verify_address": VERIFY,
+        "sandbox": False,
+    }
+    return ExtractData(**(values | changes))
 
 
 def statement(**changes: object) -> StatementData:

@@ -335,6 +335,11 @@ def holder_paid(
     )
 
 
+def payment_key(run: Run, holder: str) -> str:
+    """The fact key of the entry by which a holder is paid her part of a run."""
+    return COUPON_PAID.fact_key({"series": run.series_id, "run": run.run, "holder": holder})
+
+
 def redemption_released(
     *, holder: str, entitled: str, amount_cents: int, on: date, paper: str, actor: str
 ) -> JournalEntry:

@@ -134,6 +134,14 @@ def run_lines(
     return [RunLine(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
 
+def run_lines_of(connection: sa.Connection, book_id: str, run: Run, holder: str) -> list[RunLine]:
+    """The frozen line of one holder, if the run has one."""
+    c = t.series_line.c
+    columns = (c.number, c.holder, c.units, c.interest_cents, c.redeemed_units, c.principal_cents)
+    query = sa.select(*columns).where(*_lines_of(book_id, run), c.holder == holder)
+    return [RunLine(**row) for row in connection.execute(query).mappings()]
+
+
 def next_line(connection: sa.Connection, book_id: str, run: Run) -> int:
     """The number of the first line that is not paid."""
     last = moves.last_move(connection, book_id, run.run_id)

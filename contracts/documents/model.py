@@ -194,7 +194,8 @@ class StatementTotals:
 class ReceiptData:
     """A receipt for the holder's line of one journal entry; `happened` says in the paper's language what it was.
 
-    `amount_cents` counts the smallest unit of `asset`; `side` is where the line stands on the holder's account.
+    `amount_cents` counts the smallest unit of `asset`, which has `scale` decimals; `side` is where the line stands on
+    the holder's account.
     """
 
     receipt_id: str
@@ -207,6 +208,48 @@ class ReceiptData:
     asset: str
     side: Literal["debit", "credit"]
     amount_cents: int
+    origin: str
+    checkpoint_size: int
+    policy_sha256: str
+    licence_holder: str
+    verify_address: str
+    sandbox: bool
+    scale: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractLine:
+    """One entry of the register: `units` came (positive), went, or only changed their state (0); `after` is held."""
+
+    on: date
+    happened: str
+    units: int
+    after: int
+    entry: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractData:
+    """An extract from the register of a bond series: what one holder has at the end of `as_of`, and by which entries.
+
+    `units` are all she has; `pledged` and `frozen` are parts of them. `entry_number` is the newest of the entries: her
+    line of it is proven by the attached files, under a checkpoint of `checkpoint_size` entries.
+    """
+
+    extract_id: str
+    holder: Addressee
+    series_id: str
+    title: str
+    issuer: str
+    issued_on: date
+    matures_on: date
+    as_of: date
+    nominal_cents: int
+    units: int
+    pledged: int
+    frozen: int
+    lines: tuple[ExtractLine, ...]
+    entry_number: int
     origin: str
     checkpoint_size: int
     policy_sha256: str

@@ -7,7 +7,7 @@ of `contracts.documents.seal` makes the file as a whole tamper-evident.
 from collections.abc import Iterator
 from decimal import Decimal
 
-from contracts.documents.model import Language, ReceiptData
+from contracts.documents.model import ExtractData, Language, ReceiptData
 from contracts.documents.paper import Attachment, Block, Bullets, Facts, Heading, Notice, Paper, Prose
 from contracts.documents.text import Wording, instant, long_date, money, number, wording
 
@@ -39,10 +39,7 @@ def receipt_paper(data: ReceiptData, language: Language, *, proof: bytes, openin
         footer=say("common.footer", identifier=data.receipt_id, version=words.version, verify=data.verify_address),
         page_label=say("common.page"),
         blocks=tuple(_blocks(data, words)),
-        attachments=(
-            Attachment(PROOF_FILE, "text/plain", say("receipt.attachment_proof"), proof),
-            Attachment(OPENING_FILE, "application/json", say("receipt.attachment_opening"), opening),
-        ),
+        attachments=proof_files(words, proof=proof, opening=opening),
         watermark=say("common.watermark") if data.sandbox else None,
     )
 
@@ -65,6 +62,12 @@ def _blocks(data: ReceiptData, words: Wording) -> Iterator[Block]:
         ),
         strong=frozenset({amount}),
     )
+    yield from proof_blocks(data, words)
+
+
+def proof_blocks(data: ReceiptData | ExtractData, words: Wording) -> Iterator[Block]:
+    """Where the proven entry stands in the public log, what is attached, and how to check it."""
+    say, language = words.say, words.language
     yield Heading(say("receipt.part_proof"), 1)
     yield Facts(
         (
@@ -83,11 +86,19 @@ def _blocks(data: ReceiptData, words: Wording) -> Iterator[Block]:
     yield Bullets(words.items("receipt.checks"))
 
 
+def proof_files(words: Wording, *, proof: bytes, opening: bytes) -> tuple[Attachment, ...]:
+    """The two files that a program checks."""
+    return (
+        Attachment(PROOF_FILE, "text/plain", words.say("receipt.attachment_proof"), proof),
+        Attachment(OPENING_FILE, "application/json", words.say("receipt.attachment_opening"), opening),
+    )
+
+
 def _amount(data: ReceiptData, language: Language) -> str:
-    """Euro as the language writes it; any other asset counts units of its own name, with its two decimals."""
+    """Euro as the language writes it; any other asset counts units of its own name, with its own decimals."""
     if data.asset == "EUR":
         return money(data.amount_cents, language)
-    return f"{Decimal(data.amount_cents).scaleb(-2)} {data.asset}"
+    return f"{Decimal(data.amount_cents).scaleb(-data.scale)} {data.asset}"
 
 
 def _halved(fingerprint: str) -> str:

@@ -12,6 +12,7 @@ from api.deps import STAFF, AnySession, BookDep, Citizen, Language, WiringDep
 from api.identity.model import Role, Session
 from api.receipts import published_size
 from contracts.arrivals import being_matched
+from contracts.bonds.holder import holdings_of
 from contracts.documents.queries import documents_for
 from contracts.loans.queries import LoanPage, MonthFlow, Portfolio, loan_page, portfolio
 from contracts.pledges.queries import pledges_of
@@ -45,12 +46,14 @@ def own_portfolio(request: Request, book: BookDep, citizen: Citizen, language: L
         mine = portfolio(connection, book, citizen.party_id, today)
         pledges = pledges_of(connection, book.book_id, citizen.party_id, today)
         documents = documents_for(connection, book.book_id, citizen.party_id)
+        bonds = holdings_of(connection, book, citizen.party_id, today)
         arrivals = being_matched(connection, book, citizen.party_id, today)
     return render(
         request,
         "portfolio.html",
         portfolio=mine,
         pledges=pledges,
+        bonds=bonds,
         arrivals=arrivals,
         documents=documents,
         titles={claim.loan_id: claim.title for claim in mine.claims},

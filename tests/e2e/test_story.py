@@ -194,7 +194,7 @@ def somebody_else_pledges(teller: Teller, demo: Demo, offer_id: str) -> None:
     page.locator("main form button").click()
     page.goto(f"{demo.origin}/nl/mailbox")
     open_first_link(page, "noor@citizen.example")
-    expect(page.locator("h1")).to_have_text("Mijn leningen")
+    expect(page.locator("h1")).to_have_text("Mijn beleggingen")
     page.goto(f"{demo.origin}/nl/offers/{offer_id}/pledge")
     take_the_tests(page)
     make_pledge(page, "700")

@@ -187,6 +187,8 @@ def test_a_receipt_of_a_claim_counts_units_of_its_asset() -> None:
         receipt_paper(papers.receipt(asset="LOAN-L4TZ8C2HWE", amount_cents=50_000), "en", proof=b"", opening=b"")
     )
     assert "500.00 LOAN-L4TZ8C2HWE" in stated
+    units = papers.receipt(asset="BOND-N4TZ8C2HWE", amount_cents=30, scale=0)
+    assert "30 BOND-N4TZ8C2HWE" in words_of(receipt_paper(units, "en", proof=b"", opening=b""))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

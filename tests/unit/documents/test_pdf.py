@@ -13,6 +13,7 @@ import pikepdf
 import pytest
 
 from contracts.documents.agreement import render_agreement
+from contracts.documents.extract import render_extract
 from contracts.documents.key_information import render_key_information
 from contracts.documents.model import LANGUAGES
 from contracts.documents.paper import Column, Paper, Table
@@ -20,7 +21,7 @@ from contracts.documents.receipt import render_receipt
 from contracts.documents.statement import render_statement
 from tests import papers
 
-KINDS = ("agreement", "receipt", "statement", "key-information")
+KINDS = ("agreement", "receipt", "extract", "statement", "key-information")
 
 
 def render(kind: str, language: str) -> bytes:
@@ -29,6 +30,8 @@ def render(kind: str, language: str) -> bytes:
             return render_agreement(papers.agreement(sandbox=True), language)
         case "receipt":
             return render_receipt(papers.receipt(), language, proof=papers.PROOF, opening=papers.OPENING)
+        case "extract":
+            return render_extract(papers.extract(sandbox=True), language, proof=papers.PROOF, opening=papers.OPENING)
         case "key-information":
             return render_key_information(papers.key_information(), language)
         case _:
