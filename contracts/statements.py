@@ -11,6 +11,8 @@ import sqlalchemy as sa
 
 from contracts.documents.model import (
     Addressee,
+    ChangedClaim,
+    ClaimEvent,
     Language,
     StatementBalance,
     StatementClaim,
@@ -18,19 +20,21 @@ from contracts.documents.model import (
     StatementFlow,
 )
 from contracts.documents.text import wording
-from contracts.loans.books import loan_books
+from contracts.loans.books import LoanBook, loan_books
 from contracts.loans.model import DocumentDesk
 from contracts.loans.queries import LoanPage, loan_page, portfolio
 from contracts.loans.received import share_of
 from contracts.parties.model import Attribute
 from contracts.parties.queries import Keeper, attribute_as_of, display_name
+from contracts.secondchance.changes import plan_changes
 from ledger import balances
 from ledger.accounts import AccountRef, chart_row
 from ledger.errors import Refusal
 from ledger.money import EUR
 
 FIRST_YEAR = 2020  # the first proxi loans
-CLAIM, WRITTEN_OFF = "020000", "022000"
+CLAIM, WRITTEN_OFF, CUT = "020000", "022000", "023000"
+AFTER_LOSS = frozenset({ClaimEvent.WRITTEN_OFF, ClaimEvent.RECOVERED})
 MONEY_HELD = ("489100", "489200", "489300", "489400")
 
 
@@ -56,6 +60,7 @@ def statement_data(
     agreed = [loan_id for loan_id in held if books[loan_id].loan.agreed_on <= ends_on]
     if not agreed:
         raise Refusal("statement-not-available", year=str(year))
+    of_loans = [books[loan_id] for loan_id in agreed]
     pages = [loan_page(connection, keeper, loan_id, ends_on, lender) for loan_id in agreed]
     commune = attribute_as_of(connection, keeper, lender, Attribute.COMMUNE, ends_on)
     return StatementData(
@@ -71,6 +76,7 @@ def statement_data(
         known_at_entry=balances.entry_count(connection, keeper.book_id) - 1,
         claims=tuple(_claim(connection, keeper.book_id, page, lender, starts_on, ends_on, language) for page in pages),
         flows=tuple(_flows(connection, keeper.book_id, pages, lender, starts_on, ends_on)),
+        changes=tuple(_changes(connection, keeper.book_id, of_loans, lender, starts_on, ends_on)),
         balances=tuple(_money_held(connection, keeper.book_id, lender, ends_on, language)),
         licence_holder=desk.licence_holder,
         verify_address=desk.verify_address,
@@ -100,6 +106,7 @@ def _claim(
         closing_cents=stood(CLAIM, ends_on),
         overdue_cents=sum(claim.overdue_cents for claim in page.claims),
         lost_cents=stood(WRITTEN_OFF, ends_on),
+        cut_cents=stood(CUT, ends_on),
         state_label=wording(language).say(f"state.{page.state_label.value}"),
     )
 
@@ -132,6 +139,41 @@ def _flows(
             net_cents=came.net_cents if came else 0,
             entry=came.entry if came else None,
         )
+
+
+def _changes(
+    connection: sa.Connection, book_id: str, books: Sequence[LoanBook], lender: str, starts_on: date, ends_on: date
+) -> list[ChangedClaim]:
+    """What plans and losses changed of the claims in the period, and what came after a loss, by date and entry."""
+    found = [
+        ChangedClaim(
+            on=on, loan_id=book.loan.loan_id, subject=book.loan.title, event=event, amount_cents=cents, entry=entry
+        )
+        for book in books
+        for on, event, cents, entry in _changes_of(connection, book_id, book, lender)
+        if _within(on, starts_on, ends_on)
+    ]
+    return sorted(found, key=lambda each: (each.on, each.entry))
+
+
+def _changes_of(
+    connection: sa.Connection, book_id: str, book: LoanBook, lender: str
+) -> Iterator[tuple[date, ClaimEvent, int, int]]:
+    for change in plan_changes(connection, book_id, book, lender):
+        yield change.on, change.event, change.cents, change.entry
+    for line in account_lines(connection, book_id, AccountRef(WRITTEN_OFF, lender, book.loan.asset.code)):
+        if line.purpose in AFTER_LOSS:
+            yield line.effective_on, ClaimEvent(line.purpose), line.debit or line.credit, line.entry
+
+
+def account_lines(connection: sa.Connection, book_id: str, account: AccountRef) -> list[balances.StatementLine]:
+    """An account's lines; none where it was never opened."""
+    try:
+        return balances.statement(connection, book_id, account)
+    except Refusal as refusal:
+        if refusal.code != "account-unknown":
+            raise
+        return []
 
 
 def _money_held(

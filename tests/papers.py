@@ -175,6 +175,7 @@ def statement(**changes: object) -> StatementData:
             _claim("Atelier vélo du Canal", 120_000, opening=120_000, closing=0, overdue=0, lost=120_000),
         ),
         "flows": tuple(flows),
+        "changes": (),
         "balances": (StatementBalance(label="À verser sur votre compte", account="489300:cabcdefghi", amount_cents=1),),
         "licence_holder": LICENCE,
         "verify_address": VERIFY,
@@ -232,5 +233,6 @@ def _claim(title: str, principal: int, *, opening: int, closing: int, overdue: i
         closing_cents=closing,
         overdue_cents=overdue,
         lost_cents=lost,
+        cut_cents=0,
         state_label="en cours",
     )

@@ -27,6 +27,12 @@ _WORD: Reader[str] = Reader(
 )
 _on_option = click.option("--on", type=_DATE, help="As of the end of this day (default: the business date).")
 
+_PLANS = {
+    "capitalised": "Interest that plans made principal",
+    "cut": "Principal cut by plans",
+    "converted": "Principal that became shares",
+}
+
 
 @click.group(name="statistics", invoke_without_command=True)
 @_on_option
@@ -53,6 +59,9 @@ def statistics(
     for name, sums in [*((str(v.year), v.amounts) for v in figures.vintages), ("total", figures.totals)]:
         cents = (sums.lent_cents, sums.repaid_cents, sums.outstanding_cents, sums.lost_cents, sums.recovered_cents)
         click.echo(f"{name:<10}{sums.loans:>7}" + "".join(f"{_euro(each):>16}" for each in cents))
+    for name in ("capitalised", "cut", "converted"):
+        if cents := getattr(figures.totals, f"{name}_cents"):
+            click.echo(f"{_PLANS[name]}: {_euro(cents)}")
     for point in figures.recovery:
         if point.loans:
             click.echo(f"Back within {point.months:>2} months: {_percent(point.share):>8} ({point.loans} defaults)")

@@ -5,6 +5,7 @@ A code of the tax return is printed where a dated row holds it; where none does,
 
 from collections.abc import Iterator
 
+from contracts.documents.changes import changes_part
 from contracts.documents.model import Language
 from contracts.documents.paper import Block, Column, Facts, Heading, Notice, Prose, Table
 from contracts.documents.text import Wording, figure, money, percent, short_date, wording
@@ -23,6 +24,7 @@ def render_certificate(data: CertificateData, language: Language) -> bytes:
         *_loans(data, words),
         *_credit(data, words),
         *_losses(data, words),
+        *changes_part(data.changes, words, subject=words.say("certificate.column_loan")),
         *_boxes(data, words),
         *reserve(words, *doubts, rules=data.rules),
         Prose(words.say("certificate.note"), small=True),
@@ -79,6 +81,8 @@ def _loans(data: CertificateData, words: Wording) -> Iterator[Block]:
         ),
     )
     yield Prose(say("certificate.loans_note"), small=True)
+    for loan in (loan for loan in data.loans if loan.cut_cents):
+        yield Prose(say("certificate.cuts_note", title=loan.title, amount=money(loan.cut_cents, language)))
 
 
 def _rate_or_ground(data: CertificateData, loan: CertifiedLoan, words: Wording) -> str:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
+from contracts.documents.changes import changes_part
 from contracts.documents.model import Language
 from contracts.documents.paper import Block, Bullets, Column, Facts, Heading, Prose, Table
 from contracts.documents.text import Wording, figure, long_date, money, number, percent, short_date, wording
 from contracts.documents.yearly import FundProofData
 from contracts.documents.yearly_frame import enterprise_facts, reserve, stands_on, yearly_paper
 
-_SUMS = ("opening_cents", "lent_cents", "repaid_cents", "lost_cents", "closing_cents", "interest_cents")
+_SUMS = ("opening", "lent", "repaid", "lost", "closing", "interest")
+_FIGURES = 12  # parts of a hundred that a column of figures has
+_WITH_PLANS = ("opening", "lent", "repaid", "lost", "changed", "closing", "interest")
 
 
 def render_fund_proof(data: FundProofData, language: Language) -> bytes:
@@ -17,6 +20,7 @@ def render_fund_proof(data: FundProofData, language: Language) -> bytes:
     blocks = (
         *_loan(data, words),
         *_lenders(data, words),
+        *changes_part(data.changes, words, subject=words.say("fund_proof.column_lender")),
         *_dues(data, words),
         *_standing(data, words),
         *reserve(words, words.say("fund_proof.form_unknown")),
@@ -47,22 +51,24 @@ def _loan(data: FundProofData, words: Wording) -> Iterator[Block]:
 
 def _lenders(data: FundProofData, words: Wording) -> Iterator[Block]:
     say, language = words.say, words.language
+    sums = _WITH_PLANS if data.changes else _SUMS
     yield Heading(say("fund_proof.part_lenders"), 1)
     yield Table(
         columns=(
-            Column(say("fund_proof.column_lender"), 28),
-            *(
-                Column(say(f"fund_proof.column_{name}"), 12, figures=True)
-                for name in ("opening", "lent", "repaid", "lost", "closing", "interest")
-            ),
+            Column(say("fund_proof.column_lender"), 100 - _FIGURES * len(sums)),
+            *(Column(say(f"fund_proof.column_{name}"), _FIGURES, figures=True) for name in sums),
         ),
-        rows=tuple((each.name, *(figure(getattr(each, name), language) for name in _SUMS)) for each in data.lenders),
+        rows=tuple(
+            (each.name, *(figure(getattr(each, f"{name}_cents"), language) for name in sums)) for each in data.lenders
+        ),
         total=(
             say("statement.total"),
-            *(figure(sum(getattr(each, name) for each in data.lenders), language) for name in _SUMS),
+            *(figure(sum(getattr(each, f"{name}_cents") for each in data.lenders), language) for name in sums),
         ),
     )
     yield Prose(say("fund_proof.lenders_note"), small=True)
+    if data.changes:
+        yield Prose(say("fund_proof.plans_note"), small=True)
 
 
 def _dues(data: FundProofData, words: Wording) -> Iterator[Block]:
@@ -128,4 +134,6 @@ def _standing(data: FundProofData, words: Wording) -> Iterator[Block]:
         happened.append(say("fund_proof.arrears", months=str(standing.arrears_limit_months)))
     if data.recovered_cents:
         happened.append(say("fund_proof.recovered", amount=money(data.recovered_cents, language)))
+    if cut_cents := sum(each.cut_cents for each in data.lenders):
+        happened.append(say("fund_proof.cut", amount=money(cut_cents, language)))
     yield Bullets(tuple(happened))

@@ -117,7 +117,10 @@ class AgreementData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementClaim:
-    """One claim of the holder at the beginning and the end of the period; `state_label` is in the paper's language."""
+    """One claim of the holder at the beginning and the end of the period; `state_label` is in the paper's language.
+
+    `cut_cents` is what plans cut from it and may still revive at the end.
+    """
 
     loan_id: str
     title: str
@@ -126,7 +129,54 @@ class StatementClaim:
     closing_cents: int
     overdue_cents: int
     lost_cents: int
+    cut_cents: int
     state_label: str
+
+
+class ClaimEvent(StrEnum):
+    """What happened to a claim besides lending and repaying it; the value is the purpose of the journal entry."""
+
+    WAIVED = "interest-waived"
+    CAPITALISED = "interest-capitalised"
+    REDUCED = "claim-reduced"
+    CONVERTED = "claim-converted"
+    REVIVED = "claim-revived"
+    UNDONE = "capitalisation-undone"
+    RELEASED = "claim-released"
+    WRITTEN_OFF = "claim-written-off"
+    RECOVERED = "recovery-distributed"
+
+    @property
+    def sign(self) -> int:
+        """Whether it makes what is owed to the lender more (1), less (-1), or neither (0)."""
+        if self in {ClaimEvent.CAPITALISED, ClaimEvent.REVIVED}:
+            return 1
+        return 0 if self in {ClaimEvent.WAIVED, ClaimEvent.RELEASED, ClaimEvent.RECOVERED} else -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedClaim:
+    """One change of a claim by a plan or a loss, or money that came after the loss; `entry` is its journal entry.
+
+    `subject` is the loan's title on a lender's paper, and the lender's name on one of the loan.
+    """
+
+    on: date
+    loan_id: str
+    subject: str
+    event: ClaimEvent
+    amount_cents: int
+    entry: int
+
+    @property
+    def claim_cents(self) -> int:
+        """By how much what is owed to the lender grows."""
+        return self.event.sign * self.amount_cents
+
+    @property
+    def received_cents(self) -> int:
+        """What of it is money for the lender."""
+        return self.amount_cents if self.event is ClaimEvent.RECOVERED else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +220,7 @@ class StatementData:
     known_at_entry: int
     claims: tuple[StatementClaim, ...]
     flows: tuple[StatementFlow, ...]
+    changes: tuple[ChangedClaim, ...]
     balances: tuple[StatementBalance, ...]
     licence_holder: str
     verify_address: str

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 
+from contracts.documents.changes import changes_part
 from contracts.documents.model import Language, StatementData, StatementTotals
 from contracts.documents.paper import Attachment, Bars, Block, Column, Facts, Heading, Notice, Paper, Prose, Table
 from contracts.documents.text import Wording, figure, long_date, money, month, number, short_date, wording
@@ -55,6 +56,7 @@ def statement_paper(data: StatementData, language: Language, *, totals: Statemen
             *_summary(data, words),
             *_claims(data, words),
             *_flows(data, words),
+            *changes_part(data.changes, words, subject=say("statement.column_loan")),
             *_balances(data, words),
             *(_totals(totals, words) if totals else ()),
         ),
@@ -76,6 +78,8 @@ def _summary(data: StatementData, words: Wording) -> Iterator[Block]:
         )
     )
     closing, net = say("statement.closing"), say("statement.net")
+    changed, recovered = (sum(getattr(c, name) for c in data.changes) for name in ("claim_cents", "received_cents"))
+    rare = ((say("statement.recovered"), recovered), (say("statement.changed"), changed))
     yield Heading(say("statement.part_summary"), 1)
     yield Facts(
         tuple(
@@ -87,6 +91,7 @@ def _summary(data: StatementData, words: Wording) -> Iterator[Block]:
                 (say("statement.received_interest"), sum(f.interest_gross_cents for f in data.flows)),
                 (say("statement.withholding"), sum(f.withholding_cents for f in data.flows)),
                 (net, sum(f.net_cents for f in data.flows)),
+                *((label, cents) for label, cents in rare if cents),
                 (say("statement.overdue"), sum(c.overdue_cents for c in data.claims)),
                 (say("statement.lost"), sum(c.lost_cents for c in data.claims)),
                 (closing, sum(c.closing_cents for c in data.claims)),

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
+from contracts.documents.changes import event_name
 from contracts.documents.model import Language
 from contracts.documents.paper import Block, Column, Facts, Heading, Prose, Table
 from contracts.documents.text import Wording, figure, long_date, money, number, percent, short_date, wording
@@ -34,6 +35,7 @@ def render_withholding_return(data: WithholdingData, language: Language) -> byte
         Heading(words.say("withholding.part_debtor"), 1),
         enterprise_facts(data.borrower, words),
         *_rows(data, words),
+        *_changes(data, words),
         *_account(data, words),
         *reserve(words, *doubts, rules=data.rules),
     )
@@ -141,6 +143,33 @@ def _rows(data: WithholdingData, words: Wording) -> Iterator[Block]:
 def _kind(row: WithheldRow, words: Wording) -> str:
     kind = "unknown" if row.holder_kind is None else row.holder_kind.value.replace("-", "_")
     return words.say(f"withholding.kind_{kind}")
+
+
+def _changes(data: WithholdingData, words: Wording) -> Iterator[Block]:
+    say, language = words.say, words.language
+    if not data.changes:
+        return
+    yield Heading(say("withholding.part_changes"), 1)
+    yield Table(
+        columns=(
+            Column(say("changes.column_on"), 14),
+            Column(say("statement.column_loan"), 26),
+            Column(say("changes.column_event"), 34),
+            Column(say("withholding.column_lenders"), 12, figures=True),
+            Column(say("changes.column_amount"), 14, figures=True),
+        ),
+        rows=tuple(
+            (
+                short_date(change.on),
+                change.title,
+                event_name(change.event, words),
+                str(change.lenders),
+                figure(change.amount_cents, language),
+            )
+            for change in data.changes
+        ),
+    )
+    yield Prose(say("withholding.changes_note"), small=True)
 
 
 def _account(data: WithholdingData, words: Wording) -> Iterator[Block]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from contracts.documents.model import Addressee, Enterprise
+from contracts.documents.model import Addressee, ChangedClaim, ClaimEvent, Enterprise
 from contracts.schemes.credit import ZeroGround
 from contracts.schemes.form_codes import Stated
 from contracts.schemes.loss import NoLossGround
@@ -30,7 +30,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenLender:
-    """One lender of a loan in the proof to the Fund: opening plus lent less repaid less lost is closing."""
+    """One lender of a loan in the proof to the Fund: opening plus lent less repaid less lost plus changed is closing.
+
+    `changed_cents` is what plans made of the claim; `cut_cents` is what they cut and may still revive at the end.
+    """
 
     party: str
     name: str
@@ -38,7 +41,9 @@ class ProvenLender:
     lent_cents: int
     repaid_cents: int
     lost_cents: int
+    changed_cents: int
     closing_cents: int
+    cut_cents: int
     interest_cents: int
 
 
@@ -92,6 +97,7 @@ class FundProofData:
     principal_cents: int
     rate_annual: Decimal
     lenders: tuple[ProvenLender, ...]
+    changes: tuple[ChangedClaim, ...]
     dues: tuple[ProvenDue, ...]
     standing: LoanStanding
     recovered_cents: int
@@ -102,7 +108,9 @@ class CertifiedLoan:
     """One loan of the tax period: what of it is lent and not repaid, lost principal included, and what it brings.
 
     `at_first_rate`: it started in the period or in one of those before it that earn the higher rate. `ground` says
-    why it brings nothing; then `ground_on` is the day of what stopped it, where a day did.
+    why it brings nothing; then `ground_on` is the day of what stopped it, where a day did. `lost_cents` is principal
+    whose loss was proven, or whose cut by a court-homologated plan became final, in the period; `cut_cents` is what
+    such a plan cut and may still revive: it is in the closing balance meanwhile.
     """
 
     loan_id: str
@@ -119,6 +127,7 @@ class CertifiedLoan:
     ground_on: date | None
     credit_cents: int
     lost_cents: int
+    cut_cents: int
     loss_ground: NoLossGround | None
     loss_credit_cents: int
 
@@ -153,6 +162,7 @@ class CertificateData:
     base_cap_cents: int
     loss_base_cents: int
     loss_credit_cents: int
+    changes: tuple[ChangedClaim, ...]
     boxes: tuple[CertifiedBox, ...]
     rules: tuple[str, ...]
     provisional: bool
@@ -176,6 +186,18 @@ class WithheldRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedInterest:
+    """Called interest that a plan gave up or made principal, or called again: none of it was attributed or taxed."""
+
+    on: date
+    loan_id: str
+    title: str
+    event: ClaimEvent
+    lenders: int
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WithholdingData:
     """One borrower's return of the tax withheld on interest in a year.
 
@@ -187,6 +209,7 @@ class WithholdingData:
     borrower: Enterprise
     loans: tuple[str, ...]
     rows: tuple[WithheldRow, ...]
+    changes: tuple[ChangedInterest, ...]
     paid_in_cents: int
     unpaid_cents: int
     rules: tuple[str, ...]

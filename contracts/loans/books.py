@@ -17,6 +17,7 @@ from contracts.loans.lifecycle import (
     REBASED,
     RECOVERED,
     REPAID_EARLY,
+    REVIVED,
     SETTLED,
     standing_of,
 )
@@ -110,7 +111,7 @@ class LoanBook:
             self.loan.principal_cents,
             [(i.interest_cents, i.principal_cents) for i in self.instalments],
             [sum(shares.values()) for shares in self.recovered],
-            [(each.on, sum(change.cents for change in each.changes)) for each in self.rebases],
+            [(each.on, each.total.cents) for each in self.rebases],
         )
 
     def position_of(self, claim: LenderClaim) -> Position:
@@ -282,6 +283,7 @@ def _rebase(move: moves.Move) -> Rebase:
             ClaimChange(capitalised_cents=capitalised, cut_cents=cut, converted_cents=converted)
             for capitalised, cut, converted in facts["changes"]
         ),
+        is_revival=move.event == REVIVED,
     )
 
 

@@ -334,13 +334,24 @@ class ClaimChange:
 class Rebase:
     """Other terms from a day on: instalments from number `first_n` take the place of those that are dropped.
 
-    `changes` are in the order of the claims. The old schedule stays on record beside the new.
+    `changes` are in the order of the claims. The old schedule stays on record beside the new. `is_revival`: the plan
+    before it fell.
     """
 
     on: date
     first_n: int
     dropped: tuple[int, ...]
     changes: tuple[ClaimChange, ...]
+    is_revival: bool = False
+
+    @property
+    def total(self) -> ClaimChange:
+        """What it changes of all claims together."""
+        return ClaimChange(
+            capitalised_cents=sum(each.capitalised_cents for each in self.changes),
+            cut_cents=sum(each.cut_cents for each in self.changes),
+            converted_cents=sum(each.converted_cents for each in self.changes),
+        )
 
 
 Distribution = tuple[tuple[ClaimShare, ...], ...]

@@ -46,7 +46,10 @@ class CreditPart:
 
 @dataclass(frozen=True, slots=True)
 class CreditLoan:
-    """One registered loan of one lender: what was lent, and the repayments of principal effectively made."""
+    """One registered loan of one lender: what was lent, and the repayments of principal effectively made.
+
+    `forgone` is principal that left the base without being repaid, and below zero what came back into it.
+    """
 
     loan_id: str
     starts_on: date
@@ -57,12 +60,17 @@ class CreditLoan:
     deregistered_on: date | None = None
     periods_without_proof: frozenset[int] = field(default_factory=frozenset)
     """Tax periods whose yearly proof is missing or wrong; it is asked from the year after conclusion."""
+    forgone: tuple[tuple[date, int], ...] = ()
 
     def balance_cents(self, day: date) -> int:
-        """What is outstanding at the end of `day`."""
+        """What counts at the end of `day`: never less than nothing."""
+        return max(0, self.unpaid_cents(day))
+
+    def unpaid_cents(self, day: date) -> int:
+        """What was lent and is not repaid; below zero where interest that became principal was repaid with it."""
         if day < self.starts_on:
             return 0
-        return self.principal_cents - sum(cents for on, cents in self.repayments if on <= day)
+        return self.principal_cents - sum(cents for on, cents in (*self.repayments, *self.forgone) if on <= day)
 
     def mean_cents(self, tax_period: int) -> Fraction:
         """The mean of the balances at the beginning of 1 January and the end of 31 December."""

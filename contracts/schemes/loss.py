@@ -107,9 +107,10 @@ def loss_credit(scheme: str, tax_period: int, loans: Sequence[LostLoan]) -> Loss
         used |= {row.id: row for row in (rate, months)}
         ground = _ground(loan, tax_period, months)
         base = _base(loan, tax_period, with_event=ground is None)
-        if ground is not None and (base or _lost_in(loan, tax_period)):
+        is_granted = bool(base) and ground in {None, NoLossGround.NO_EVENT}
+        if ground is not None and (_lost_in(loan, tax_period) or (base and not is_granted)):
             grounds[loan.loan_id] = ground
-        if base and (ground in {None, NoLossGround.NO_EVENT}):
+        if is_granted:
             bases[loan.loan_id], exact[loan.loan_id] = base, base * Fraction(rate.decimal())
     exact, used = _capped(scheme, tax_period, bases, exact, used)
     total = half_up(sum(exact.values(), Fraction(0)))
@@ -131,15 +132,25 @@ def _ground(loan: LostLoan, tax_period: int, months: Rule) -> NoLossGround | Non
     return None
 
 
+def established_in(loan: LostLoan, tax_period: int) -> int:
+    """Principal that is lost by the period's facts, whether or not it brings a credit."""
+    has_event = loan.event_on is not None and loan.event_on.year <= tax_period
+    return _lost_in(loan, tax_period) + _haircuts_in(loan, tax_period, with_event=has_event)
+
+
 def _base(loan: LostLoan, tax_period: int, *, with_event: bool) -> int:
-    """What counts in the period: with an event the losses of the period, and with the first of them every haircut that
-    was not final before the event; without one, the haircuts that became final.
-    """
+    """What counts in the period: with an event its losses and haircuts, without one the haircuts alone."""
+    lost = _lost_in(loan, tax_period) if with_event else 0
+    return lost + _haircuts_in(loan, tax_period, with_event=with_event)
+
+
+def _haircuts_in(loan: LostLoan, tax_period: int, *, with_event: bool) -> int:
+    """With an event, haircuts that were not final before it, with its first loss; else those that became final."""
     if not with_event or loan.event_on is None:
         return sum(each.cents for each in loan.haircuts if each.final_on and each.final_on.year == tax_period)
     first = min((loss.on.year for loss in loan.losses), default=loan.event_on.year)
     open_then = [each for each in loan.haircuts if each.final_on is None or each.final_on >= loan.event_on]
-    return sum(each.cents for each in open_then if first == tax_period) + _lost_in(loan, tax_period)
+    return sum(each.cents for each in open_then if first == tax_period)
 
 
 def _lost_in(loan: LostLoan, tax_period: int) -> int:

@@ -84,7 +84,7 @@ def of_plan(
     template: Template, loan: Loan, lent: LenderClaim, plan: int, cents: int, *, on: date, actor: str, evidence: str
 ) -> JournalEntry:
     """One lender's entry of plan number `plan`; `evidence` is the SHA-256 of the paper that it rests on."""
-    words = {"loan": loan.loan_id, "plan": str(plan), "pledge": lent.pledge_id}
+    words = _words(loan, lent, plan)
     owners = {"loan": loan.loan_id, "lender": lent.lender, "borrower": loan.borrower}
     return template.entry(
         on=on,
@@ -94,3 +94,12 @@ def of_plan(
         assets={CLAIM: loan.asset.code} if CLAIM in template.assets else {},
         evidence=evidence,
     )
+
+
+def plan_key(template: Template, loan: Loan, lent: LenderClaim, plan: int) -> str:
+    """The fact key of one lender's entry of plan number `plan`."""
+    return template.fact_key(_words(loan, lent, plan))
+
+
+def _words(loan: Loan, lent: LenderClaim, plan: int) -> dict[str, str]:
+    return {"loan": loan.loan_id, "plan": str(plan), "pledge": lent.pledge_id}

@@ -5,13 +5,13 @@
 | past-due | on the day on which a due is more than 90 days late | until none is | art. 1(1)(b) |
 | insolvency | on the day of the bankruptcy or a similar protection | until repaid or lost | art. 1(1)(a), 1(2)(b) |
 | acceleration | on the day of the notice by which everything is claimed | until repaid or lost | art. 1(1)(a) |
-| concession | on the day on which more time or less to pay was conceded | twelve months | art. 1(1)(a), 1(2)(a) |
+| concession | on the day on which a distressed one was made | twelve months | art. 1(1)(a), 1(2)(a) |
 | loss | on the day on which the loss is proven | for good | art. 1(1)(a) |
 
-Every unpaid cent is material. A concession is distressed unless the agreement gave the right to it beforehand: who
-concedes without having to does so because the borrower faces difficulties, and asking whether she does would leave room
-to understate. Where the agreement gave the right, days past due are counted on the changed schedule (art. 1(3)), which
-is the one that the position holds.
+Every unpaid cent is material. A concession is distressed where a plan cuts principal, makes it shares, or takes more
+than 1 % of the present value of what the lenders were to have (`contracts.secondchance.proposal`): it lowers the
+obligation. One that only puts payments off is none; days past due are counted on the changed schedule (art. 1(3)),
+which is the one that the position holds.
 """
 
 from collections.abc import Iterable, Sequence

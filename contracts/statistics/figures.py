@@ -3,11 +3,12 @@
     LoanFacts  ──assess──>  LoanFigures  ──statistics──>  Statistics
     dues, dates, recoveries      one small row a loan         what is published
 
-Definitions are fixed here, so that no figure can be flattered by a window or a filter. Lent is repaid, outstanding and
-lost, to the cent: principal alone. Interest stands apart, and so does what is recovered of a loss. A loan is late from
-its first day past due, and all of its outstanding principal with it. A due is repaid on the day its borrower paid it,
-also while its sharing out waits for cover; what her bank took back after the lenders had it is owed to the operator,
-and no arrears of the loan. A change of a definition changes `VERSION`.
+Definitions are fixed here, so that no figure can be flattered by a window or a filter. Lent, with interest that plans
+made principal, is repaid, outstanding, lost, cut and shares, to the cent: principal alone. Other interest stands apart,
+and so does what is recovered of a loss. What a plan cut is cut from its day on, also while it may revive. A loan is
+late from its first day past due, and all of its outstanding principal with it. A due is repaid on the day its borrower
+paid it, also while its sharing out waits for cover; what her bank took back after the lenders had it is owed to the
+operator, and no arrears of the loan. A change of a definition changes `VERSION`.
 """
 
 from collections import defaultdict
@@ -16,12 +17,13 @@ from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from fractions import Fraction
 
+from contracts.loans.model import ClaimChange
 from contracts.servicing.model import Label, Position
 from contracts.statistics.defaults import Concession, Spell, is_in_default, spells
 from contracts.statistics.rate import Outcomes, Window, WindowRate, average, outcomes, tally, windows_since
 from contracts.terms.dates import MONTHS_A_YEAR, add_months
 
-VERSION = 1
+VERSION = 2
 UNRATED = "unrated"
 """The one risk class of loans that nobody has rated."""
 RECOVERY_MONTHS = (0, 3, 6, 12, 18, 24, 36, 48, 60)
@@ -29,12 +31,16 @@ RECOVERY_MONTHS = (0, 3, 6, 12, 18, 24, 36, 48, 60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoanFacts:
-    """What the books know of one loan; `recoveries` are dates and cents of what came after its loss was proven."""
+    """What the books know of one loan; `recoveries` are dates and cents of what came after its loss was proven.
+
+    `changes` are what plans changed of all its claims together, with their days.
+    """
 
     loan_id: str
     position: Position
     concessions: tuple[Concession, ...] = ()
     recoveries: tuple[tuple[date, int], ...] = ()
+    changes: tuple[tuple[date, ClaimChange], ...] = ()
     risk_class: str = UNRATED
 
 
@@ -43,8 +49,11 @@ class Amounts:
     """Loans counted and cents added up: of one loan, of a vintage, or of all.
 
     `loans`, `running`, `late`, `in_default` and `ever_defaulted` count loans, the last whatever came of them since.
-    `lent_cents` = `repaid_cents` + `outstanding_cents` + `lost_cents`. `late_cents` and `in_default_cents` are what is
-    outstanding of loans that are late or in default; `overdue_cents` is what these should have paid, with interest.
+    `lent_cents` + `capitalised_cents` = `repaid_cents` + `outstanding_cents` + `lost_cents` + `cut_cents` +
+    `converted_cents`. `capitalised_cents` is called interest that plans made principal, `cut_cents` principal that they
+    took away, `converted_cents` what became shares; what a plan that fell had added or cut is in none of them.
+    `late_cents` and `in_default_cents` are what is outstanding of loans that are late or in default; `overdue_cents` is
+    what these should have paid, with interest.
     """
 
     loans: int = 0
@@ -61,6 +70,14 @@ class Amounts:
     in_default_cents: int = 0
     lost_cents: int = 0
     recovered_cents: int = 0
+    capitalised_cents: int = 0
+    cut_cents: int = 0
+    converted_cents: int = 0
+
+    @property
+    def principal_cents(self) -> int:
+        """All principal that there was: what was lent, and interest that plans added to it."""
+        return self.lent_cents + self.capitalised_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +89,8 @@ class Exposure:
     receipts: tuple[tuple[date, int], ...]
 
     def received_cents(self, until_on: date) -> int:
-        """What had come by the end of that day."""
-        return sum(cents for day, cents in self.receipts if day <= until_on)
+        """What had come by the end of that day; interest that was made principal later is no part of the exposure."""
+        return min(self.cents, sum(cents for day, cents in self.receipts if day <= until_on))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +226,7 @@ def added(amounts: Iterable[Amounts]) -> Amounts:
 def _amounts(loan: LoanFacts, found: Sequence[Spell], on: date) -> Amounts:
     debt = loan.position
     outstanding, days = debt.outstanding_cents(on), debt.days_past_due(on)
+    changes = [change for day, change in loan.changes if day <= on]
     in_default = bool(outstanding) and is_in_default(found, on)
     return Amounts(
         loans=1,
@@ -225,6 +243,9 @@ def _amounts(loan: LoanFacts, found: Sequence[Spell], on: date) -> Amounts:
         in_default_cents=outstanding if in_default else 0,
         lost_cents=debt.lost_cents(on),
         recovered_cents=sum(cents for day, cents in loan.recoveries if day <= on),
+        capitalised_cents=sum(change.capitalised_cents for change in changes),
+        cut_cents=sum(change.cut_cents for change in changes),
+        converted_cents=sum(change.converted_cents for change in changes),
     )
 
 
@@ -233,9 +254,10 @@ def _exposure(loan: LoanFacts, defaulted_on: date, on: date) -> Exposure:
     debt, before = loan.position, defaulted_on - timedelta(days=1)
     repaid = [(due.settled_on, due.principal_cents) for due in debt.dues if due.settled_on is not None]
     receipts = [*repaid, *loan.recoveries]
+    changed = sum(change.cents for day, change in loan.changes if day <= before)
     return Exposure(
         defaulted_on=defaulted_on,
-        cents=debt.principal_cents - debt.received_principal_cents(before),
+        cents=debt.principal_cents + changed - debt.received_principal_cents(before),
         receipts=tuple((day, cents) for day, cents in receipts if before < day <= on and cents),
     )
 

@@ -120,11 +120,16 @@ def _definitions() -> dict[str, JSON]:
         "default_days_past_due": DEFAULTED_AFTER,
         "materiality_cents": 0,
         "concession_months": CONCESSION_MONTHS,
+        "concession": "a plan that cuts principal, makes it shares, or takes more than 1 % of the present value",
         "window": "calendar year",
         "average": "simple mean of the windows that are over and in which a loan counts, since the first loan",
         "numerator": "loans of the denominator with at least one default in the window, by count",
         "denominator": "loans running and not in default at its beginning, with a payment due in it or still unpaid",
-        "identity": "lent_cents = repaid_cents + outstanding_cents + lost_cents",
+        "identity": "lent_cents + capitalised_cents = repaid_cents + outstanding_cents + lost_cents + cut_cents + "
+        "converted_cents",
+        "capitalised_cents": "called interest that plans in effect made principal",
+        "cut_cents": "principal that plans in effect took away, also where it may still be owed again",
+        "converted_cents": "principal that became shares; it is not repaid",
         "recovery": "principal received since the first default, of principal outstanding before it; only defaults "
         "that are at least so many months old",
         "loan_book": f"what fewer than {K} loans have in common is {WITHHELD}",

@@ -52,6 +52,9 @@ class Row:
     outstanding_percent: str
     lost_percent: str
     recovered_percent: str
+    cut_percent: str
+    converted_percent: str
+    capitalised_percent: str
     first_default: str
     first_default_ground: str
     counted_in: str
@@ -105,9 +108,9 @@ def in_steps(part_cents: int, whole_cents: int, *, up: bool) -> str:
 
 def _row(profile: Profile, loan: LoanFigures) -> Row:
     assert loan.disbursed_on is not None, "the file has loans that are paid out"
-    amounts, lent = loan.amounts, loan.amounts.lent_cents
+    amounts, lent, whole = loan.amounts, loan.amounts.lent_cents, loan.amounts.principal_cents
     first = loan.spells[0] if loan.spells else None
-    whole = [window for window in loan.outcomes if (window.ends_on.month, window.ends_on.day) == (12, 31)]
+    calendar = [window for window in loan.outcomes if (window.ends_on.month, window.ends_on.day) == (12, 31)]
     return Row(
         loan=profile.pseudonym,
         risk_class=loan.risk_class,
@@ -120,14 +123,17 @@ def _row(profile: Profile, loan: LoanFigures) -> Row:
         sector=profile.sector,
         state=loan.label.value,
         in_default="yes" if amounts.in_default else "no",
-        repaid_percent=in_steps(amounts.repaid_cents, lent, up=False),
-        outstanding_percent=in_steps(amounts.outstanding_cents, lent, up=True),
-        lost_percent=in_steps(amounts.lost_cents, lent, up=True),
-        recovered_percent=in_steps(amounts.recovered_cents, lent, up=False),
+        repaid_percent=in_steps(amounts.repaid_cents, whole, up=False),
+        outstanding_percent=in_steps(amounts.outstanding_cents, whole, up=True),
+        lost_percent=in_steps(amounts.lost_cents, whole, up=True),
+        recovered_percent=in_steps(amounts.recovered_cents, whole, up=False),
+        cut_percent=in_steps(amounts.cut_cents, whole, up=True),
+        converted_percent=in_steps(amounts.converted_cents, whole, up=True),
+        capitalised_percent=in_steps(amounts.capitalised_cents, lent, up=True),
         first_default="" if first is None else str(first.starts_on.year),
         first_default_ground="" if first is None else first.ground.value,
-        counted_in=" ".join(str(window.starts_on.year) for window in whole),
-        defaulted_in=" ".join(str(window.starts_on.year) for window in whole if loan.outcomes[window] is not None),
+        counted_in=" ".join(str(window.starts_on.year) for window in calendar),
+        defaulted_in=" ".join(str(window.starts_on.year) for window in calendar if loan.outcomes[window] is not None),
     )
 
 

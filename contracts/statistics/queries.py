@@ -92,6 +92,7 @@ def loan_facts(
                 Concession(move.effective_on) for move in history if ground_of(move.event) is Ground.CONCESSION
             ),
             recoveries=tuple(recovered[claim_asset(loan_id).code]),
+            changes=tuple((each.on, each.total) for each in rebases_of(history)),
         )
 
 
@@ -152,7 +153,7 @@ def _position(rows: list[_DueRow], history: list[moves.Move]) -> Position:
         for each, row in zip(as_changed(frozen, history), rows, strict=False)
     )
     standing = standing_of((move.event, move.effective_on) for move in history)
-    changes = tuple((each.on, sum(change.cents for change in each.changes)) for each in rebases)
+    changes = tuple((each.on, each.total.cents) for each in rebases)
     return Position(principal_cents=rows[0].lent_cents, dues=dues, standing=standing, changes=changes)
 
 

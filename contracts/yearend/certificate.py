@@ -1,23 +1,26 @@
 """A lender's certificate for the tax credit: her loans of the tax period, their bases, and what they bring.
 
 A base is what was lent less what was effectively repaid, so principal that is written off stays in it, and a due that
-its borrower paid and no lender has yet does not lower it. The books hold no date on which a loan was called; a
-bankruptcy makes all that a bankrupt owes due (Code of economic law, book XX), so its day counts as that of the call:
-the yearly credit stops with that tax period, and lost principal may bring the one-off credit. Whether the borrower was
-exemplary is not in the books either, and the ordinary rate of the one-off credit is stated.
+its borrower paid and no lender has yet does not lower it; what plans change of it is in `contracts.yearend.base`. The
+books hold no date on which a loan was called; a bankruptcy makes all that a bankrupt owes due (Code of economic law,
+book XX), so its day counts as that of the call: the yearly credit stops with that tax period, and lost principal may
+bring the one-off credit. Whether the borrower was exemplary is not in the books either, and the ordinary rate of the
+one-off credit is stated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
+from contracts.documents.model import ChangedClaim
 from contracts.documents.yearly import CertificateData, CertifiedBox, CertifiedLoan
 from contracts.loans.lifecycle import ACCELERATED, BANKRUPTCY, WRITTEN_OFF
 from contracts.parties.model import Attribute, Party
 from contracts.registration.queries import deregistered_on
 from contracts.schemes.credit import CreditLoan, TaxCredit, ZeroGround, tax_credit
 from contracts.schemes.form_codes import FormCode, Stated, form_code
-from contracts.schemes.loss import Loss, LossCredit, LossEvent, LostLoan, loss_credit
+from contracts.schemes.loss import LossCredit, LossEvent, LostLoan, established_in, loss_credit
 from contracts.schemes.rules import Rule, rule
+from contracts.yearend import base
 from contracts.yearend.movements import WRITTEN_OFF as WRITTEN_OFF_ACCOUNT
 from contracts.yearend.movements import LoanYear, tie
 from contracts.yearend.proof import happened_by
@@ -37,14 +40,18 @@ def certificate_data(stand: Stand, lender: Party, loans: Sequence[LoanYear]) -> 
     scheme = max(loan.book.loan.scheme for loan in loans)
     own = [(loan, credit_loan(stand, loan, who)) for loan in loans]
     credit = tax_credit(year, [reckoned for _, reckoned in own], scheme=scheme, brussels_resident=is_resident)
-    lost = loss_credit(scheme, year, [_lost_loan(loan, who, is_resident=is_resident) for loan in loans])
-    boxes = _boxes(own, who, credit, year)
+    lost_loans = [_lost_loan(loan, who, is_resident=is_resident) for loan in loans]
+    lost = loss_credit(scheme, year, lost_loans)
+    lost_cents = {each.loan_id: established_in(each, year) for each in lost_loans}
+    boxes = _boxes(own, lost_cents, credit, year)
     rules = _rules(credit, lost, [box for box, _ in boxes])
     return CertificateData(
         frame=stand.frame(f"credit-{who}-{year}"),
         holder=stand.addressee(lender),
         tax_residence=residence,
-        loans=tuple(_certified(stand, *each, credit, lost, lender=who) for each in own),
+        loans=tuple(
+            _certified(stand, *each, credit, lost, lender=who, lost_cents=lost_cents[each[0].loan_id]) for each in own
+        ),
         base_first_cents=credit.base_first_cents,
         base_later_cents=credit.base_later_cents,
         credit_cents=credit.credit_cents,
@@ -53,6 +60,18 @@ def certificate_data(stand: Stand, lender: Party, loans: Sequence[LoanYear]) -> 
         base_cap_cents=rule(scheme, "credit_base_cap_cents", on).integer(),
         loss_base_cents=lost.base_cents,
         loss_credit_cents=lost.credit_cents,
+        changes=tuple(
+            ChangedClaim(
+                on=change.on,
+                loan_id=loan.loan_id,
+                subject=loan.book.loan.title,
+                event=change.event,
+                amount_cents=change.cents,
+                entry=change.entry,
+            )
+            for loan in loans
+            for change in loan.claim_of(who).changes
+        ),
         boxes=tuple(
             CertifiedBox(stated=box.stated, of_first_year=box.of_first_year, codes=box.codes, amount_cents=cents)
             for box, cents in boxes
@@ -67,21 +86,21 @@ def credit_loan(stand: Stand, loan: LoanYear, lender: str) -> CreditLoan:
 
     Refuses `year-end-does-not-tie`.
     """
-    repaid = [(share.on, share.principal_cents) for share in loan.shares if share.lender == lender]
-    repaid += [(on, cents) for owner, on, cents in loan.recoveries if owner == lender]
     stated = CreditLoan(
         loan_id=loan.loan_id,
         starts_on=loan.book.loan.agreed_on,
-        term_ends_on=loan.book.term_ends_on,
+        term_ends_on=base.term_ends_on(loan),
         principal_cents=loan.principal_cents(lender),
-        repayments=tuple(repaid),
+        repayments=tuple(base.repaid(loan, lender)),
         accelerated_on=_called_on(loan),
         deregistered_on=deregistered_on(stand.connection, stand.book_id, loan.book, loan.period.ends_on).get(lender),
+        forgone=tuple(base.forgone(loan, lender)),
     )
     claim, account = loan.claim_of(lender), AccountRef(WRITTEN_OFF_ACCOUNT, lender, loan.book.loan.asset.code)
-    opening, closing = _balances(stated, loan)
-    tie(account, stated=opening, booked=claim.opening_cents + claim.written_off_opening_cents)
-    tie(account, stated=closing, booked=claim.closing_cents + claim.written_off_closing_cents)
+    opening = claim.opening_cents + claim.written_off_opening_cents + claim.cut_opening_cents
+    closing = claim.closing_cents + claim.written_off_closing_cents + claim.cut_closing_cents
+    for on, booked in ((loan.period.eve_on, opening), (loan.period.ends_on, closing)):
+        tie(account, stated=stated.unpaid_cents(on) + base.beside_base(loan, lender, on), booked=booked)
     return stated
 
 
@@ -97,23 +116,24 @@ def _balances(loan: CreditLoan, year: LoanYear) -> tuple[int, int]:
 
 def _lost_loan(loan: LoanYear, lender: str, *, is_resident: bool) -> LostLoan:
     on = loan.period.ends_on
-    bankrupt_on, lost_on = happened_by(loan.book, BANKRUPTCY, on), happened_by(loan.book, WRITTEN_OFF, on)
-    lost_cents = loan.claim_of(lender).lost_cents
+    bankrupt_on = happened_by(loan.book, BANKRUPTCY, on)
     return LostLoan(
         loan_id=loan.loan_id,
-        term_ends_on=loan.book.term_ends_on,
+        term_ends_on=base.term_ends_on(loan),
         concluded_on=loan.book.loan.agreed_on,
         event=LossEvent.BANKRUPTCY if bankrupt_on else None,
         event_on=bankrupt_on,
         called_on=_called_on(loan),
         is_resident=is_resident,
-        losses=(Loss(lost_on, lost_cents),) if lost_on and lost_cents else (),
+        losses=base.losses(loan, lender, happened_by(loan.book, WRITTEN_OFF, on)),
+        haircuts=base.haircuts(loan, lender),
     )
 
 
 def _certified(
-    stand: Stand, loan: LoanYear, reckoned: CreditLoan, credit: TaxCredit, lost: LossCredit, *, lender: str
-) -> CertifiedLoan:
+    stand: Stand, loan: LoanYear, reckoned: CreditLoan, credit: TaxCredit, lost: LossCredit, *, lender: str,
+    lost_cents: int,
+) -> CertifiedLoan:  # fmt: skip
     terms = loan.book.loan
     opening, closing = _balances(reckoned, loan)
     ground = credit.grounds.get(loan.loan_id)
@@ -131,7 +151,8 @@ def _certified(
         ground=ground,
         ground_on=_ground_on(ground, reckoned),
         credit_cents=credit.by_loan[loan.loan_id],
-        lost_cents=loan.claim_of(lender).lost_cents,
+        lost_cents=lost_cents,
+        cut_cents=base.open_cuts(loan, lender, loan.period.ends_on),
         loss_ground=lost.grounds.get(loan.loan_id),
         loss_credit_cents=lost.by_loan[loan.loan_id],
     )
@@ -151,12 +172,12 @@ def _ground_on(ground: ZeroGround | None, loan: CreditLoan) -> date | None:
 
 
 def _boxes(
-    own: Sequence[tuple[LoanYear, CreditLoan]], lender: str, credit: TaxCredit, year: int
+    own: Sequence[tuple[LoanYear, CreditLoan]], lost_cents: Mapping[str, int], credit: TaxCredit, year: int
 ) -> list[tuple[FormCode, int]]:
     """What goes into which box of the return: balances of the loans that bring a credit, and lost principal."""
     sums: dict[FormCode, int] = {}
     for loan, reckoned in own:
-        terms, lost = loan.book.loan, loan.claim_of(lender).lost_cents
+        terms, lost = loan.book.loan, lost_cents[loan.loan_id]
         stated = []
         if loan.loan_id not in credit.grounds:
             opening, closing = _balances(reckoned, loan)

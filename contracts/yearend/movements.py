@@ -4,9 +4,12 @@ Three readings are held against each other: balances by date of effect, the line
 entries that the loan's own record names. Where one differs, nothing is written: `year-end-does-not-tie`.
 
     account            opening + lines of the year = closing
-    020000 lender      + loan-issued, - instalment-distributed, - claim-written-off
+    020000 lender      + loan-issued, - instalment-distributed, - claim-written-off, and what plans changed:
+                       + interest-capitalised, - claim-reduced, - claim-converted, + claim-revived,
+                       - capitalisation-undone
     022000 lender      + claim-written-off, - recovery-distributed
-    021000 borrower    what all lenders have in 020000 and 022000
+    023000 lender      + claim-reduced, - claim-revived, - claim-released
+    021000 borrower    what all lenders have in 020000, 022000 and 023000
     453000 borrower    its credits are the tax of every share of the year
     489300 lender      what these events credited is every share of the year, net
 """
@@ -21,12 +24,14 @@ import sqlalchemy as sa
 from contracts.loans.books import LoanBook
 from contracts.loans.postings import CLAIM_WRITTEN_OFF, INSTALMENT_DISTRIBUTED, LOAN_ISSUED, RECOVERY_DISTRIBUTED
 from contracts.loans.received import Received, received
+from contracts.secondchance.changes import PlanChange, plan_changes
+from contracts.statements import account_lines
 from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.balances import StatementLine
 from ledger.errors import Refusal
 
-CLAIM, OWED, WRITTEN_OFF, TAX, PAYABLE = "020000", "021000", "022000", "453000", "489300"
+CLAIM, OWED, WRITTEN_OFF, CUT, TAX, PAYABLE = "020000", "021000", "022000", "023000", "453000", "489300"
 _ISSUED, _SHARED = LOAN_ISSUED.purpose, INSTALMENT_DISTRIBUTED.purpose
 _LOST, _RECOVERED = CLAIM_WRITTEN_OFF.purpose, RECOVERY_DISTRIBUTED.purpose
 
@@ -59,7 +64,10 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimYear:
-    """One lender's claim on one loan in a year: opening + lent - repaid - lost = closing; what is written off apart."""
+    """One lender's claim on one loan in a year: opening + lent - repaid - lost + changed = closing.
+
+    `changes` are what plans did in the year. What is written off, and what was cut and may revive, are apart.
+    """
 
     lender: str
     opening_cents: int
@@ -70,11 +78,20 @@ class ClaimYear:
     written_off_opening_cents: int
     recovered_cents: int
     written_off_closing_cents: int
+    changes: tuple[PlanChange, ...]
+    cut_opening_cents: int
+    cut_closing_cents: int
+
+    @property
+    def changed_cents(self) -> int:
+        """By how much plans made the claim grow."""
+        return sum(change.claim_cents for change in self.changes)
 
     @property
     def is_alive(self) -> bool:
         """Whether anything was owed or happened in the year."""
-        return bool(self.opening_cents or self.closing_cents or self.lent_cents or self.recovered_cents)
+        owed = self.opening_cents, self.closing_cents, self.cut_opening_cents, self.cut_closing_cents
+        return any((*owed, self.lent_cents, self.recovered_cents, self.changes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +103,10 @@ class LoanYear:
     shares: tuple[Received, ...]
     recoveries: tuple[tuple[str, date, int], ...]
     """Lender, day and cents of what came back after the loss, whenever it came."""
+    changes: tuple[PlanChange, ...]
+    """What plans changed of the claims, whenever they did."""
+    judicial: frozenset[int]
+    """Numbers of the plans that a court has homologated."""
     period: Period
 
     @property
@@ -106,28 +127,44 @@ class LoanYear:
         return sum(claim.principal_cents for claim in self.book.claims if claim.lender == lender)
 
 
-def loan_year(connection: sa.Connection, book_id: str, book: LoanBook, period: Period) -> LoanYear | None:
-    """The loan in the year, tied; None where it was over before or began after. Refuses `year-end-does-not-tie`."""
+def loan_year(
+    connection: sa.Connection, book_id: str, book: LoanBook, period: Period, judicial: frozenset[int]
+) -> LoanYear | None:
+    """The loan in the year, tied; None where it was over before or began after. Refuses `year-end-does-not-tie`.
+
+    `judicial` are the numbers of the plans that a court has homologated.
+    """
     asset = book.loan.asset.code
     if book.loan.agreed_on > period.ends_on:
         return None
     opening = _signed(connection, book_id, asset, period.eve_on)
     closing = _signed(connection, book_id, asset, period.ends_on)
-    shares = tuple(received(connection, book_id, book))
+    shares, changes = tuple(received(connection, book_id, book)), tuple(plan_changes(connection, book_id, book))
     claims, recoveries = [], []
     for lender in book.lenders:
-        claim = _claim_year(connection, book_id, lender, asset, opening, closing, period)
+        own = tuple(change for change in changes if change.lender == lender and period.holds(change.on))
+        claim = _claim_year(connection, book_id, lender, asset, opening, closing, period, own)
+        _tie_record(book, claim, period)
         due = sum(s.principal_cents for s in shares if s.lender == lender and period.holds(s.on))
         tie(AccountRef(CLAIM, lender, asset), stated=due, booked=claim.repaid_cents)
         claims.append(claim)
         recoveries += _recoveries(connection, book_id, AccountRef(WRITTEN_OFF, lender, asset), lender)
     for signed in (opening, closing):
-        lent = sum(signed[AccountRef(code, each, asset)] for each in book.lenders for code in (CLAIM, WRITTEN_OFF))
+        codes = (CLAIM, WRITTEN_OFF, CUT)
+        held = sum(signed[AccountRef(code, each, asset)] for each in book.lenders for code in codes)
         owed = AccountRef(OWED, book.loan.borrower, asset)
-        tie(owed, stated=lent, booked=-signed[owed])
+        tie(owed, stated=held, booked=-signed[owed])
     if not any(claim.is_alive for claim in claims):
         return None
-    return LoanYear(book=book, claims=tuple(claims), shares=shares, recoveries=tuple(recoveries), period=period)
+    return LoanYear(
+        book=book,
+        claims=tuple(claims),
+        shares=shares,
+        recoveries=tuple(recoveries),
+        changes=changes,
+        judicial=judicial,
+        period=period,
+    )
 
 
 def tie_taxes(connection: sa.Connection, book_id: str, borrower: str, loans: Iterable[LoanYear], period: Period) -> int:
@@ -159,8 +196,9 @@ def _claim_year(
     opening: Mapping[AccountRef, int],
     closing: Mapping[AccountRef, int],
     period: Period,
+    changes: tuple[PlanChange, ...],
 ) -> ClaimYear:
-    claim, off = AccountRef(CLAIM, lender, asset), AccountRef(WRITTEN_OFF, lender, asset)
+    claim, off, cut = (AccountRef(code, lender, asset) for code in (CLAIM, WRITTEN_OFF, CUT))
     moved = _by_purpose(_lines(connection, book_id, claim, period))
     lost_moved = _by_purpose(_lines(connection, book_id, off, period))
     year = ClaimYear(
@@ -173,17 +211,32 @@ def _claim_year(
         written_off_opening_cents=opening[off],
         recovered_cents=-lost_moved[_RECOVERED],
         written_off_closing_cents=closing[off],
+        changes=changes,
+        cut_opening_cents=opening[cut],
+        cut_closing_cents=closing[cut],
     )
-    stated = year.opening_cents + year.lent_cents - year.repaid_cents - year.lost_cents
+    for event in {change.event for change in changes}:
+        of_event = sum(change.claim_cents for change in changes if change.event is event)
+        tie(claim, stated=of_event, booked=moved[event.value])
+    stated = year.opening_cents + year.lent_cents - year.repaid_cents - year.lost_cents + year.changed_cents
     tie(claim, stated=stated, booked=year.closing_cents)
+    tie(cut, stated=opening[cut] + sum(change.cut_cents for change in changes), booked=closing[cut])
     tie(off, stated=opening[off] + year.lost_cents - year.recovered_cents, booked=closing[off])
     return year
+
+
+def _tie_record(book: LoanBook, claim: ClaimYear, period: Period) -> None:
+    """What the moves of the loan say that plans changed in the year is what the claim's entries say."""
+    numbers = [each.number for each in book.claims if each.lender == claim.lender]
+    made = [each for each in book.rebases if period.holds(each.on)]
+    stated = sum(each.changes[number - 1].cents for each in made for number in numbers)
+    tie(AccountRef(CLAIM, claim.lender, book.loan.asset.code), stated=stated, booked=claim.changed_cents)
 
 
 def _recoveries(
     connection: sa.Connection, book_id: str, account: AccountRef, lender: str
 ) -> list[tuple[str, date, int]]:
-    lines = _all_lines(connection, book_id, account)
+    lines = account_lines(connection, book_id, account)
     return [(lender, line.effective_on, line.credit) for line in lines if line.purpose == _RECOVERED]
 
 
@@ -201,17 +254,7 @@ def _by_purpose(lines: Iterable[StatementLine]) -> Mapping[str, int]:
 
 
 def _lines(connection: sa.Connection, book_id: str, account: AccountRef, period: Period) -> list[StatementLine]:
-    return [line for line in _all_lines(connection, book_id, account) if period.holds(line.effective_on)]
-
-
-def _all_lines(connection: sa.Connection, book_id: str, account: AccountRef) -> list[StatementLine]:
-    """The account's lines; none where it was never opened."""
-    try:
-        return balances.statement(connection, book_id, account)
-    except Refusal as refusal:
-        if refusal.code != "account-unknown":
-            raise
-        return []
+    return [line for line in account_lines(connection, book_id, account) if period.holds(line.effective_on)]
 
 
 def tie(account: AccountRef, *, stated: int, booked: int) -> None:

@@ -25,9 +25,10 @@ from contracts.documents.withholding_return import declaration_273, render_withh
 from contracts.documents.yearly import CertificateData, FundProofData, WithholdingData
 from contracts.loans.books import loan_books, loan_ids
 from contracts.loans.model import DocumentDesk
+from contracts.secondchance.changes import judicial_plans
 from contracts.statements import CLAIM, statement_data
 from contracts.yearend.certificate import certificate_data
-from contracts.yearend.movements import LoanYear, Period, loan_year, tie, tie_payables
+from contracts.yearend.movements import WRITTEN_OFF, LoanYear, Period, loan_year, tie, tie_payables
 from contracts.yearend.proof import proof_data
 from contracts.yearend.stand import Stand, language_of, stand_on
 from contracts.yearend.withholding import withholding_data
@@ -65,6 +66,7 @@ class YearTotals:
     lent_cents: int
     repaid_cents: int
     lost_cents: int
+    changed_cents: int
     closing_cents: int
     interest_cents: int
     tax_cents: int
@@ -141,7 +143,11 @@ def _year_end(stand: Stand) -> YearEnd:
 def _loans(stand: Stand) -> list[LoanYear]:
     ids = loan_ids(stand.connection, stand.book_id)
     books = loan_books(stand.connection, stand.book_id, ids)
-    read = (loan_year(stand.connection, stand.book_id, books[loan_id], stand.period) for loan_id in sorted(books))
+    judicial = judicial_plans(stand.connection, stand.book_id, list(books.values()))
+    read = (
+        loan_year(stand.connection, stand.book_id, book, stand.period, judicial.get(loan_id, frozenset()))
+        for loan_id, book in sorted(books.items())
+    )
     return [loan for loan in read if loan is not None]
 
 
@@ -183,6 +189,11 @@ def _tie_statement(statement: StatementData, lender: str, loans: Sequence[LoanYe
         claim, account = loan.claim_of(lender), AccountRef(CLAIM, lender, loan.book.loan.asset.code)
         flows = [flow for flow in statement.flows if flow.loan_id == loan.loan_id]
         tie(account, stated=sum(flow.principal_cents for flow in flows), booked=claim.repaid_cents)
+        changed = [change for change in statement.changes if change.loan_id == loan.loan_id]
+        stated = sum(change.claim_cents for change in changed)
+        tie(account, stated=stated, booked=claim.changed_cents - claim.lost_cents)
+        off = AccountRef(WRITTEN_OFF, lender, loan.book.loan.asset.code)
+        tie(off, stated=sum(change.received_cents for change in changed), booked=claim.recovered_cents)
         [row] = (row for row in statement.claims if row.loan_id == loan.loan_id)
         tie(account, stated=row.closing_cents, booked=claim.closing_cents)
 
@@ -210,6 +221,7 @@ def _totals(loans: Sequence[LoanYear], papers: Sequence[YearPaper]) -> YearTotal
         lent_cents=sum(claim.lent_cents for claim in claims),
         repaid_cents=sum(claim.repaid_cents for claim in claims),
         lost_cents=sum(claim.lost_cents for claim in claims),
+        changed_cents=sum(claim.changed_cents for claim in claims),
         closing_cents=sum(claim.closing_cents for claim in claims),
         interest_cents=sum(share.interest_cents for share in shares),
         tax_cents=sum(share.tax_cents for share in shares),

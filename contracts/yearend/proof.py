@@ -6,10 +6,12 @@ Without it a lender's tax credit is not granted from the year after the loan's c
 
 from datetime import date
 
+from contracts.documents.model import ChangedClaim
 from contracts.documents.yearly import FundProofData, LoanStanding, ProvenDue, ProvenLender
 from contracts.loans.books import LoanBook
 from contracts.loans.lifecycle import BANKRUPTCY, DISBURSED, REPAID, WRITTEN_OFF
 from contracts.schemes.rules import find_rule
+from contracts.secondchance.changes import PlanChange
 from contracts.terms.dates import add_months
 from contracts.yearend.movements import ClaimYear, LoanYear
 from contracts.yearend.stand import Stand
@@ -30,6 +32,7 @@ def proof_data(stand: Stand, loan: LoanYear) -> FundProofData:
         principal_cents=terms.principal_cents,
         rate_annual=terms.rate_annual,
         lenders=tuple(_lender(stand, loan, claim) for claim in loan.claims),
+        changes=tuple(_change(stand, loan, change) for claim in loan.claims for change in claim.changes),
         dues=_dues(loan),
         standing=_standing(loan.book, stand.period.ends_on),
         recovered_cents=sum(claim.recovered_cents for claim in loan.claims),
@@ -42,16 +45,34 @@ def happened_by(book: LoanBook, event: str, on: date) -> date | None:
     return day if day is not None and day <= on else None
 
 
+def _name(stand: Stand, lender: str) -> str:
+    """A lender's name; her token in place of what was erased."""
+    found = stand.person(lender)
+    return lender if found is None else found.name
+
+
+def _change(stand: Stand, loan: LoanYear, change: PlanChange) -> ChangedClaim:
+    return ChangedClaim(
+        on=change.on,
+        loan_id=loan.loan_id,
+        subject=_name(stand, change.lender),
+        event=change.event,
+        amount_cents=change.cents,
+        entry=change.entry,
+    )
+
+
 def _lender(stand: Stand, loan: LoanYear, claim: ClaimYear) -> ProvenLender:
-    found = stand.person(claim.lender)
     return ProvenLender(
         party=claim.lender,
-        name=claim.lender if found is None else found.name,
+        name=_name(stand, claim.lender),
         opening_cents=claim.opening_cents,
         lent_cents=claim.lent_cents,
         repaid_cents=claim.repaid_cents,
         lost_cents=claim.lost_cents,
+        changed_cents=claim.changed_cents,
         closing_cents=claim.closing_cents,
+        cut_cents=claim.cut_closing_cents,
         interest_cents=sum(share.interest_cents for share in loan.shares_in_year(claim.lender)),
     )
 

@@ -5,18 +5,23 @@ is taxed as her kind is on the day of attribution.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from contracts.documents.yearly import WithheldRow, WithholdingData
+from contracts.documents.model import ClaimEvent
+from contracts.documents.yearly import ChangedInterest, WithheldRow, WithholdingData
 from contracts.loans.received import Received
 from contracts.parties.model import Attribute
 from contracts.schemes.rules import Rule, find_rule
 from contracts.schemes.withholding import HolderKind, withholding_rule
+from contracts.secondchance.changes import PlanChange
 from contracts.yearend.movements import TAX, LoanYear, tie_taxes
 from contracts.yearend.stand import Stand
 from ledger import balances
 from ledger.accounts import AccountRef
+
+OF_INTEREST = frozenset({ClaimEvent.WAIVED, ClaimEvent.CAPITALISED, ClaimEvent.UNDONE})
+"""Changes that are of interest; what is cut, becomes shares or revives is principal."""
 
 
 def withholding_data(stand: Stand, borrower: str, loans: Sequence[LoanYear]) -> WithholdingData:
@@ -36,6 +41,7 @@ def withholding_data(stand: Stand, borrower: str, loans: Sequence[LoanYear]) -> 
         borrower=stand.enterprise(borrower),
         loans=tuple(loan.loan_id for loan in loans),
         rows=tuple(rows),
+        changes=tuple(change for loan in loans for change in _changes(loan)),
         paid_in_cents=paid_in,
         unpaid_cents=-kept,
         rules=tuple(sorted(rules)),
@@ -59,6 +65,22 @@ def _row(on: date, kind: HolderKind | None, shares: Sequence[Received], rules: d
         net_cents=gross - tax,
         pay_by_on=on + timedelta(days=term.integer()) if term else None,
     )
+
+
+def _changes(loan: LoanYear) -> Iterator[ChangedInterest]:
+    """A line for each day and kind of change."""
+    groups: dict[tuple[date, ClaimEvent], list[PlanChange]] = defaultdict(list)
+    for change in (change for claim in loan.claims for change in claim.changes if change.event in OF_INTEREST):
+        groups[change.on, change.event].append(change)
+    for (on, event), changes in sorted(groups.items()):
+        yield ChangedInterest(
+            on=on,
+            loan_id=loan.loan_id,
+            title=loan.book.loan.title,
+            event=event,
+            lenders=len({change.lender for change in changes}),
+            amount_cents=sum(change.cents for change in changes),
+        )
 
 
 def _kind(stand: Stand, lender: str, on: date) -> HolderKind | None:

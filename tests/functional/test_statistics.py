@@ -99,7 +99,7 @@ def test_the_files_are_the_same_to_the_byte_and_name_nobody(sqlite_town: Town) -
 def test_the_file_of_figures_says_what_it_counts(sqlite_town: Town) -> None:
     peopled(sqlite_town)
     figures = json.loads(statistics_json(published(sqlite_town).statistics))
-    assert (figures["format"], figures["on"]) == ("bxl-statistics/1", "2028-06-30")
+    assert (figures["format"], figures["on"]) == ("bxl-statistics/2", "2028-06-30")
     assert figures["default_rate"]["rate"] == "0.800000"
     assert figures["default_rate"]["windows"][1]["grounds"]["insolvency"] == 2
     assert figures["definitions"]["default_days_past_due"] == 90

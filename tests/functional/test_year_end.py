@@ -215,6 +215,7 @@ def test_the_index_states_the_year_the_sums_and_the_head_that_the_log_has_signed
         "lent_cents": 0,
         "repaid_cents": 60_000,
         "lost_cents": 120_000,
+        "changed_cents": 0,
         "closing_cents": 220_000,
         "interest_cents": 12_000,
         "tax_cents": 3_600,
@@ -555,6 +556,13 @@ def test_what_comes_back_after_a_loss_lowers_the_base_and_is_stated_in_the_proof
     )
     loans_of_ada = paper(tmp_path / "out", f"lenders/{copied.ada}/certificate")["loans"]
     assert [loan["closing_cents"] for loan in loans_of_ada if loan["lost_cents"]] == [39_000]
+    statement = paper(tmp_path / "out", f"lenders/{copied.ada}/statement")
+    assert [(each["on"], each["event"], each["amount_cents"]) for each in statement["changes"]] == [
+        ("2025-11-20", "claim-written-off", 40_000),
+        ("2025-12-10", "recovery-distributed", 1_000),
+    ]
+    said = plain(text_of(tmp_path / "out", f"lenders/{copied.ada}/statement"))
+    assert f"{wording('fr').say('statement.recovered')} {plain(money(1_000, 'fr'))}" in said
 
 
 def test_nobody_who_was_erased_is_written_to(copied: Story, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pdfua
 import pytest
 
 from contracts.documents.certificate import render_certificate
+from contracts.documents.changes import event_name
 from contracts.documents.fund_proof import render_fund_proof
-from contracts.documents.model import LANGUAGES, Enterprise, Language
+from contracts.documents.model import LANGUAGES, ChangedClaim, ClaimEvent, Enterprise, Language
 from contracts.documents.text import wording
 from contracts.documents.withholding_return import declaration_273, render_withholding_return
 from contracts.documents.yearly import (
@@ -44,7 +45,9 @@ FRAME = Frame(
 RESIDENCES = (None, "BE-BRU", "BE-VLG", "BE-WAL", "abroad")
 
 
-def certificate(residence: str | None, loans: tuple[CertifiedLoan, ...] = ()) -> CertificateData:
+def certificate(
+    residence: str | None, loans: tuple[CertifiedLoan, ...] = (), changes: tuple[ChangedClaim, ...] = ()
+) -> CertificateData:
     boxes = tuple(
         CertifiedBox(stated=box.stated, of_first_year=box.of_first_year, codes=box.codes, amount_cents=1_000 + number)
         for number, box in enumerate(every_box())
@@ -62,6 +65,7 @@ def certificate(residence: str | None, loans: tuple[CertifiedLoan, ...] = ()) ->
         base_cap_cents=20_000_000,
         loss_base_cents=0,
         loss_credit_cents=0,
+        changes=changes,
         boxes=boxes,
         rules=("proxi.A/credit_rate_first_periods@2020-01-01",),
         provisional=True,
@@ -91,6 +95,7 @@ def stopped_loan(ground: ZeroGround | None, loss_ground: NoLossGround | None) ->
         ground_on=None,
         credit_cents=0,
         lost_cents=100 if loss_ground else 0,
+        cut_cents=0,
         loss_ground=loss_ground,
         loss_credit_cents=0,
     )
@@ -123,6 +128,22 @@ def test_a_certificate_has_words_for_every_ground(language: Language, tmp_path: 
         assert say(f"certificate.loss_ground_{ground.value.replace('-', '_')}") in text
     for stopped in ZeroGround:
         assert say(f"certificate.ground_{stopped.value.replace('-', '_')}").split()[-1] in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_paper_has_words_for_everything_that_changes_a_claim(language: Language, tmp_path: Path) -> None:
+    changes = tuple(
+        ChangedClaim(
+            on=date(2023, 5, number), loan_id="l1", subject="Four", event=event, amount_cents=100 + number, entry=number
+        )
+        for number, event in enumerate(ClaimEvent, 1)
+    )
+    text = read(render_certificate(certificate("BE-BRU", changes=changes), language), tmp_path)
+    for event in ClaimEvent:
+        for word in event_name(event, wording(language)).split():
+            assert word in text
+    assert sum(change.claim_cents for change in changes) == 102 - 103 - 104 + 105 - 106 - 108
+    assert [change.received_cents for change in changes if change.received_cents] == [109]
 
 
 def test_codes_that_a_dated_row_holds_are_printed_as_provisional(tmp_path: Path) -> None:
@@ -164,7 +185,9 @@ def test_a_proof_has_words_for_every_state(language: Language, label: Label, tmp
         lent_cents=0,
         repaid_cents=20_000,
         lost_cents=0,
+        changed_cents=0,
         closing_cents=80_000,
+        cut_cents=0,
         interest_cents=4_000,
     )
     data = FundProofData(
@@ -179,6 +202,7 @@ def test_a_proof_has_words_for_every_state(language: Language, label: Label, tmp
         principal_cents=100_000,
         rate_annual=Decimal("0.0175"),
         lenders=(mine,),
+        changes=(),
         dues=(),
         standing=standing,
         recovered_cents=0,
@@ -196,6 +220,7 @@ def returned(*rows: WithheldRow, number: str = papers.BORROWER.enterprise_number
         borrower=borrower,
         loans=("l1",),
         rows=rows,
+        changes=(),
         paid_in_cents=0,
         unpaid_cents=0,
         rules=(),
