@@ -1,7 +1,7 @@
 """The papers of years in which plans changed loans, beside one that runs as agreed and one lost under its plan.
 
 Every loan: Ada 1,000 and Bob 500 at 3.5 %, five equal parts of principal, concluded in spring 2026. Each is paid in
-2027, and then, on 30 May 2028, on the route of a court unless it is said otherwise:
+2027; then the lenders vote on 25 May 2028, and a court homologates on the 30th unless it is said otherwise:
 
 calm      the second due is paid                             nothing
 cut       interest waived, 600 cut                           still under its plan in 2031
@@ -27,11 +27,12 @@ from contracts.loans.received import received
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute
 from contracts.secondchance import service
-from contracts.secondchance.model import Route, VoteOutcome
+from contracts.secondchance.model import Route
 from contracts.secondchance.tools import Tool, Use
 from contracts.statistics import queries
 from contracts.statistics.defaults import Ground
 from contracts.statistics.figures import Exposure
+from contracts.votes.tally import Choice
 from contracts.yearend.folder import write_year_end
 from contracts.yearend.papers import YearEnd, year_end
 from ledger import balances
@@ -39,7 +40,7 @@ from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.storage.engine import open_engine
 from ledger.storage.schema import create_schema
-from tests.chance_kit import PAPER, Chance
+from tests.chance_kit import Chance
 from tests.conftest import NOON, make_book
 from tests.entries import entry, post
 from tests.functional.conftest import quiet_rail
@@ -137,19 +138,20 @@ def live(town: Town, chances: dict[str, Chance]) -> None:
 
 
 def decide(town: Town, chances: dict[str, Chance]) -> None:
-    """Warned on 10 May 2028, voted on the 25th, homologated on the 30th."""
+    """Warned on 10 May 2028, voted on the 25th, counted on the 26th, homologated on the 30th."""
     town.jump_to(date(2028, 5, 10))
-    hashes = {}
     for name, chance in chances.items():
         uses, route = PLANS[name]
         chance.open()
         chance.observe()
-        hashes[name], _ = chance.do(service.publish_plan, chance.plan(*uses, route=route))
-        chance.do(service.open_vote, noticed_on=town.today, closes_on=date(2028, 5, 25))
+        chance.do(service.publish_plan, chance.plan(*uses, route=route))
+        chance.call_vote()
+    town.jump_to(date(2028, 5, 25))
+    for chance in chances.values():
+        chance.cast_all(Choice.YES)
+    town.jump_to(date(2028, 5, 26))
     town.jump_to(date(2028, 5, 30))
     for name, chance in chances.items():
-        voted = VoteOutcome(plan_sha256=hashes[name], is_accepted=True, evidence=PAPER)
-        chance.do(service.take_outcome, voted)
         if PLANS[name][1] is Route.JUDICIAL:
             chance.do(service.homologate)
 
