@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from contracts import events
+from contracts import events, payouts
 from contracts.bonds import funds as bond_funds
 from contracts.bonds import service as bonds
 from contracts.bonds import spending as bond_spending
@@ -191,6 +191,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.LOAN_WRITE_OFF: loans.continue_write_off,
     events.LOAN_RECOVER: continue_recovery,
     events.LOAN_OWED: tell_and_ask,
+    events.PAYOUT_ORDER: payouts.continue_payouts,
 }
 """By topic, each in one unit of work."""
 

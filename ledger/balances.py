@@ -173,6 +173,16 @@ def balances(
     return sorted(found, key=lambda b: (str(b.account), b.account.asset))
 
 
+def owners_after(
+    connection: sa.Connection, book_id: str, code: str, *, after: str, limit: int
+) -> list[tuple[str, int]]:
+    """The next owners in alphabetical order whose account of one code in euro is not zero, with its signed balance."""
+    a, b = tables.account.c, tables.balance.c
+    query = sa.select(a.owner, b.posted).select_from(_account_balance())
+    query = query.where(a.book_id == book_id, a.code == code, a.asset == EUR.code, a.owner > after, b.posted != 0)
+    return [(owner, posted) for owner, posted in connection.execute(query.order_by(a.owner).limit(limit))]
+
+
 def trial_balance(
     connection: sa.Connection, book_id: str, *, on: date | None = None, known_at: int | None = None
 ) -> list[AccountBalance]:

@@ -21,6 +21,8 @@ CRASH_POINTS = (
     "witness.after-store",
     "policies.after-texts",
     "policies.after-opening",
+    "file.before-commit",
+    "files.before-commit",
     "call.before-send",
     "call.after-send",
     "inbox.after-fetch",

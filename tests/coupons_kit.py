@@ -47,6 +47,7 @@ from ledger.storage import bulk
 from ledger.storage.engine import open_engine
 from tests.bankfiles_kit import HOLDER, camt, paid
 from tests.conftest import make_book, make_keys
+from tests.payout_kit import give_accounts
 
 ISSUED_ON, PAID_ON = date(2026, 5, 25), date(2026, 11, 25)
 NOON = datetime(2026, 11, 25, 11, tzinfo=UTC)
@@ -146,7 +147,7 @@ def _series(uow: UnitOfWork, issuer: str, holders: int) -> str:
 
 
 def _holders(uow: UnitOfWork, numbers: range) -> list[str]:
-    """Citizens as a coupon reads them, in four statements: parties with a tax status, every third with a commune."""
+    """Citizens as a coupon and a payout read them: parties with tax status and account, every third with a commune."""
     tokens, now = [uow.new_id("c") for _ in numbers], uow.now()
     stated = [(token, Attribute.HOLDER_KIND, "resident-individual") for token in tokens]
     at_home = [token for n, token in zip(numbers, tokens, strict=True) if n % 3 == 0]
@@ -161,6 +162,7 @@ def _holders(uow: UnitOfWork, numbers: range) -> list[str]:
     insert = partial(bulk.insert_rows, uow.connection)
     insert(parties.party, uow.book_id, ("party_id", "kind", "registered_at", "actor"), people)
     insert(parties.party_attribute, uow.book_id, columns, attributes)
+    give_accounts(uow, numbers, tokens)
     return tokens
 
 

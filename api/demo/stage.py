@@ -29,7 +29,7 @@ from contracts.parties.safeguards import OwnerDeclaration
 from contracts.pledges import knowledge, safeguards
 from contracts.pledges import service as pledges
 from contracts.pledges.safeguards import Consent
-from contracts.servicing.accounts import account_of
+from contracts.servicing.accounts import accounts_of
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger import approvals, balances, periods
@@ -220,7 +220,7 @@ class Stage:
 
     def _send_orders(self) -> None:
         """One operator makes the file of open orders, the other releases it; the worker hands it in."""
-        made: Batch = self._do(FIRST, lambda uow: make_transfer_file(uow, account_of))
+        made: Batch = self._do(FIRST, lambda uow: make_transfer_file(uow, accounts_of))
         asked = self._do(
             FIRST, lambda uow: batches.request_release(uow, made.batch_id, reason="orders checked one by one")
         )

@@ -13,12 +13,13 @@ from ledger.storage import grants
 from ledger.storage.base import metadata
 from ledger.storage.engine import read_transaction, schema_transaction
 
-NEWEST = "0010"
+NEWEST = "0011"
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text))
 
 TABLE_MODULES = (
     "ledger.storage.tables",
     "ledger.payments.tables",
+    "ledger.payments.run_tables",
     "ledger.payments.statement_tables",
     "contracts.parties.tables",
     "contracts.documents.tables",

@@ -25,7 +25,7 @@ from api.writes import IdempotencyKey
 from contracts.mandates import give_mandate
 from contracts.payouts import release_file
 from contracts.servicing import bank_refunds as refunds
-from contracts.servicing.accounts import account_of
+from contracts.servicing.accounts import accounts_of
 from ledger.book import UnitOfWork
 from ledger.payments import bank_refunds, batches, debits, mandates, payees
 from ledger.payments.debit_files import make_debit_file
@@ -52,7 +52,7 @@ def make_file(
 
     def do(uow: UnitOfWork) -> dict[str, JSON]:
         is_transfers = body.kind == "transfers"
-        made = make_transfer_file(uow, account_of) if is_transfers else make_debit_file(uow, DebitScheme(body.kind))
+        made = make_transfer_file(uow, accounts_of) if is_transfers else make_debit_file(uow, DebitScheme(body.kind))
         return {"batch_id": made.batch_id}
 
     done = answer_once(book, operator, response, key=key, path="/v1/order-files", body=body, do=do)

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 
 from api.bootstrap import Wiring
-from contracts.servicing.accounts import account_of
+from contracts.servicing.accounts import accounts_of
 from ledger.book import Book
 from ledger.errors import Refusal
 from ledger.payments import statement_tables
@@ -35,7 +35,7 @@ def deal_with_bank(wiring: Wiring, *, look_back: timedelta = LOOK_BACK) -> int:
     book, bank = wiring.book, wiring.bank
     if bank is None:
         return 0
-    done = check_payees(book, bank, account_of) + hand_in_files(book, bank)
+    done = check_payees(book, bank, accounts_of) + hand_in_files(book, bank)
     done += take_answers(book, bank, wiring.answers_read, since=book.today() - look_back - _WEEKEND)
     return done + take_statements(book, bank, wiring.bank_hooks, look_back=look_back)
 

@@ -5,7 +5,7 @@ Every function takes the connection and a keeper of keys, which a `Book` and a u
 
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol, assert_never
 
@@ -87,6 +87,25 @@ def enterprises(connection: sa.Connection, keeper: Keeper) -> dict[str, str]:
     names = {each: display_name(connection, keeper, each) for each in connection.execute(query).scalars()}
     kept = [(name, each) for each, name in names.items() if name != each]
     return {each: name for name, each in sorted(kept)}
+
+
+def names(connection: sa.Connection, keeper: Keeper, party_ids: Collection[str]) -> dict[str, str]:
+    """The names of those of many parties that are not erased, in one statement."""
+    rows = tables.party_identity
+    query = (
+        sa.select(rows.c.party_id, tables.party.c.kind, rows.c.sealed)
+        .join(rows, sa.and_(rows.c.book_id == tables.party.c.book_id, rows.c.party_id == tables.party.c.party_id))
+        .where(rows.c.book_id == keeper.book_id, bulk.among(connection, rows.c.party_id, party_ids))
+        .order_by(rows.c.seq)
+    )
+    newest = {row.party_id: row for row in connection.execute(query)}
+    opened = keeper.keys.open_many(connection, [(row.party_id, row.sealed) for row in newest.values()])
+    found: dict[str, str] = {}
+    for row, fields in zip(newest.values(), opened, strict=True):
+        if fields is not None:
+            kind = PartyKind(row.kind)
+            found[row.party_id] = Party(row.party_id, kind, _identity(kind, json.loads(fields))).name
+    return found
 
 
 def find_by_email(connection: sa.Connection, keeper: Keeper, email: str) -> Party | None:
@@ -330,27 +349,52 @@ def payout_iban(connection: sa.Connection, keeper: Keeper, party_id: str, on: da
 
 
 def payout_ibans(connection: sa.Connection, keeper: Keeper, party_ids: Iterable[str], on: date) -> dict[str, str]:
-    """`payout_iban` of those of many parties whose account is verified; refuses `subject-key-destroyed`."""
+    """`payout_iban` of those of many parties whose account is verified; the erased are left out."""
+    return {party_id: iban for party_id, (_, iban) in payout_accounts(connection, keeper, party_ids, on).items()}
+
+
+def payout_accounts(
+    connection: sa.Connection, keeper: Keeper, party_ids: Iterable[str], on: date
+) -> dict[str, tuple[int, str]]:
+    """The same, each with the number of the row that states it."""
+    verified = [
+        (row.party_id, row.sealed, row.seq)
+        for row in _newest_ibans(connection, keeper.book_id, party_ids, on)
+        if row.verified_at is not None
+    ]
+    opened = keeper.keys.open_many(connection, [(party_id, sealed) for party_id, sealed, _ in verified])
+    return {
+        party_id: (seq, iban.decode())
+        for (party_id, _, seq), iban in zip(verified, opened, strict=True)
+        if iban is not None
+    }
+
+
+def payout_account_numbers(
+    connection: sa.Connection, book_id: str, party_ids: Iterable[str], on: date
+) -> dict[str, int]:
+    """Which row states the verified account of those of many parties that have one; nothing is opened."""
+    found = _newest_ibans(connection, book_id, party_ids, on)
+    return {row.party_id: row.seq for row in found if row.verified_at is not None}
+
+
+def _newest_ibans(
+    connection: sa.Connection, book_id: str, party_ids: Iterable[str], on: date
+) -> list[sa.Row[Any, Any, Any, Any]]:
+    """The account that holds on a date of each party, verified or not."""
     rows, checks = tables.party_iban, tables.party_iban_check
     same = sa.and_(checks.c.book_id == rows.c.book_id, checks.c.party_id == rows.c.party_id, checks.c.seq == rows.c.seq)
     statement = (
-        sa.select(rows.c.party_id, rows.c.sealed, checks.c.verified_at)
+        sa.select(rows.c.party_id, rows.c.seq, rows.c.sealed, checks.c.verified_at)
         .outerjoin(checks, same)
         .where(
-            rows.c.book_id == keeper.book_id,
+            rows.c.book_id == book_id,
             bulk.among(connection, rows.c.party_id, sorted(set(party_ids))),
             rows.c.valid_from <= on,
         )
         .order_by(rows.c.valid_from, rows.c.seq)
     )
-    newest = {row.party_id: row for row in connection.execute(statement)}
-    verified = [(party_id, row.sealed) for party_id, row in newest.items() if row.verified_at is not None]
-    found: dict[str, str] = {}
-    for (party_id, _), iban in zip(verified, keeper.keys.open_many(connection, verified), strict=True):
-        if iban is None:
-            raise Refusal("subject-key-destroyed", owner=party_id)
-        found[party_id] = iban.decode()
-    return found
+    return list({row.party_id: row for row in connection.execute(statement)}.values())
 
 
 def _identity(kind: PartyKind, fields: dict[str, Any]) -> Identity:

@@ -5,18 +5,18 @@ nothing more goes to that account until two people decide otherwise or there is 
 one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 import sqlalchemy as sa
 
 from contracts.events import emit_mail
 from contracts.parties.model import PartyKind
-from contracts.parties.queries import party, payout_iban
+from contracts.parties.queries import names, party, payout_iban, payout_ibans
 from ledger.book import UnitOfWork
 from ledger.payments import suspense
 from ledger.payments.iso20022.model import Account
-from ledger.payments.payees import Keeper, account_or_none, block_account
+from ledger.payments.payees import Keeper, block_account
 from ledger.payments.queries import transfer_order
 from ledger.payments.reasons import Action, OrderKind, action_for
 from ledger.storage.base import JSON
@@ -34,6 +34,15 @@ def account_of(connection: sa.Connection, keeper: Keeper, party_id: str, on: dat
     return Account(party(connection, keeper, party_id).name, payout_iban(connection, keeper, party_id, on))
 
 
+def accounts_of(connection: sa.Connection, keeper: Keeper, payees: Collection[str], on: date) -> dict[str, Account]:
+    """`account_of` those of many payees who have a verified account and are not erased."""
+    ibans = payout_ibans(connection, keeper, [payee for payee in payees if not suspense.is_item(payee)], on)
+    called = names(connection, keeper, ibans)
+    found = {payee: Account(name, ibans[payee]) for payee, name in called.items()}
+    items = [payee for payee in payees if suspense.is_item(payee)]
+    return found | {item: suspense.payer_account(connection, keeper, item) for item in items}
+
+
 def note_failed_transfer(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     """Handle `transfer.failed`: block the account where it is at fault, and ask its holder for another."""
     payee, on = str(body["payee"]), date.fromisoformat(str(body["on"]))
@@ -42,7 +51,7 @@ def note_failed_transfer(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
     if suspense.is_item(payee):
         return
     order = transfer_order(uow.connection, uow.book_id, str(body["order_id"]))
-    account = account_or_none(uow.connection, uow, account_of, payee, uow.today())
+    account = accounts_of(uow.connection, uow, [payee], uow.today()).get(payee)
     assert order is not None, "a transfer that failed is there"
     if account is None or order.iban_last4 not in {None, account.iban[-4:]}:
         return

@@ -40,7 +40,7 @@ from ledger import approvals, balances, erasure, limits, periods, years
 from ledger.approvals import Approval
 from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
-from ledger.payments import batches, payees, repeats, suspense, transfers
+from ledger.payments import batches, payees, repeats, suspense, transfer_runs, transfers
 from ledger.payments.model import BANK_REFUND, CLIENT_BANK, PROVIDER_BALANCE, TransferState
 from ledger.payments.queries import open_cases
 
@@ -53,7 +53,7 @@ _OF_ONE: Mapping[str, Callable[..., object]] = {
 """What is done to the loan or the series that an approval names."""
 REFRESH_SECONDS = 2
 RECENT_ORDERS = 12
-LOAN_REFERENCE, PAYOUT_REFERENCE = "loan:", "payout:"
+LOAN_REFERENCE = "loan:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,9 @@ def references(approval: Approval) -> list[str]:
     if isinstance(listed, list):
         return [str(each["reference"]) for each in listed if isinstance(each, Mapping)]
     return [
-        str(body[name]) for name in ("offer_id", "loan_id", "series_id", "call_id", "batch_id", "payee") if name in body
+        str(body[name])
+        for name in ("offer_id", "loan_id", "series_id", "call_id", "batch_id", "payee", "run_id")
+        if name in body
     ]
 
 
@@ -180,8 +182,8 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             pledges.cancel_offer(uow, about[0], on=on, approval_id=approval_id)
         case suspense.ASSIGN | suspense.SPLIT | suspense.JOIN:
             suspense.do_approved(uow, approval_id, resolve_credits=resolve_credits)
-        case transfers.APPROVAL_ACTION:
-            _order_transfers(uow, about, approval_id, on)
+        case transfers.APPROVAL_ACTION | transfer_runs.ACTION:
+            _order_transfers(uow, approval, about, on)
         case batches.RELEASE | payees.OVERRIDE | repeats.REPEAT:
             _let_out(uow, approval, about[0])
         case years.YEAR_CLOSE | periods.PERIOD_CLOSE:
@@ -226,24 +228,26 @@ def _let_out(uow: UnitOfWork, approval: Approval, about: str) -> None:
         repeats.repeat_call(uow, about, approval_id=approval_id)
 
 
-def _order_transfers(uow: UnitOfWork, about: Sequence[str], approval_id: str, on: date) -> None:
-    """Release transfers by what they are for: a loan, money in suspense, or what stands to lenders' credit."""
-    first = about[0] if about else ""
-    if first.startswith(LOAN_REFERENCE):
+def _order_transfers(uow: UnitOfWork, approval: Approval, about: Sequence[str], on: date) -> None:
+    """Release transfers by what they are for: a run's lenders and holders, a loan, a refund, or money in suspense."""
+    first, approval_id = about[0] if about else "", approval.approval_id
+    if approval.action == transfer_runs.ACTION:
+        payouts.order_payouts(uow, approval_id=approval_id, on=on)
+    elif first.startswith(LOAN_REFERENCE):
         loans.order_disbursement(uow, first.removeprefix(LOAN_REFERENCE), approval_id=approval_id, on=on)
     elif first.startswith(BANK_REFUND):
         order_refunds(uow, approval_id=approval_id)
     elif first.startswith(suspense.REFERENCE):
         suspense.send_back(uow, first.removeprefix(suspense.REFERENCE), approval_id=approval_id)
     else:
-        payouts.order_payouts(uow, approval_id=approval_id, on=on)
+        raise InvariantError("nobody orders such transfers from the desk")
 
 
 def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str], operator: Session) -> ApprovalLine:
     about = references(approval)
     first = about[0] if about else ""
     is_loan = first.startswith(LOAN_REFERENCE)
-    key = "disburse-loan" if is_loan else "payout" if first.startswith(PAYOUT_REFERENCE) else approval.action
+    key = "disburse-loan" if is_loan else "payout" if approval.action == transfer_runs.ACTION else approval.action
     if first.startswith(BANK_REFUND):
         key = "bank-refund"
     if first.startswith(suspense.REFERENCE):

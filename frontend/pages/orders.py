@@ -14,7 +14,7 @@ from api.identity.model import Session
 from api.refusals import status
 from contracts.parties.queries import display_name
 from contracts.servicing import bank_refunds as refunds
-from contracts.servicing.accounts import account_of
+from contracts.servicing.accounts import accounts_of
 from frontend.forms import Form, refused
 from frontend.i18n import tongue
 from frontend.rendering import render, see_other
@@ -24,7 +24,6 @@ from ledger.payments import bank_refunds, batches, debits, mandates, payees
 from ledger.payments.debit_files import make_debit_file
 from ledger.payments.mandates import DebitScheme
 from ledger.payments.model import BatchState, DebitState
-from ledger.payments.payees import account_or_none, standing
 from ledger.payments.transfer_files import make_transfer_file, waiting_orders
 
 RECENT_FILES = 20
@@ -49,7 +48,7 @@ def make_file(
 
     def make(uow: UnitOfWork) -> None:
         scheme = next((each for each in DebitScheme if each.value == kind), None)
-        made = make_transfer_file(uow, account_of) if scheme is None else make_debit_file(uow, scheme)
+        made = make_transfer_file(uow, accounts_of) if scheme is None else make_debit_file(uow, scheme)
         batches.request_release(uow, made.batch_id, reason=reason)
 
     return _answer(request, wiring, operator, Form(), make, to="operations#approvals")
@@ -131,11 +130,9 @@ def _page(request: Request, wiring: Wiring, form: Form, *, code: int = 200) -> R
     with book.read() as connection:
         now, on = book.clock.now(), book.today_in(connection)
         waiting = waiting_orders(connection, book.book_id)
-        accounts = {each.payee: account_or_none(connection, book, account_of, each.payee, on) for each in waiting}
-        standings = {
-            payee: "no-account" if account is None else standing(connection, book, payee, account, now=now).value
-            for payee, account in accounts.items()
-        }
+        accounts = accounts_of(connection, book, {each.payee for each in waiting}, on)
+        known = payees.standings(connection, book, accounts, now=now)
+        standings = {each.payee: known[each.payee].value if each.payee in known else "no-account" for each in waiting}
         held = payees.parked(connection, book, now=now)
         to_refund = bank_refunds.waiting(connection, book.book_id)
         failed = bank_refunds.failed(connection, book.book_id)

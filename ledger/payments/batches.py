@@ -138,10 +138,16 @@ def release_batch(uow: UnitOfWork, batch_id: str, *, approval_id: str) -> None:
     approval = approvals.find(uow.connection, uow.book_id, approval_id)
     if approval is not None and approval.approver == known.made_by:
         raise Refusal("releaser-made-the-file", batch_id=batch_id, actor=known.made_by)
-    _check_totals(uow, known)
+    check_totals(uow, known, read_totals(file_of(uow.connection, uow, batch_id)))
     if known.kind is BatchKind.TRANSFERS:
         refuse_uncovered(uow, 0)
-    move(uow, BATCH, batch_id, state=known.state, event="released", approval_id=approval_id, released_at=uow.now())
+    mark_released(uow, known, approval_id=approval_id)
+
+
+def mark_released(uow: UnitOfWork, known: Batch, *, approval_id: str) -> None:
+    """Record that a file may go to the bank; whoever calls holds the gate, and has checked file, approval and cash."""
+    at = uow.now()
+    move(uow, BATCH, known.batch_id, state=known.state, event="released", approval_id=approval_id, released_at=at)
 
 
 def discard_batch(uow: UnitOfWork, batch_id: str) -> None:
@@ -223,9 +229,8 @@ def _reject(uow: UnitOfWork, known: Batch, order_id: str, answer: OrderAnswer, e
     return int(debits.record_rejected(uow, order_id, reason=reason, on=uow.today()))
 
 
-def _check_totals(uow: UnitOfWork, known: Batch) -> None:
-    """The file, read again, against the orders as they stand now."""
-    stated = read_totals(file_of(uow.connection, uow, known.batch_id))
+def check_totals(uow: UnitOfWork, known: Batch, stated: FileTotals) -> None:
+    """Refuse `batch-totals-differ` unless what a file's bytes state is what its orders are as they stand now."""
     table, key = _ORDERS[known.kind]
     count, total = uow.connection.execute(
         sa.select(sa.func.count(key), sa.func.coalesce(sa.func.sum(table.c.amount_cents), 0)).where(

@@ -1,4 +1,4 @@
-"""Life cycles of payments, refunds, chargebacks, provider calls, transfer orders and order files.
+"""Life cycles of payments, refunds, chargebacks, provider calls, transfer orders, runs of them, and order files.
 
 Money is the stronger fact: `paid` is reachable from every other state of a payment, because a provider that reports
 money after `expired` has the money.
@@ -12,6 +12,7 @@ from ledger.payments.model import (
     MandateState,
     PaymentState,
     RefundState,
+    RunState,
     SuspenseState,
     TransferState,
 )
@@ -72,6 +73,17 @@ TRANSFER = Machine(
         Transition(_T.ORDERED, "booked", _T.BOOKED),
         Transition(_T.ORDERED, "rejected", _T.REJECTED),
         Transition(_T.BOOKED, "returned", _T.RETURNED),
+    ],
+)
+
+TRANSFER_RUN = Machine(
+    "transfer-run",
+    RunState,
+    RunState.PLANNED,
+    [
+        Transition(RunState.PLANNED, "begun", RunState.ORDERING),
+        Transition(RunState.PLANNED, "discarded", RunState.DISCARDED),
+        Transition(RunState.ORDERING, "ordered", RunState.ORDERED),
     ],
 )
 

@@ -134,6 +134,15 @@ class TransferKind(StrEnum):
     REFUND = "refund"
 
 
+class RunState(StrEnum):
+    """Where a run of transfers stands; its orders are posted part by part while it is `ORDERING`."""
+
+    PLANNED = "planned"
+    ORDERING = "ordering"
+    ORDERED = "ordered"
+    DISCARDED = "discarded"
+
+
 class BatchState(StrEnum):
     """Where an order file stands; nothing leaves before `RELEASED`, and the bank has it from `SUBMITTED` on."""
 

@@ -1,13 +1,23 @@
-"""Moves: the history of every payment, refund, call, transfer and order file, written with the state it leads to."""
+"""Moves: the history of every payment, refund, call, transfer, run and order file, with the state it leads to."""
 
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from ledger.book import UnitOfWork
-from ledger.payments import statement_tables
+from ledger.payments import run_tables, statement_tables
 from ledger.payments import tables as t
-from ledger.payments.lifecycle import BATCH, CHARGEBACK, DEBIT, MANDATE, PAYMENT, REFUND, SUSPENSE_ITEM, TRANSFER
+from ledger.payments.lifecycle import (
+    BATCH,
+    CHARGEBACK,
+    DEBIT,
+    MANDATE,
+    PAYMENT,
+    REFUND,
+    SUSPENSE_ITEM,
+    TRANSFER,
+    TRANSFER_RUN,
+)
 from ledger.payments.model import (
     BatchState,
     CallState,
@@ -16,6 +26,7 @@ from ledger.payments.model import (
     MandateState,
     PaymentState,
     RefundState,
+    RunState,
     SuspenseState,
     TransferState,
 )
@@ -27,6 +38,7 @@ AnyMachine = (
     | Machine[RefundState]
     | Machine[CallState]
     | Machine[TransferState]
+    | Machine[RunState]
     | Machine[BatchState]
     | Machine[SuspenseState]
     | Machine[ChargebackState]
@@ -40,6 +52,7 @@ _COLUMNS: dict[str, tuple[sa.Table, sa.Column[str]]] = {
     SUSPENSE_ITEM.name: (statement_tables.suspense_item, statement_tables.suspense_item.c.item_id),
     CHARGEBACK.name: (t.chargeback, t.chargeback.c.provider_id),
     TRANSFER.name: (t.transfer_order, t.transfer_order.c.order_id),
+    TRANSFER_RUN.name: (run_tables.transfer_run_state, run_tables.transfer_run_state.c.run_id),
     BATCH.name: (t.order_batch, t.order_batch.c.batch_id),
     MANDATE.name: (t.mandate, t.mandate.c.mandate_id),
     DEBIT.name: (t.debit_order, t.debit_order.c.debit_id),

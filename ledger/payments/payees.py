@@ -13,7 +13,7 @@ another. Who overrode what, and why, stays beside it.
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -28,6 +28,7 @@ from ledger.payments import tables as t
 from ledger.payments.iso20022.model import Account
 from ledger.payments.model import TransferState
 from ledger.payments.rail import PayeeAnswer, PayeeCheck, PayeeMatch
+from ledger.storage import bulk
 from ledger.storage.base import JSON
 from ledger.storage.keys import BOOK_OWNER, KeyRing
 
@@ -52,8 +53,8 @@ class Keeper(Protocol):
         ...
 
 
-AccountOf = Callable[[sa.Connection, Keeper, str, date], Account]
-"""Name and account number of a party on a date; refuses `iban-missing`, `iban-not-verified`."""
+AccountsOf = Callable[[sa.Connection, Keeper, Collection[str], date], Mapping[str, Account]]
+"""Name and verified account number on a date of those of many parties that have one."""
 
 
 class Standing(StrEnum):
@@ -95,14 +96,40 @@ class Check:
 
 def standing(connection: sa.Connection, keeper: Keeper, payee: str, account: Account, *, now: datetime) -> Standing:
     """What becomes of a transfer to this account of the payee."""
-    check = last_check(connection, keeper, payee, account_hash(connection, keeper, account.iban))
-    return Standing.UNCHECKED if check is None else check.standing(account.name, now)
+    return standings(connection, keeper, {payee: account}, now=now)[payee]
 
 
-def check_payees(book: Book, bank: PayeeCheck, account_of: AccountOf, *, limit: int = 100) -> int:
+def standings(
+    connection: sa.Connection, keeper: Keeper, accounts: Mapping[str, Account], *, now: datetime
+) -> dict[str, Standing]:
+    """What becomes of a transfer to each of these payees' accounts; in two statements, however many they are."""
+    if not accounts:
+        return {}
+    key, c = keeper.keys.key_for(connection, BOOK_OWNER), t.payee_check.c
+    hashes = {payee: _account_hash(key, account.iban) for payee, account in accounts.items()}
+    query = sa.select(t.payee_check).where(c.book_id == keeper.book_id, bulk.among(connection, c.payee, accounts))
+    rows = connection.execute(query.order_by(c.payee, c.sequence)).all()
+    last = {row.payee: row for row in rows if hashes[row.payee] == row.account}
+    opened = keeper.keys.open_many(connection, [(payee, row.sealed) for payee, row in last.items()])
+    found = dict.fromkeys(accounts, Standing.UNCHECKED)
+    for (payee, row), stated in zip(last.items(), opened, strict=True):
+        if stated is not None:
+            found[payee] = _check(row, stated).standing(accounts[payee].name, now)
+    return found
+
+
+def doubted(connection: sa.Connection, book_id: str, payees: Collection[str]) -> set[str]:
+    """Those of the payees of whose accounts, present or past, anything but a match was ever said."""
+    c = t.payee_check.c
+    query = sa.select(c.payee).distinct()
+    query = query.where(c.book_id == book_id, bulk.among(connection, c.payee, payees))
+    return set(connection.execute(query.where(c.result != PayeeMatch.MATCH.value)).scalars())
+
+
+def check_payees(book: Book, bank: PayeeCheck, accounts_of: AccountsOf, *, limit: int = 100) -> int:
     """Ask the bank about up to `limit` payees of open orders whose account waits for it; gives how many were asked."""
     with book.read() as connection:
-        waiting = _unchecked(connection, book, account_of, limit)
+        waiting = _unchecked(connection, book, accounts_of, limit)
     for payee, account in waiting:
         answer = bank.check_payee(iban=account.iban, name=account.name)
         with book.unit_of_work(actor=ACTOR) as uow:
@@ -186,11 +213,14 @@ def parked(connection: sa.Connection, keeper: Keeper, *, now: datetime) -> list[
 
 def account_hash(connection: sa.Connection, keeper: Keeper, iban: str) -> str:
     """HMAC-SHA-256 of an account number under the book's key: without the key nobody can guess the number."""
-    key = keeper.keys.key_for(connection, BOOK_OWNER)
+    return _account_hash(keeper.keys.key_for(connection, BOOK_OWNER), iban)
+
+
+def _account_hash(key: bytes, iban: str) -> str:
     return hmac.digest(key, f"payee account, version 1\x00{iban}".encode(), "sha256").hex()
 
 
-def _unchecked(connection: sa.Connection, book: Book, account_of: AccountOf, limit: int) -> list[tuple[str, Account]]:
+def _unchecked(connection: sa.Connection, book: Book, accounts_of: AccountsOf, limit: int) -> list[tuple[str, Account]]:
     c = t.transfer_order.c
     payees = connection.execute(
         sa.select(c.payee)
@@ -198,27 +228,9 @@ def _unchecked(connection: sa.Connection, book: Book, account_of: AccountOf, lim
         .where(c.book_id == book.book_id, c.state == TransferState.ORDERED.value, c.batch_id.is_(None))
         .order_by(c.payee)
     ).scalars()
-    on = book.today_in(connection)
-    found: list[tuple[str, Account]] = []
-    for payee in payees:
-        account = account_or_none(connection, book, account_of, payee, on)
-        if account is None or len(found) == limit:
-            continue
-        if standing(connection, book, payee, account, now=book.clock.now()) is Standing.UNCHECKED:
-            found.append((payee, account))
-    return found
-
-
-def account_or_none(
-    connection: sa.Connection, keeper: Keeper, account_of: AccountOf, payee: str, on: date
-) -> Account | None:
-    """Where money would go on a date; None while the payee has no account that was verified."""
-    try:
-        return account_of(connection, keeper, payee, on)
-    except Refusal as refusal:
-        if refusal.code in {"iban-missing", "iban-not-verified", "subject-key-destroyed"}:
-            return None
-        raise
+    accounts = accounts_of(connection, book, payees.all(), book.today_in(connection))
+    standing = standings(connection, book, accounts, now=book.clock.now())
+    return [(payee, accounts[payee]) for payee in sorted(accounts) if standing[payee] is Standing.UNCHECKED][:limit]
 
 
 def _parked(uow: UnitOfWork, payee: str, account: str) -> Check:
@@ -256,6 +268,10 @@ def _insert(
 
 
 def _opened(connection: sa.Connection, keeper: Keeper, row: sa.Row[Any]) -> Check:
-    stated: dict[str, Any] = json.loads(keeper.keys.open_personal(connection, row.payee, row.sealed))
+    return _check(row, keeper.keys.open_personal(connection, row.payee, row.sealed))
+
+
+def _check(row: sa.Row[Any], opened: bytes) -> Check:
+    stated: dict[str, Any] = json.loads(opened)
     columns = {name: getattr(row, name) for name in Check.__slots__ if name not in stated}
     return Check(**columns, **stated)

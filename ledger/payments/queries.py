@@ -224,14 +224,24 @@ def transfer_orders(
     if reference is not None:
         chosen = chosen.where(c.reference == reference)
     rows = connection.execute(chosen.order_by(c.ordered_on.desc(), c.order_id))
-    return [_transfer_order(row) for row in rows]
+    return [transfer_order_of(row) for row in rows]
 
 
 def orders_of_file(connection: sa.Connection, book_id: str, batch_id: str) -> list[TransferOrder]:
     """The transfer orders that stand in a file, in order of their ids."""
     c = t.transfer_order.c
     query = sa.select(t.transfer_order).where(c.book_id == book_id, c.batch_id == batch_id).order_by(c.order_id)
-    return [_transfer_order(row) for row in connection.execute(query)]
+    return [transfer_order_of(row) for row in connection.execute(query)]
+
+
+def open_orders_to(
+    connection: sa.Connection, book_id: str, payees: Collection[str], *, approval_id: str
+) -> list[TransferOrder]:
+    """The orders to some payees, under one approval, that the bank has not executed, in order of their ids."""
+    c = t.transfer_order.c
+    mine = (c.book_id == book_id, c.approval_id == approval_id, c.state == TransferState.ORDERED.value)
+    query = sa.select(t.transfer_order).where(*mine, among(connection, c.payee, payees)).order_by(c.order_id)
+    return [transfer_order_of(row) for row in connection.execute(query)]
 
 
 def transfer_order(connection: sa.Connection, book_id: str, order_id: str) -> TransferOrder | None:
@@ -240,16 +250,16 @@ def transfer_order(connection: sa.Connection, book_id: str, order_id: str) -> Tr
     row = connection.execute(
         sa.select(t.transfer_order).where(c.book_id == book_id, c.order_id == order_id)
     ).one_or_none()
-    return None if row is None else _transfer_order(row)
+    return None if row is None else transfer_order_of(row)
 
 
-def booked_orders(connection: sa.Connection, book_id: str, end_to_end_ids: Collection[str]) -> dict[str, TransferOrder]:
-    """Our transfers that a bank statement names, by their end-to-end ids, whatever their state; others are left out."""
+def orders_by_id(connection: sa.Connection, book_id: str, order_ids: Collection[str]) -> dict[str, TransferOrder]:
+    """Transfers by their ids, which are their end-to-end ids, whatever their state; those not known are left out."""
     c = t.transfer_order.c
     rows = connection.execute(
-        sa.select(t.transfer_order).where(c.book_id == book_id, among(connection, c.order_id, end_to_end_ids))
+        sa.select(t.transfer_order).where(c.book_id == book_id, among(connection, c.order_id, order_ids))
     )
-    return {row.order_id: _transfer_order(row) for row in rows}
+    return {row.order_id: transfer_order_of(row) for row in rows}
 
 
 def _payments(connection: sa.Connection, book_id: str, condition: sa.ColumnElement[bool]) -> list[PaymentView]:
@@ -287,7 +297,8 @@ def _refunds(connection: sa.Connection, book_id: str, condition: sa.ColumnElemen
     ]
 
 
-def _transfer_order(row: sa.Row[Any]) -> TransferOrder:
+def transfer_order_of(row: sa.Row[Any]) -> TransferOrder:
+    """The order that a row holds."""
     return TransferOrder(
         order_id=row.order_id,
         reference=row.reference,

@@ -4,6 +4,8 @@ The orders were posted when they were released (`ledger.payments.transfers`); a 
 Asked again while there is nothing new, by whomever and however often, it is the same file: same bytes, same message id.
 """
 
+from collections.abc import Sequence
+from datetime import date, datetime
 from io import BytesIO
 
 import sqlalchemy as sa
@@ -19,9 +21,10 @@ from ledger.payments.iso20022.charset import in_sepa_characters
 from ledger.payments.iso20022.model import Account, CreditTransfer
 from ledger.payments.iso20022.orders import write_credit_transfers
 from ledger.payments.model import Batch, BatchKind, BatchState, TransferOrder, TransferState
-from ledger.payments.payees import AccountOf, Standing, account_or_none, standing
+from ledger.payments.payees import AccountsOf, Standing, standings
 from ledger.payments.queries import transfer_orders
 from ledger.payments.transfers import pass_gate, record_rejected
+from ledger.storage.bulk import among
 
 LARGEST_FILE = 20_000
 _LONGEST_TEXT = 140
@@ -29,7 +32,7 @@ ACCOUNT_CHANGED = "account-changed"
 """Why we give an order up ourselves: the account that two people approved is not the payee's any more."""
 
 
-def make_transfer_file(uow: UnitOfWork, account_of: AccountOf) -> Batch:
+def make_transfer_file(uow: UnitOfWork, accounts_of: AccountsOf) -> Batch:
     """The file of every open order that may go; where none is new, the newest file that waits for its release.
 
     An order waits while its payee's account is parked or unchecked, or no bank could carry the payee's name. One whose
@@ -38,15 +41,27 @@ def make_transfer_file(uow: UnitOfWork, account_of: AccountOf) -> Batch:
     Refuses `nothing-to-batch` and `bank-account-not-configured`.
     """
     pass_gate(uow)
-    debtor = client_account(uow.connection, uow.book_id)
-    ready = _ready(uow, account_of)
+    client_account(uow.connection, uow.book_id)
+    ready = ready_orders(uow, waiting_orders(uow.connection, uow.book_id), accounts_of)[:LARGEST_FILE]
     if not ready:
         waiting = batches(uow.connection, uow.book_id, kind=BatchKind.TRANSFERS, state=BatchState.MADE)
         if not waiting:
             raise Refusal("nothing-to-batch")
         return waiting[0]
     batch_id = batch_id_of(uow, [order.order_id for order, _ in ready])
-    execute_on = next_target_day(uow.today())
+    today = uow.today()
+    return write_file(uow, batch_id, ready, created_at=instant_on(today, uow.now()), execute_on=next_target_day(today))
+
+
+def write_file(
+    uow: UnitOfWork,
+    batch_id: str,
+    ready: Sequence[tuple[TransferOrder, Account]],
+    *,
+    created_at: datetime,
+    execute_on: date,
+) -> Batch:
+    """Write and keep the file of these orders, each with the account that it goes to; the orders stand in it then."""
     transfers = [
         CreditTransfer(order.order_id, order.amount_cents, account, text=_text(order)) for order, account in ready
     ]
@@ -54,39 +69,40 @@ def make_transfer_file(uow: UnitOfWork, account_of: AccountOf) -> Batch:
     write_credit_transfers(
         out,
         message_id=batch_id,
-        created_at=instant_on(uow.today(), uow.now()),
+        created_at=created_at,
         execute_on=execute_on,
-        debtor=debtor,
+        debtor=client_account(uow.connection, uow.book_id),
         transfers=transfers,
     )
     made = store_batch(uow, batch_id, BatchKind.TRANSFERS, out.getvalue(), execute_on=execute_on)
     c = t.transfer_order.c
-    for order, _ in ready:
-        chosen = (c.book_id == uow.book_id, c.order_id == order.order_id)
-        uow.connection.execute(t.transfer_order.update().where(*chosen).values(batch_id=batch_id))
+    mine = (c.book_id == uow.book_id, among(uow.connection, c.order_id, [order.order_id for order, _ in ready]))
+    uow.connection.execute(t.transfer_order.update().where(*mine).values(batch_id=batch_id))
     return made
+
+
+def ready_orders(
+    uow: UnitOfWork, orders: Sequence[TransferOrder], accounts_of: AccountsOf
+) -> list[tuple[TransferOrder, Account]]:
+    """Those of open orders that may go now, with their payees' accounts; one whose account changed is given up."""
+    accounts = accounts_of(uow.connection, uow, {order.payee for order in orders}, uow.today())
+    standing = standings(uow.connection, uow, accounts, now=uow.now())
+    found: list[tuple[TransferOrder, Account]] = []
+    for order in orders:
+        account = accounts.get(order.payee)
+        if account is None:
+            continue
+        if order.iban_last4 not in {None, account.iban[-4:]}:
+            record_rejected(uow, order.order_id, reason=ACCOUNT_CHANGED, evidence=None, on=uow.today())
+        elif standing[order.payee] is Standing.CLEAR and in_sepa_characters(account.name) is not None:
+            found.append((order, account))
+    return found
 
 
 def waiting_orders(connection: sa.Connection, book_id: str) -> list[TransferOrder]:
     """Open orders that are in no file, in a fixed order."""
     orders = transfer_orders(connection, book_id, state=TransferState.ORDERED)
     return sorted((order for order in orders if order.batch_id is None), key=lambda order: order.order_id)
-
-
-def _ready(uow: UnitOfWork, account_of: AccountOf) -> list[tuple[TransferOrder, Account]]:
-    found: list[tuple[TransferOrder, Account]] = []
-    for order in waiting_orders(uow.connection, uow.book_id):
-        account = account_or_none(uow.connection, uow, account_of, order.payee, uow.today())
-        if account is None or len(found) == LARGEST_FILE:
-            continue
-        if order.iban_last4 not in {None, account.iban[-4:]}:
-            record_rejected(uow, order.order_id, reason=ACCOUNT_CHANGED, evidence=None, on=uow.today())
-            continue
-        if in_sepa_characters(account.name) is None:
-            continue
-        if standing(uow.connection, uow, order.payee, account, now=uow.now()) is Standing.CLEAR:
-            found.append((order, account))
-    return found
 
 
 def _text(order: TransferOrder) -> str:

@@ -22,11 +22,12 @@ from ledger.book import UnitOfWork
 from ledger.clock import check_happened
 from ledger.errors import Fact, Refusal
 from ledger.journal import JournalEntry
-from ledger.payments import postings
+from ledger.payments import postings, run_tables
 from ledger.payments import tables as t
 from ledger.payments.lifecycle import TRANSFER
 from ledger.payments.model import (
     CLIENT_BANK,
+    RunState,
     TransferDraft,
     TransferKind,
     TransferState,
@@ -92,7 +93,9 @@ def order_transfers(
         if draft.reference in known:
             raise Refusal("transfer-already-ordered", reference=draft.reference, order_id=known[draft.reference])
     refuse_uncovered(uow, sum(d.amount_cents for d in drafts))
-    return _order(uow, drafts, approval_id, on or uow.today())
+    numbered = [(uow.new_id("t"), draft) for draft in drafts]
+    write_orders(uow, numbered, approval_id=approval_id, on=on or uow.today())
+    return [order_id for order_id, _ in numbered]
 
 
 def ordered(connection: sa.Connection, book_id: str, references: Collection[str]) -> dict[str, str]:
@@ -103,6 +106,37 @@ def ordered(connection: sa.Connection, book_id: str, references: Collection[str]
         c.book_id == book_id, stands, bulk.among(connection, c.reference, references)
     )
     return {row.reference: row.order_id for row in connection.execute(query)}
+
+
+def write_orders(uow: UnitOfWork, drafts: Sequence[tuple[str, TransferDraft]], *, approval_id: str, on: date) -> None:
+    """Write and post orders under the ids given, in two statements however many they are.
+
+    Whoever calls holds the gate and an approval, and has the money covered.
+    """
+    rows, births = [], []
+    ordered_state = TRANSFER.initial.value
+    for order_id, draft in drafts:
+        entry = postings.transfer_ordered(
+            order_id,
+            kind=draft.kind,
+            amount_cents=draft.amount_cents,
+            debit=draft.debit,
+            on=on,
+            actor=uow.actor,
+            approval_id=approval_id,
+        )
+        stated = (draft.reference, draft.payee, draft.amount_cents, draft.iban_last4, str(draft.debit))
+        rows.append(
+            (order_id, *stated, draft.kind.value, ordered_state, approval_id, on, draft.text or draft.reference)
+        )
+        births.append((order_id, 0, None, ordered_state, "requested", entry.key))
+        uow.post(entry)
+    columns = (
+        "order_id", "reference", "payee", "amount_cents", "iban_last4", "debit", "kind", "state", "approval_id",
+        "ordered_on", "text",
+    )  # fmt: skip
+    bulk.insert_rows(uow.connection, t.transfer_order, uow.book_id, columns, rows)
+    insert_moves(uow, TRANSFER, births)
 
 
 def confirm_booked(uow: UnitOfWork, order_id: str, *, statement_reference: str, evidence: str, on: date) -> None:
@@ -200,14 +234,23 @@ def pass_gate(uow: UnitOfWork) -> None:
 
 
 def refuse_uncovered(uow: UnitOfWork, amount_cents: int) -> None:
-    """Refuse `cash-rule-not-met` unless the booked client account covers every open order and `amount_cents` more."""
+    """Refuse `cash-rule-not-met` unless the booked client account covers every open order and `amount_cents` more.
+
+    What a run has begun and not ordered yet counts as open.
+    """
     booked_cents = balances.balance(uow.connection, uow.book_id, CLIENT_BANK)
     open_cents = uow.connection.execute(
         sa.select(sa.func.coalesce(sa.func.sum(t.transfer_order.c.amount_cents), 0)).where(
             t.transfer_order.c.book_id == uow.book_id, t.transfer_order.c.state == TransferState.ORDERED.value
         )
     ).scalar_one()
-    missing_cents = amount_cents + int(open_cents) - booked_cents
+    c = run_tables.transfer_run_state.c
+    begun_cents = uow.connection.execute(
+        sa.select(sa.func.coalesce(sa.func.sum(c.left_cents), 0)).where(
+            c.book_id == uow.book_id, c.state == RunState.ORDERING.value
+        )
+    ).scalar_one()
+    missing_cents = amount_cents + int(open_cents) + int(begun_cents) - booked_cents
     if missing_cents > 0:
         facts: dict[str, Fact] = {"amount_cents": amount_cents, "missing_cents": missing_cents}
         raise Refusal("cash-rule-not-met", **facts)
@@ -224,37 +267,6 @@ def record_settlement(uow: UnitOfWork, *, reference: str, amount_cents: int, evi
     check_happened(on, today=uow.today())
     pass_gate(uow)
     book_settlement(uow, reference=reference, amount_cents=amount_cents, evidence=evidence, on=on)
-
-
-def _order(uow: UnitOfWork, drafts: Sequence[TransferDraft], approval_id: str, on: date) -> list[str]:
-    """Write and post orders, in two statements however many they are; their ids."""
-    rows, births, order_ids = [], [], []
-    ordered_state = TRANSFER.initial.value
-    for draft in drafts:
-        order_id = uow.new_id("t")
-        entry = postings.transfer_ordered(
-            order_id,
-            kind=draft.kind,
-            amount_cents=draft.amount_cents,
-            debit=draft.debit,
-            on=on,
-            actor=uow.actor,
-            approval_id=approval_id,
-        )
-        stated = (draft.reference, draft.payee, draft.amount_cents, draft.iban_last4, str(draft.debit))
-        rows.append(
-            (order_id, *stated, draft.kind.value, ordered_state, approval_id, on, draft.text or draft.reference)
-        )
-        births.append((order_id, 0, None, ordered_state, "requested", entry.key))
-        order_ids.append(order_id)
-        uow.post(entry)
-    columns = (
-        "order_id", "reference", "payee", "amount_cents", "iban_last4", "debit", "kind", "state", "approval_id",
-        "ordered_on", "text",
-    )  # fmt: skip
-    bulk.insert_rows(uow.connection, t.transfer_order, uow.book_id, columns, rows)
-    insert_moves(uow, TRANSFER, births)
-    return order_ids
 
 
 def _lock(uow: UnitOfWork, order_id: str) -> sa.Row[Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from contracts import payouts
 from contracts.loans import service as loans
-from contracts.servicing.accounts import account_of
+from contracts.servicing.accounts import accounts_of
 from ledger.accounts import AccountRef
 from ledger.journal import JournalEntry, Posting
 from ledger.payments import batches, payees, transfers
@@ -97,8 +97,8 @@ def test_a_share_that_is_still_with_the_provider_goes_with_a_later_run(town):
     shares = {row.n: row.net_cents for row in town.loan(loan_id, ada).shares}
     assert town.balance(f"489300:{ada}") == -(shares[1] + shares[2])
     with town.book.unit_of_work(actor="test") as uow:
-        [draft] = payouts.payout_drafts(uow, on=town.today)
-    assert draft.amount_cents == shares[1]
+        [page] = payouts.payout_pages(uow, on=town.today)
+    assert [wanted.amount_cents for wanted in page.wanted] == [shares[1]]
     [order_id] = order_payouts(town)
     town.confirm(order_id)
     town.bank_provider_money()
@@ -132,9 +132,9 @@ def test_a_file_does_not_go_while_the_provider_has_the_money_again(town):
     with town.book.unit_of_work(actor=town.maker) as uow:
         configure_bank(uow, OURS)
     order(town, second)()
-    payees.check_payees(town.book, EveryNameFits(), account_of)
+    payees.check_payees(town.book, EveryNameFits(), accounts_of)
     with town.book.unit_of_work(actor=town.maker) as uow:
-        batch = make_transfer_file(uow, account_of).batch_id
+        batch = make_transfer_file(uow, accounts_of).batch_id
         approval_id = batches.request_release(uow, batch, reason="read again")
     town.approve(approval_id)
     taken = (Posting(AccountRef("580100"), debit=100_000), Posting(AccountRef("550100"), credit=100_000))

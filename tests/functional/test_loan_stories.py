@@ -410,18 +410,25 @@ def test_payouts_go_to_verified_accounts_only_and_as_they_were_approved(town):
     town.pay_due(loan_id, 1)
     town.bank_provider_money()
     with town.book.unit_of_work(actor=town.maker) as uow:
-        [draft] = payouts.payout_drafts(uow, on=town.today)
+        [page] = payouts.payout_pages(uow, on=town.today)
         stale = payouts.request_payouts(uow, on=town.today, reason="run")
-    assert (draft.payee, draft.amount_cents) == (ada, 20_000 + 2_450)
+    assert [(wanted.payee, wanted.amount_cents) for wanted in page.wanted] == [(ada, 20_000 + 2_450)]
+    assert [(parked.payee, parked.reason) for parked in page.parked] == [(bob, "no-account")]
     town.approve(stale)
     town.give_iban(bob)
-    with refused(town, "approval-body-changed"), town.book.unit_of_work(actor=town.maker) as uow:
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        fresh = payouts.request_payouts(uow, on=town.today, reason="run again")
+    with refused(town, "move-not-allowed", state="discarded"), town.book.unit_of_work(actor=town.maker) as uow:
         payouts.order_payouts(uow, approval_id=stale, on=town.today)
-    assert len(town.pay_out()) == 2
+    town.approve(fresh)
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        order_ids = payouts.order_payouts(uow, approval_id=fresh, on=town.today)
+    for order_id in order_ids:
+        town.confirm(order_id)
     assert [town.balance(f"489300:{lender}") for lender in (ada, bob)] == [0, 0]
     assert town.balance("550100") == -town.balance(f"453000:{borrower}")
-    with refused(town, "nothing-to-pay-out"), town.book.unit_of_work(actor=town.maker) as uow:
-        payouts.order_payouts(uow, approval_id=stale, on=town.today)
+    with refused(town, "move-not-allowed", state="ordered"), town.book.unit_of_work(actor=town.maker) as uow:
+        payouts.order_payouts(uow, approval_id=fresh, on=town.today)
 
 
 def test_a_run_over_many_lenders_goes_on_in_chunks(sqlite_town, monkeypatch):

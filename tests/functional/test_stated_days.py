@@ -13,7 +13,7 @@ from contracts.loans.model import LoanState
 from contracts.offers import service as offers
 from contracts.parties import service as parties
 from contracts.servicing.model import Label
-from ledger.payments import transfers
+from ledger.payments import transfer_runs, transfers
 from ledger.payments.queries import payments_for
 from tests.products_kit import DAY, EVIDENCE, Town, refused
 
@@ -115,8 +115,12 @@ def test_an_account_that_changes_after_the_request_is_not_paid_under_the_old_app
         seq = parties.change_iban(uow, ada, "BE60096900000070", valid_from=town.today, evidence="a forged mail")
     with town.book.unit_of_work(actor=town.checker) as uow:
         parties.verify_iban(uow, ada, seq, evidence="not looked at")
-    with refused(town, "approval-body-changed"), town.book.unit_of_work(actor=town.maker) as uow:
-        payouts.order_payouts(uow, approval_id=approval_id, on=town.today)
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        assert payouts.order_payouts(uow, approval_id=approval_id, on=town.today) == []
+        run_id = payouts.run_of(uow.connection, uow.book_id, approval_id)
+    with town.book.read() as connection:
+        parked = transfer_runs.parked_lines(connection, town.book.book_id, run_id)
+    assert [(line.payee, line.reason) for line in parked] == [(ada, "account-changed")]
 
 
 def test_a_due_whose_payment_has_just_arrived_is_not_asked_for_again(town: Town) -> None:

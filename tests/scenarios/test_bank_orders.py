@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -98,11 +98,11 @@ class Office(Shop):
 
     def check(self, names: dict[str, str] | None = None) -> int:
         held = {each.iban: each.name for each in LENDERS.values()} if names is None else names
-        return payees.check_payees(self.book, NamesAtTheBank(held), account_of)
+        return payees.check_payees(self.book, NamesAtTheBank(held), accounts_of)
 
     def make(self, actor: str = "s1") -> Batch:
         with self.book.unit_of_work(actor=actor) as unit:
-            return make_transfer_file(unit, account_of)
+            return make_transfer_file(unit, accounts_of)
 
     def file(self, batch: Batch) -> bytes:
         with self.book.read() as connection:
@@ -140,8 +140,10 @@ class Office(Shop):
             unit.connection.execute(t.order_batch.update().where(c.batch_id == batch.batch_id).values(**row))
 
 
-def account_of(_connection: sa.Connection, _keeper: payees.Keeper, payee: str, _on: date) -> Account:
-    return LENDERS[payee]
+def accounts_of(
+    _connection: sa.Connection, _keeper: payees.Keeper, wanted: Collection[str], _on: date
+) -> dict[str, Account]:
+    return {payee: LENDERS[payee] for payee in wanted}
 
 
 @pytest.fixture
@@ -158,7 +160,7 @@ def test_26_a_file_asked_for_twice_at_once_and_after_a_crash_has_one_id_and_the_
     office.check()
     lost = []
     with pytest.raises(ZeroDivisionError), office.book.unit_of_work(actor="s1") as unit:
-        made = make_transfer_file(unit, account_of)
+        made = make_transfer_file(unit, accounts_of)
         lost.append(batches.file_of(unit.connection, unit, made.batch_id))
         raise ZeroDivisionError  # the process dies before the commit
     with ThreadPoolExecutor(2) as pool:
@@ -247,7 +249,7 @@ def town_on(book: Book, clock) -> Town:
 
 def made_by(town: Town) -> Batch:
     with town.book.unit_of_work(actor=town.maker) as unit:
-        return make_transfer_file(unit, accounts.account_of)
+        return make_transfer_file(unit, accounts.accounts_of)
 
 
 def ordered_refunds(town: Town) -> list[str]:
@@ -280,7 +282,7 @@ def test_17_a_refund_after_181_days_on_bancontact_goes_by_bank_with_payee_check(
     with refused(town, "nothing-to-batch"):
         made_by(town)  # her account was not checked yet
     names = NamesAtTheBank({"BE38091215014572": "Ada Peeters"})
-    assert payees.check_payees(town.book, names, accounts.account_of) == 1
+    assert payees.check_payees(town.book, names, accounts.accounts_of) == 1
     assert made_by(town).total_cents == 50_000
     town.confirm(order_id)
     assert (town.state(made.pledge_id), town.balance(f"489400:{ada}")) == (PledgeState.REFUNDED, 0)
@@ -363,7 +365,7 @@ def test_27_a_coupon_of_42_505_over_seven_holders_with_withholding_adds_up_whate
     town.approve(approval_id)
     with town.book.unit_of_work(actor=town.maker) as unit:
         payouts.order_payouts(unit, approval_id=approval_id, on=town.today)
-    payees.check_payees(town.book, EveryNameFits(), accounts.account_of)
+    payees.check_payees(town.book, EveryNameFits(), accounts.accounts_of)
     assert made_by(town).total_cents == sum(net.values()) == -town.balance("580400")
 
 

@@ -19,7 +19,7 @@ from contracts.loans.books import loan_book
 from contracts.loans.model import DocumentDesk, InstalmentState, LoanState
 from contracts.loans.owed import owed_dues
 from contracts.mandates import give_mandate
-from contracts.servicing.accounts import account_of
+from contracts.servicing.accounts import account_of, accounts_of
 from contracts.terms.schedule import Every
 from ledger import approvals
 from ledger.balances import standings
@@ -96,7 +96,7 @@ class Banked:
         """The orders that are open go to the bank, once it has been asked about their payees."""
         self.deal()
         with self.town.book.unit_of_work(actor=self.town.maker) as uow:
-            made = make_transfer_file(uow, account_of)
+            made = make_transfer_file(uow, accounts_of)
         self.hand_in(made)
 
     def send_debits(self) -> Batch:

@@ -17,6 +17,7 @@ from ledger.payments.model import ChargebackState, RefundState
 from ledger.payments.movements import import_books
 from ledger.payments.queries import payment
 from ledger.payments.settlements import book_fee_cover
+from ledger.payments.transfer_runs import Parked
 from tests import invariants
 from tests.payments_kit import sandbox_books
 from tests.products_kit import DAY, EVIDENCE, Town
@@ -182,7 +183,9 @@ def test_19_a_chargeback_lands_on_the_right_account_before_issue_and_after_issue
 
     with town.book.unit_of_work(actor=town.maker) as unit:
         assert payouts.frozen_holders(unit.connection, unit.book_id) == dict.fromkeys((chloe, dirk, eva), 50_000)
-        assert payouts.payout_drafts(unit, on=town.today) == []
+        pages = list(payouts.payout_pages(unit, on=town.today))
+        assert {each.reason for page in pages for each in page.parked} == {Parked.FROZEN}
+        assert not any(page.wanted for page in pages)
     read_books(town)
 
 

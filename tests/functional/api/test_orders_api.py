@@ -38,13 +38,15 @@ def test_an_order_file_is_made_by_one_released_by_another_and_stays_the_same_byt
     payee = owe(banked, "amelie", 4_200)
     assert code_of(banked.post("/v1/order-files", who="nadia", json={})) == "nothing-to-batch"
     assert code_of(banked.post("/v1/order-files", who="nadia", json={"kind": "B2B"})) == "nothing-to-batch"
-    decide(banked, "/v1/payouts/request", "/v1/payouts")
+    asked = banked.post("/v1/payouts/request", who="nadia", json={"reason": "her account is in doubt"})
+    assert code_of(asked) == "nothing-to-pay-out"
     [held] = banked.get("/v1/held-payees", who="sofia").json()
     assert (held["payee"], held["result"], held["name_held"]) == (payee, "close-match", "A. Name")
     assert code_of(banked.post("/v1/order-files", who="nadia", json={})) == "nothing-to-batch"
     at = f"/v1/held-payees/{payee}/{held['account']}"
     decide(banked, f"{at}/override-request", f"{at}/override")
     assert banked.get("/v1/held-payees", who="sofia").json() == []
+    decide(banked, "/v1/payouts/request", "/v1/payouts")
 
     first = banked.post("/v1/order-files", who="nadia", json={}).json()
     assert banked.post(f"/v1/order-files/{first['batch_id']}/discarded", who="nadia").status_code == 200

@@ -172,7 +172,7 @@ def test_a_rejected_order_gives_its_money_back_and_may_be_ordered_again(office):
     [again] = order(office, draft())
     assert (office.balance("489500:e1"), office.balance("580400")) == (-40_000, -60_000)
     with office.book.read() as connection:
-        assert set(queries.booked_orders(connection, "main", [order_id, again, "tnothere00"])) == {order_id, again}
+        assert set(queries.orders_by_id(connection, "main", [order_id, again, "tnothere00"])) == {order_id, again}
 
 
 def test_a_booked_transfer_that_comes_back_stands_where_it_stood(office):
