@@ -20,12 +20,15 @@ from frontend.pages import (
     audit,
     bank,
     bond_desk,
+    chances,
+    difficulty,
     enterprise,
     holdings,
     kiis,
     operations,
     orders,
     papers,
+    plans,
     pledges,
     portfolio,
     proceeds,
@@ -33,6 +36,7 @@ from frontend.pages import (
     public,
     safeguards,
     statistics,
+    votes,
 )
 from frontend.pages.trouble import is_page, refusal_page
 from frontend.rendering import stylesheet, stylesheet_path
@@ -58,6 +62,10 @@ _PAGES = (
     provider,
     operations,
     statistics,
+    plans,
+    votes,
+    difficulty,
+    chances,
 )
 
 

@@ -7,7 +7,7 @@ import hashlib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
 from importlib.resources import files
@@ -21,6 +21,7 @@ from contracts import kiis, payouts
 from contracts.agreements import write_due_agreements
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans
+from contracts.loans.books import loan_book
 from contracts.offers import service as offers
 from contracts.offers.model import OfferDraft
 from contracts.parties import service as parties
@@ -29,9 +30,17 @@ from contracts.parties.safeguards import OwnerDeclaration
 from contracts.pledges import knowledge, safeguards
 from contracts.pledges import service as pledges
 from contracts.pledges.safeguards import Consent
+from contracts.secondchance import requests
+from contracts.secondchance import service as chances
+from contracts.secondchance.model import CashPosition
+from contracts.secondchance.planning import PlanTerms
+from contracts.secondchance.queries import chance_file
+from contracts.secondchance.scenarios import ScenarioName
 from contracts.servicing.accounts import accounts_of
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
+from contracts.votes import service as votes
+from contracts.votes.tally import Choice
 from ledger import approvals, balances, periods
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
@@ -237,6 +246,45 @@ class Stage:
         loan_id, proof = self.loan_of(offer), evidence("letter of the trustee in bankruptcy")
         self._do(FIRST, lambda uow: loans.write_off(uow, loan_id, on=uow.today(), evidence=proof))
 
+    def say_early(self, offer: str) -> None:
+        """The borrower says that it goes badly, with her cash, and promises news in three weeks."""
+        cash = CashPosition(on_hand_cents=180_000, receipts_cents=1_450_000, expenses_cents=1_432_000)
+        loan_id = self.loan_of(offer)
+        self._do_as_borrower(
+            offer, lambda uow: requests.say_early(uow, loan_id, cash, update_on=uow.today() + timedelta(days=21))
+        )
+
+    def publish_plan(self, offer: str, scenario: ScenarioName) -> None:
+        """The borrower asks for a way out; one officer asks to put it before her lenders, the other approves."""
+        loan_id = self.loan_of(offer)
+        self._do_as_borrower(offer, lambda uow: requests.ask_plan(uow, loan_id, scenario))
+
+        def ask(uow: UnitOfWork) -> str:
+            asked = chance_file(uow.connection, uow.book_id, loan_id).asked_plan
+            assert asked is not None
+            news_on = uow.today() + timedelta(days=42)
+            plan = PlanTerms.of(asked)
+            return requests.request_publication(uow, loan_id, plan, update_on=news_on, reason="cash plan checked")
+
+        approval_id = self._do(FIRST, ask)
+        self._do(SECOND, lambda uow: approvals.approve(uow, approval_id))
+        self._do(SECOND, lambda uow: requests.publish_approved(uow, loan_id, approval_id=approval_id))
+
+    def call_vote(self, offer: str, opens_on: date, closes_on: date) -> None:
+        """Call the lenders to vote on the plan."""
+        loan_id, notice = self.loan_of(offer), evidence("notice of the vote")
+
+        def call(uow: UnitOfWork) -> None:
+            chances.open_vote(uow, loan_id, opens_on=opens_on, closes_on=closes_on, on=uow.today(), evidence=notice)
+
+        self._do(FIRST, call)
+
+    def vote(self, who: str, offer: str, choice: Choice) -> None:
+        """A lender's ballot with all of her claim."""
+        with self.wiring.book.read() as connection:
+            vote_id = chance_file(connection, self.wiring.book.book_id, self.loan_of(offer)).vote_id
+        self._do(who, lambda uow: votes.cast_whole(uow, vote_id, uow.actor, choice))
+
     def close_period(self, until_on: date) -> None:
         """Close a period: one asks, the other approves."""
         reason = "half-year, balances checked"
@@ -317,6 +365,12 @@ class Stage:
         settings = self.wiring.settings
         assert settings.sandbox_url is not None, "the demo's bank is the sandbox's"
         return BankControl(settings.sandbox_url, settings.sandbox_token)
+
+    def _do_as_borrower(self, offer: str, act: Callable[[UnitOfWork], Any]) -> None:
+        with self.wiring.book.read() as connection:
+            borrower = loan_book(connection, self.wiring.book.book_id, self.loan_of(offer)).loan.borrower
+        with self.wiring.book.unit_of_work(actor=borrower) as uow:
+            act(uow)
 
     def _languages(self) -> Mapping[str, str]:
         return {row["nick"]: row["language"] for row in read("cast.toml")["citizen"]}

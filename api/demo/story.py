@@ -1,6 +1,7 @@
-"""What happens in the demo, day by day: six offers, three loans, one of them late and one of them lost.
+"""What happens in the demo, day by day: six offers, three loans, one late with a plan before its lenders, one lost.
 
-oven      funded, repaid on time      cargo   funded, late since July      repair    bankrupt, written off
+oven      funded, repaid on time      cargo   funded, late since July; its lenders vote on a plan
+repair    bankrupt, written off
 tricycle  failed, refunded            silos   open, nearly funded          laundry   open, new
 """
 
@@ -9,7 +10,9 @@ from datetime import date
 from functools import partial
 
 from api.demo.stage import Figures, Stage
+from contracts.secondchance.scenarios import ScenarioName
 from contracts.terms.schedule import Every, RepaymentKind
+from contracts.votes.tally import Choice
 
 BEGINS_ON, ENDS_ON = date(2026, 3, 2), date(2026, 9, 15)
 Act = Callable[[Stage], object]
@@ -114,17 +117,28 @@ def acts() -> Mapping[date, list[Act]]:
         date(2026, 6, 29): [Stage.pay_out_lenders],
         date(2026, 6, 30): [Stage.confirm_transfers],
         date(2026, 7, 24): [partial(Stage.go_bankrupt, offer="repair")],
+        date(2026, 8, 17): [partial(Stage.say_early, offer="cargo")],
+        date(2026, 8, 20): [partial(Stage.publish_plan, offer="cargo", scenario=ScenarioName.LIGHTER)],
         date(2026, 8, 24): [partial(Stage.offer, name="silos", figures=SILOS)],
         date(2026, 8, 25): [_pledge("jan", "silos", 4_000)],
-        date(2026, 8, 27): [_pledge("oliver", "silos", 3_500)],
+        date(2026, 8, 27): [
+            _pledge("oliver", "silos", 3_500),
+            partial(Stage.call_vote, offer="cargo", opens_on=date(2026, 9, 11), closes_on=date(2026, 9, 28)),
+        ],
         date(2026, 9, 1): [_pledge("marie", "silos", 5_000)],
         date(2026, 9, 2): [_pledge("karim", "silos", 1_500)],
         date(2026, 9, 4): [partial(Stage.withdraw, who="karim", offer="silos"), _pledge("paul", "silos", 3_000)],
         date(2026, 9, 8): [partial(Stage.write_off, offer="repair")],
         date(2026, 9, 10): [partial(Stage.offer, name="laundry", figures=LAUNDRY)],
         date(2026, 9, 11): [_pledge("emile", "laundry", 1_000)],
-        date(2026, 9, 12): [_pledge("amelie", "silos", 500)],
-        date(2026, 9, 13): [_pledge("tom", "silos", 2_000)],
+        date(2026, 9, 12): [
+            _pledge("amelie", "silos", 500),
+            partial(Stage.vote, who="fatima", offer="cargo", choice=Choice.YES),
+        ],
+        date(2026, 9, 13): [
+            _pledge("tom", "silos", 2_000),
+            partial(Stage.vote, who="tom", offer="cargo", choice=Choice.NO),
+        ],
         date(2026, 9, 14): [_pledge("lies", "laundry", 2_500), _citizens_pay_by_hand, _pledge("zofia", "silos", 500)],
         ENDS_ON: [
             Stage.settle_with_provider,

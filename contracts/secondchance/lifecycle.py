@@ -54,12 +54,13 @@ REVIVED = ("claim-revived", "capitalisation-undone")
 RELEASED = ("claim-released",)
 """What is posted once nothing can revive any more what was cut."""
 
-SIGNAL, HELP_ASKED, UPDATE_PROMISED = "signal", "help-asked", "update-promised"
+SIGNAL, HELP_ASKED, UPDATE_PROMISED, PLAN_ASKED = "signal", "help-asked", "update-promised", "plan-asked"
+_NOTES = (SIGNAL, HELP_ASKED, UPDATE_PROMISED, PLAN_ASKED)
 NOTES = Machine(
     "second-chance-notes",
     NoteState,
     NoteState.OPEN,
-    tuple(Transition(NoteState.OPEN, event, NoteState.OPEN) for event in (SIGNAL, HELP_ASKED, UPDATE_PROMISED)),
+    tuple(Transition(NoteState.OPEN, event, NoteState.OPEN) for event in _NOTES),
 )
 """What is kept of a file besides its state: a move for each thing learnt or promised, in any state."""
 

@@ -13,7 +13,7 @@ from contracts.secondchance import lifecycle as life
 from contracts.secondchance.model import CashPosition, Promise, Signal, State, Stay
 from ledger.errors import Refusal
 
-FILE = ":file"
+FILE, NOTES = ":file", ":notes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,13 @@ class ChanceFile:
         ]
 
     @property
+    def asked_plan(self) -> Mapping[str, Any] | None:
+        """The body of the plan that the borrower asked for last, unless it has been put forward."""
+        asked = self._notes(life.PLAN_ASKED)
+        body: Any = asked[-1].facts["body"] if asked else None
+        return None if body is None or body in [plan.body for plan in self.plans] else body
+
+    @property
     def vote_ids(self) -> list[str]:
         """The votes on its plans, oldest first."""
         return [str(move.facts["vote_id"]) for move in self.history if move.event == life.VOTE_OPENED]
@@ -138,6 +145,15 @@ def loans_in(connection: sa.Connection, book_id: str, *states: State) -> list[st
     return list(connection.scalars(sa.select(c.loan_id).where(c.book_id == book_id, is_there).order_by(c.loan_id)))
 
 
+def open_files(connection: sa.Connection, book_id: str) -> list[ChanceFile]:
+    """Every file there is, in the order in which they were opened."""
+    opened: dict[str, date] = {}
+    for note in moves.moves_of_machine(connection, book_id, life.NOTES, until_on=date.max):
+        opened.setdefault(note.object_id.removesuffix(NOTES), note.effective_on)
+    in_order = sorted(opened, key=lambda loan_id: (opened[loan_id], loan_id))
+    return [chance_file(connection, book_id, loan_id) for loan_id in in_order]
+
+
 def file_id(loan_id: str) -> str:
     """What moves of the file go by."""
     return f"{loan_id}{FILE}"
@@ -145,4 +161,4 @@ def file_id(loan_id: str) -> str:
 
 def notes_id(loan_id: str) -> str:
     """What its notes go by."""
-    return f"{loan_id}:notes"
+    return f"{loan_id}{NOTES}"

@@ -139,7 +139,7 @@ def publish_plan(uow: UnitOfWork, loan_id: str, plan: PlanTerms, *, on: date, ev
     book, file = _file(uow, loan_id)
     event = life.REVISED if file.state is State.PROPOSAL else life.PROPOSED
     life.step_for(file.state, event)
-    found, sha256 = _reckon(uow, book, plan, on), planning.plan_hash(plan.body)
+    found, sha256 = reckon_plan(uow, book, plan, on=on), planning.plan_hash(plan.body)
     facts: dict[str, JSON] = {"sha256": sha256, "body": plan.body, "figures": planning.figures(found)}
     facts |= {"version": len(file.plans) + 1, "distressed": int(found.is_distressed)}
     _move(uow, file, event, on=on, evidence=evidence, facts=facts)
@@ -382,7 +382,7 @@ def _outcome(uow: UnitOfWork, book: LoanBook, plan: Plan, outcome: Outcome, *, o
         return life.PASSED_TO_COURT, {}
     try:
         _check_running(book, life.CONSENTED)
-        _reckon(uow, book, PlanTerms.of(plan.body), on)
+        reckon_plan(uow, book, PlanTerms.of(plan.body), on=on)
     except Refusal as refusal:
         return life.VOTE_FAILED, {"code": refusal.code}
     return life.CONSENTED, {}
@@ -396,14 +396,15 @@ def _check_running(book: LoanBook, event: str) -> None:
 def _into_effect(
     uow: UnitOfWork, book: LoanBook, file: ChanceFile, plan: Plan, event: str, *, on: date, evidence: str
 ) -> State:
-    found = _reckon(uow, book, PlanTerms.of(plan.body), on)
+    found = reckon_plan(uow, book, PlanTerms.of(plan.body), on=on)
     _check_running(book, event)
     planning.bring_into_effect(uow, book, found, on=on, evidence=evidence)
     facts: dict[str, JSON] = {"sha256": plan.sha256, "distressed": int(found.is_distressed)}
     return _move(uow, file, event, on=on, evidence=evidence, facts=facts)
 
 
-def _reckon(uow: UnitOfWork, book: LoanBook, plan: PlanTerms, on: date) -> Proposal:
+def reckon_plan(uow: UnitOfWork, book: LoanBook, plan: PlanTerms, *, on: date) -> Proposal:
+    """A plan's figures for the loan on a day; refuses what `contracts.secondchance.planning.reckon` does."""
     outstanding = borrower_outstanding_cents(uow, book.loan.borrower)
     return planning.reckon(book, plan, on=on, borrower_outstanding_cents=outstanding)
 

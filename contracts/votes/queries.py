@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from ledger.errors import Refusal
 from ledger.findings import entry_numbers
 from ledger.log.encoding import b64
 from ledger.log.leaf import JSON
+from ledger.log.receipt import ReceiptFiles
 from ledger.storage.keys import KeyRing
 
 
@@ -38,6 +39,7 @@ class VoteView:
     state: VoteState
     ballots: int
     result: Mapping[str, Any] | None
+    tally: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,17 @@ class OwnClaim:
     class_name: str
     weight_cents: int
     last_cast_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyGiven:
+    """A proxy that holds until its last day; a revoked one is none."""
+
+    proxy_id: str
+    voter: str
+    holder: str
+    valid_from: date
+    valid_until: date
 
 
 class OpenedBallot(NamedTuple):
@@ -62,12 +75,13 @@ def vote_view(connection: sa.Connection, book_id: str, vote_id: str) -> VoteView
     c = t.vote_ballot.c
     voters = sa.select(c.voter, c.class_name).where(c.book_id == book_id, c.vote_id == vote_id).distinct().subquery()
     r = t.vote_result.c
-    result = connection.scalar(sa.select(r.result).where(r.book_id == book_id, r.vote_id == vote_id))
+    closed = connection.execute(sa.select(r.tally, r.result).where(r.book_id == book_id, r.vote_id == vote_id)).first()
     return VoteView(
         spec=spec,
         state=moves.state(connection, book_id, VOTE, vote_id),
         ballots=connection.scalar(sa.select(sa.func.count()).select_from(voters)) or 0,
-        result=result,
+        result=None if closed is None else closed.result,
+        tally=() if closed is None else closed.tally,
     )
 
 
@@ -96,6 +110,13 @@ def votes_on(connection: sa.Connection, book_id: str, subject: str) -> list[str]
     return list(connection.scalars(mine.order_by(c.announced_at, c.vote_id)))
 
 
+def all_votes(connection: sa.Connection, book_id: str) -> list[VoteView]:
+    """Every vote of the book, the newest first."""
+    c = t.vote.c
+    query = sa.select(c.vote_id).where(c.book_id == book_id).order_by(c.announced_at.desc(), c.vote_id)
+    return [vote_view(connection, book_id, vote_id) for vote_id in connection.scalars(query).all()]
+
+
 def own_claims(connection: sa.Connection, book_id: str, vote_id: str, voter: str) -> list[OwnClaim]:
     """What a voter may vote with, by class; none where she has no claim."""
     c, b = t.vote_claim.c, t.vote_ballot.c
@@ -108,6 +129,16 @@ def own_claims(connection: sa.Connection, book_id: str, vote_id: str, voter: str
         .order_by(c.class_name)
     )
     return [OwnClaim(class_name=row.class_name, weight_cents=row.weight_cents, last_cast_at=row.last) for row in rows]
+
+
+def proxies_given(connection: sa.Connection, book_id: str, vote_id: str, voter: str) -> list[ProxyGiven]:
+    """The proxies of a voter that were not revoked, oldest first."""
+    return _proxies(connection, book_id, vote_id, t.vote_proxy.c.voter == voter)
+
+
+def proxies_held(connection: sa.Connection, book_id: str, vote_id: str, holder: str) -> list[ProxyGiven]:
+    """The proxies that somebody holds in a vote and that were not revoked, oldest first."""
+    return _proxies(connection, book_id, vote_id, t.vote_proxy.c.holder == holder)
 
 
 def spec_of(connection: sa.Connection, book_id: str, vote_id: str) -> Spec:
@@ -126,12 +157,19 @@ def ballot_file(book: Book, vote_id: str, voter: str, class_name: str) -> bytes:
     kept secret, for it shows how she voted. Refuses `ballot-unknown`.
     """
     with book.read() as connection:
-        rows = [row for row in ballot_rows(connection, book.book_id, vote_id, voter) if row.class_name == class_name]
-        if not rows:
-            raise Refusal("ballot-unknown", vote=vote_id[:40])
-        [opened] = open_ballots(connection, book.keys, vote_id, rows[-1:])
-        n = entry_numbers(connection, book.book_id, [rows[-1].fact_key])[rows[-1].fact_key]
+        row, n = _newest(connection, book.book_id, vote_id, voter, class_name)
+        [opened] = open_ballots(connection, book.keys, vote_id, [row])
     return _file({"body": opened.body, "format": BALLOT_FORMAT, "n": n, "salt": b64(opened.salt)})
+
+
+def ballot_receipt(book: Book, log_dir: Path, vote_id: str, voter: str, class_name: str) -> ReceiptFiles:
+    """The log's receipt of a voter's newest ballot: it holds the commitment, and names nobody.
+
+    Refuses `ballot-unknown`, and `receipt-not-yet-final` before the published log covers its entry.
+    """
+    with book.read() as connection:
+        _, n = _newest(connection, book.book_id, vote_id, voter, class_name)
+    return receipt_for(book, log_dir, n=n, line=1)
 
 
 def published_file(book: Book, log_dir: Path, vote_id: str) -> bytes:
@@ -250,6 +288,24 @@ def announcement_key(vote_id: str) -> str:
 def closing_key(vote_id: str) -> str:
     """The fact key of the closing entry."""
     return f"vote:{vote_id}:closed"
+
+
+def _proxies(connection: sa.Connection, book_id: str, vote_id: str, whose: sa.ColumnElement[bool]) -> list[ProxyGiven]:
+    c, ended = t.vote_proxy.c, t.vote_proxy_end.c
+    revoked = sa.select(ended.proxy_id).where(ended.book_id == book_id, ended.vote_id == vote_id)
+    columns = (c.proxy_id, c.voter, c.holder, c.valid_from, c.valid_until)
+    query = sa.select(*columns).where(c.book_id == book_id, c.vote_id == vote_id, whose, c.proxy_id.not_in(revoked))
+    return [ProxyGiven(**row._mapping) for row in connection.execute(query.order_by(c.given_at, c.proxy_id))]  # noqa: SLF001 -- SQLAlchemy's public name for a row as a mapping
+
+
+def _newest(
+    connection: sa.Connection, book_id: str, vote_id: str, voter: str, class_name: str
+) -> tuple[sa.Row[Any], int]:
+    """A voter's newest ballot in a class, and its entry's number."""
+    rows = [row for row in ballot_rows(connection, book_id, vote_id, voter) if row.class_name == class_name]
+    if not rows:
+        raise Refusal("ballot-unknown", vote=vote_id[:40])
+    return rows[-1], entry_numbers(connection, book_id, [rows[-1].fact_key])[rows[-1].fact_key]
 
 
 def _records(connection: sa.Connection, book_id: str, vote_id: str, name: str) -> list[JSON]:

@@ -165,6 +165,15 @@ def cast(uow: UnitOfWork, vote_id: str, ballot: BallotCast) -> int:
     return cast_many(uow, vote_id, [ballot])[0]
 
 
+def cast_whole(uow: UnitOfWork, vote_id: str, voter: str, choice: Choice) -> None:
+    """Take one ballot for each of a voter's claims, with all of it; refuses what `cast_many` does."""
+    claims = queries.own_claims(uow.connection, uow.book_id, vote_id, voter)
+    if not claims:
+        raise Refusal("voter-unknown", vote=vote_id[:40], voter=voter[:40])
+    whole = [BallotCast(voter=voter, parts=[(choice, c.weight_cents)], class_name=c.class_name) for c in claims]
+    cast_many(uow, vote_id, whole)
+
+
 def cast_many(uow: UnitOfWork, vote_id: str, ballots: Sequence[BallotCast]) -> list[int]:
     """Take ballots, each as the voter herself or under a proxy; gives the number of each among those of its claim.
 

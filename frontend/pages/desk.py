@@ -33,6 +33,7 @@ from contracts.parties.queries import display_name, ibans_to_verify
 from contracts.pledges import service as pledges
 from contracts.pledges.model import PledgeState
 from contracts.pledges.queries import pledges_in
+from contracts.secondchance import requests as chances
 from contracts.servicing.bank_refunds import order_refunds
 from frontend.forms import Form
 from frontend.rendering import render
@@ -47,6 +48,7 @@ from ledger.payments.queries import open_cases
 _OF_ONE: Mapping[str, Callable[..., object]] = {
     acceleration.ACCELERATE: acceleration.accelerate,
     recovery.EXPECT: recovery.expect_recovery,
+    chances.PUBLISH: chances.publish_approved,
     spending.ALLOCATE: spending.allocate,
     spending.SPEND: spending.spend,
 }

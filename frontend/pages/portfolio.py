@@ -16,6 +16,7 @@ from contracts.bonds.holder import holdings_of
 from contracts.documents.queries import documents_for
 from contracts.loans.queries import LoanPage, MonthFlow, Portfolio, loan_page, portfolio
 from contracts.pledges.queries import pledges_of
+from contracts.secondchance.lender_view import votes_of
 from frontend.charts import Label, paired, stacked
 from frontend.figures import flow_bars, loan_bars, near_instalments, told_events, window
 from frontend.i18n import Tongue, tongue
@@ -47,6 +48,8 @@ def own_portfolio(request: Request, book: BookDep, citizen: Citizen, language: L
         pledges = pledges_of(connection, book.book_id, citizen.party_id, today)
         documents = documents_for(connection, book.book_id, citizen.party_id)
         bonds = holdings_of(connection, book, citizen.party_id, today)
+        asked = votes_of(connection, book.book_id, citizen.party_id)
+        plans = {each: loan_page(connection, book, each, today).title for each in asked}
         arrivals = being_matched(connection, book, citizen.party_id, today)
     return render(
         request,
@@ -56,6 +59,7 @@ def own_portfolio(request: Request, book: BookDep, citizen: Citizen, language: L
         bonds=bonds,
         arrivals=arrivals,
         documents=documents,
+        plans=plans,
         titles={claim.loan_id: claim.title for claim in mine.claims},
         statement_years=_statement_years(mine, today),
         chart=_flow_chart(window(mine.months, today), tongue(language)),

@@ -11,18 +11,38 @@ from tests.e2e.kit import Demo
 pytestmark = pytest.mark.browser
 EACH_LANGUAGE = pytest.mark.parametrize("language", ["fr", "nl", "en"])
 PAGES = {
-    "visitor": ["", "offers", "how", "rules", "statistics", "verify", "log-in", "log-in/sent", "register", "mailbox"],
+    "visitor": [
+        "",
+        "offers",
+        "how",
+        "rules",
+        "statistics",
+        "votes",
+        "verify",
+        "log-in",
+        "log-in/sent",
+        "register",
+        "mailbox",
+    ],
     "citizen": ["portfolio", "receipts", "totals"],
     "entrepreneur": ["enterprise"],
-    "auditor": ["audit", "audit/entries", "audit/entries/30", "audit/log", "audit/exports", "audit/exceptions"],
-    "operator": ["operations", "operations/bank"],
+    "auditor": [
+        "audit",
+        "audit/entries",
+        "audit/entries/30",
+        "audit/log",
+        "audit/exports",
+        "audit/votes",
+        "audit/exceptions",
+    ],
+    "operator": ["operations", "operations/plans", "operations/bank"],
 }
 LINKED = {
     "visitor": [("offers", "main .card a")],
-    "citizen": [("portfolio", "#claims tbody a"), ("portfolio", "#pledges tbody a")],
+    "citizen": [("portfolio", "#claims tbody a"), ("portfolio", "#pledges tbody a"), ("portfolio", "main > .note a")],
     "entrepreneur": [("enterprise", "#loans a")],
     "auditor": [],
-    "operator": [],
+    "operator": [("operations/plans", "main table a")],
 }
 ROLES = pytest.mark.parametrize("role", PAGES)
 SMALLEST_PHONE = {"width": 320, "height": 640}
