@@ -16,6 +16,8 @@ PLOT_HEIGHT = 200
 AXIS_WIDTH = 62
 _LABEL_HEIGHT = 26
 _MOST_LABELS = 6
+_BRANCH_GAP = 8
+_BAR_WIDTH = 14
 
 Write = Callable[[int], str]
 """How an amount in cents is written on an axis."""
@@ -53,6 +55,15 @@ class Bar:
     label: str
     first_cents: int
     second_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A part of the money of `branching`, in cents; one without a `mark` leads nowhere yet."""
+
+    mark: str
+    done_cents: int
+    waiting_cents: int
 
 
 def gauge(figures: GaugeFigures, label: Label, *, minimum_text: str, maximum_text: str) -> Markup:
@@ -125,6 +136,32 @@ def paired(bars: Sequence[Bar], label: Label, *, write: Write) -> Markup:
         shapes.append(_column(left, width, _top(first), first, _fill(label.chart_id, "reflection")))
         shapes.append(_column(left + width, width, _top(second), second, Markup('class="shade-a"')))
     return _framed(bars, Markup("").join(shapes), label, ceiling=ceiling, write=write)
+
+
+def branching(branches: Sequence[Branch], label: Label) -> Markup:
+    """Money that parts: a bar of all of it, a bar for each branch, and of each branch what is done and what waits.
+
+    Branches are told apart by the mark at their bar, which the table beside the chart has too; bands join the bars.
+    """
+    full = max(sum(each.done_cents + each.waiting_cents for each in branches), 1)
+    height = PLOT_HEIGHT + _BRANCH_GAP * max(len(branches) - 1, 0)
+    start, shapes, marks = 0, [_patterns(label.chart_id)], list[Markup]()
+    for n, each in enumerate(branches):
+        cents = each.done_cents + each.waiting_cents
+        source, part = _scaled(start, full), _scaled(start + cents, full) - _scaled(start, full)
+        done = _scaled(each.done_cents, full) if each.waiting_cents else part
+        top, shade = source + n * _BRANCH_GAP, "reflection" if each.mark else "promised"
+        shapes += [
+            _band(16, 44, source, top, part),
+            _bar(42, top, part, Markup('class="shade-b"') if each.mark else _fill(label.chart_id, shade)),
+            *([_band(56, 84, top, top, part)] if each.mark else []),
+            _bar(84, top, done, _fill(label.chart_id, "firm")),
+            *([_bar(84, top + done, part - done, _fill(label.chart_id, shade))] if each.mark else []),
+        ]
+        marks.append(Markup('<text x="60%" y="{}">{}</text>').format(top + max(part // 2, 4) + 4, each.mark))
+        start += cents
+    whole = _bar(2, 0, PLOT_HEIGHT, Markup('class="shade-a"'))
+    return _svg(label, height + 2, Markup("").join([whole, *shapes, *marks]))
 
 
 def key(chart_id: str, name: str) -> Markup:
@@ -241,6 +278,28 @@ def _column(left: float, width: float, y: int, height: int, fill: Markup) -> Mar
     return Markup('<rect x="{}%" y="{}" width="{}%" height="{}" {}/>').format(
         _number(left), y, _number(width), height, fill
     )
+
+
+def _bar(left: int, top: int, height: int, fill: Markup) -> Markup:
+    """A bar of `branching`, which is not drawn where it has no height."""
+    return _column(left, _BAR_WIDTH, top, height, fill)
+
+
+def _band(left: int, right: int, start: int, end: int, height: int) -> Markup:
+    """What joins two bars: from height `start` at the left to `end` at the right, percent across and pixels down."""
+    if height == 0:
+        return Markup("")
+    deep = max(start, end) + height
+    shape = f"0,{start} 100,{end} 100,{end + height} 0,{start + height}"
+    return Markup(
+        '<svg x="{}%" y="0" width="{}%" height="{}" viewBox="0 0 100 {}" preserveAspectRatio="none">'
+        '<polygon class="band" points="{}"/></svg>'
+    ).format(left, right - left, deep, deep, shape)
+
+
+def _scaled(cents: int, full: int) -> int:
+    """Pixels of the plot down to `cents` of `full`, in whole arithmetic."""
+    return cents * PLOT_HEIGHT // full
 
 
 def _share(cents: int, full: int) -> str:

@@ -68,6 +68,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "statistics": ("api.cli.statistics", "statistics", "print default rate, vintages and recovery of all loans"),
     "templates": ("api.cli.templates", "templates_command", "list the business events that are posted, with accounts"),
     "terms": ("api.cli.terms", "terms", "compute repayment schedules, day counts and bonds from their terms"),
+    "trace": ("api.cli.trace", "trace_command", "follow every euro of a bond from a payment to a project's expense"),
     "trial-balance": ("api.cli.books", "trial_balance_command", "print every account's balance"),
     "verify": ("api.cli.verify", "verify", "check a receipt, a balance, totals or a copy of the log, offline"),
     "witness": ("api.cli.witness", "witness", "be a witness: cosign the checkpoints of a log that only grows"),

@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from api.bootstrap import open_book
+from api.cli.amounts import euro
 from api.cli.options import as_actor, book_options, known_at_of, known_at_option, settings_for
 from ledger import approvals
 from ledger.audit.floors import below_floor
@@ -240,7 +241,7 @@ def _show_rows(rows: Iterable[Row], language: str) -> None:
     for row in rows:
         if row.amount_cents or row.level <= 1:
             name = "  " * row.level + row.names[language]
-            click.echo(f"{row.code:<8} {_cut(name):<{_NAME_WIDTH}} {_euro(row.amount_cents):>{_AMOUNT_WIDTH}}")
+            click.echo(f"{row.code:<8} {_cut(name):<{_NAME_WIDTH}} {euro(row.amount_cents):>{_AMOUNT_WIDTH}}")
 
 
 def _show_notes(notes: Iterable[Note], language: str) -> None:
@@ -256,9 +257,4 @@ def _cut(name: str) -> str:
 
 def _shown(minor: int, asset: str) -> str:
     """Euro with two decimals; any other asset in its smallest unit."""
-    return _euro(minor) if asset == EUR.code else str(minor)
-
-
-def _euro(cents: int) -> str:
-    sign = "-" if cents < 0 else ""
-    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
+    return euro(minor) if asset == EUR.code else str(minor)

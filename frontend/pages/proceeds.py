@@ -1,4 +1,4 @@
-"""What becomes of the proceeds of an issue: the yearly report with its files, and the forms of the operator.
+"""What becomes of the proceeds of an issue: where each euro is, the yearly report, files, and the operator's forms.
 
 An evidence file is hashed here and not kept; its SHA-256 goes into the record and into the report.
 """
@@ -7,20 +7,23 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from fastapi import APIRouter, UploadFile
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.bootstrap import Wiring, desk_of
-from api.deps import Language, Number, Operator, WiringDep
+from api.deps import AnySession, Language, MaybeSession, Number, Operator, WiringDep
 from api.refusals import status
 from contracts.bonds import spending
 from contracts.bonds.allocation import allocation_report, report_csv, report_json, report_years
 from contracts.bonds.projects import Expense
 from contracts.bonds.queries import series_record
+from contracts.bonds.trace import Trace, own_payments, trace, trace_json
 from contracts.documents.allocation import AllocationReport, render_allocation_report
 from contracts.documents.model import Language as PaperLanguage
+from frontend.charts import Branch, Label, branching
 from frontend.forms import Form, refused
-from frontend.i18n import tongue
+from frontend.i18n import Tongue, tongue
 from frontend.pages.desk_fields import cents_in, day_in, sha256_in
 from frontend.pages.typed import Typed
 from frontend.rendering import render, see_other
@@ -38,8 +41,54 @@ _FIELDS = {
     "expense-evidence-repeated": "evidence",
     "expense-title-malformed": "what",
 }
+_PAYMENTS_SHOWN = 50
+"""Of an expense on the page; the file has all of them."""
 File = UploadFile | None
 router = APIRouter()
+
+
+@router.get("/bonds/{series_id}/proceeds")
+def proceeds(
+    request: Request, wiring: WiringDep, session: MaybeSession, language: Language, series_id: str
+) -> Response:
+    """Where the money of an issue is, euro by euro; who paid for units finds her own payments first."""
+    book = wiring.book
+    with book.read() as connection:
+        found = trace(connection, book, series_id)
+        years = report_years(series_record(connection, book.book_id, series_id), today=book.today_in(connection))
+        own = own_payments(connection, book.book_id, series_id, session.party_id) if session else frozenset()
+    return render(
+        request,
+        "proceeds.html",
+        trace=found,
+        years=years,
+        own=[each for each in found.payments if each.number in own],
+        chart=_chart(found, tongue(language)),
+        branches=_branches(found),
+        expenses={each.n: each.expense for each in found.expenses},
+        names={each.number: each.pseudonym for each in found.payments},
+        paid_by=_paid_by(found),
+        most=_PAYMENTS_SHOWN,
+        titles={each.project_id: each.title[language] for each in found.proceeds.projects},
+    )
+
+
+@router.get("/bonds/{series_id}/proceeds/trace.json")
+def trace_file(wiring: WiringDep, series_id: str) -> Response:
+    """Every payment under its pseudonym, every expense, and which paid which."""
+    with wiring.book.read() as connection:
+        content = trace_json(trace(connection, wiring.book, series_id))
+    return _file(content, f"trace-{series_id}.json", "application/json")
+
+
+@router.get("/bonds/{series_id}/proceeds/own.json")
+def own_trace_file(wiring: WiringDep, session: AnySession, series_id: str) -> Response:
+    """The same of one's own payments alone."""
+    book = wiring.book
+    with book.read() as connection:
+        own = own_payments(connection, book.book_id, series_id, session.party_id)
+        content = trace_json(trace(connection, book, series_id), own)
+    return _file(content, f"trace-{series_id}-own.json", "application/json")
 
 
 @router.get("/bonds/{series_id}/proceeds/{year}")
@@ -168,6 +217,40 @@ def _answer(
         wrong = refused(refusal, language, form, _FIELDS)
         return report_page(request, wiring, series_id, year, wrong, code=status(refusal))
     return see_other(f"/{language}/operations#approvals")
+
+
+def _branches(found: Trace) -> list[tuple[str, Branch]]:
+    """A branch for each project, marked by its number, and one for what is allocated to none."""
+    ids = [each.project_id for each in found.proceeds.projects]
+    branches = [
+        (each, Branch(str(n), found.spent_cents(each), found.cash_cents(each))) for n, each in enumerate(ids, 1)
+    ]
+    return [*branches, ("", Branch("", 0, found.cash_cents()))]
+
+
+def _paid_by(found: Trace) -> dict[int, list[tuple[int, int]]]:
+    """The payments that paid each expense, by the number of its entry: number and cents."""
+    paid: dict[int, list[tuple[int, int]]] = {each.n: [] for each in found.expenses}
+    for each in found.flows:
+        if each.expense is not None:
+            paid[each.expense].append((each.number, each.cents))
+    return paid
+
+
+def _chart(found: Trace, words: Tongue) -> Markup:
+    parts = [
+        words.text(
+            "proceeds.chart-project",
+            name=project.title[words.language],
+            spent=words.money(found.spent_cents(project.project_id)),
+            unspent=words.money(found.cash_cents(project.project_id)),
+        )
+        for project in found.proceeds.projects
+    ]
+    rest = words.text("proceeds.chart-rest", amount=words.money(found.cash_cents()))
+    raised = words.text("proceeds.chart-raised", n=len(found.payments), amount=words.money(found.raised_cents))
+    label = Label("proceeds", words.text("proceeds.chart"), " ".join([raised, *parts, rest]))
+    return branching([branch for _, branch in _branches(found)], label)
 
 
 def _form(typed: Mapping[str, str], target: str, *names: str) -> Form:
