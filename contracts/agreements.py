@@ -28,6 +28,7 @@ from contracts.parties.model import Attribute, LegalIdentity
 from contracts.parties.queries import attribute_as_of, holder_kind, party
 from contracts.pledges.model import Pledge
 from contracts.pledges.queries import pledge
+from contracts.pledges.tables import pledge as pledge_table
 from contracts.schemes.rules import rule
 from contracts.schemes.withholding import net_rate_annual
 from contracts.terms.schedule import Instalment, Schedule, Totals
@@ -106,12 +107,13 @@ def agreement_data(book: Book, desk: DocumentDesk, *, loan_id: str, pledge_id: s
 
 def _unwritten(connection: sa.Connection, book_id: str, limit: int) -> list[tuple[str, str]]:
     """Loan and pledge of claims whose agreement is not stored yet, the oldest loan's first."""
-    c, loan, d = claim_table.c, loan_table.c, document.c
+    c, loan, d, made = claim_table.c, loan_table.c, document.c, pledge_table.c
     reference = sa.literal("agreement:") + c.loan_id + ":" + c.pledge_id
     mine = sa.and_(d.book_id == book_id, d.subject == c.lender, d.reference == reference)
     query = (
         sa.select(c.loan_id, c.pledge_id)
         .join_from(claim_table, loan_table, sa.and_(loan.book_id == c.book_id, loan.loan_id == c.loan_id))
+        .join_from(claim_table, pledge_table, sa.and_(made.book_id == c.book_id, made.pledge_id == c.pledge_id))
         .where(c.book_id == book_id, ~sa.exists().where(mine))
         .order_by(loan.agreed_on, c.loan_id, c.number)
     )

@@ -8,8 +8,8 @@ The money is theirs from the moment an instalment or a coupon is distributed; a 
 booked, under four eyes and the cash rule: the share of an instalment that is still with the provider goes with a later
 run, as does what comes on a day after that day's run. Whoever can't be paid is parked and listed with the reason, and
 her money stays in 489300 for a later run: without a verified account, with one that the bank doubts or that gave money
-back, while her own payment is charged back or her units are frozen, or where it is less than the run's smallest
-transfer. A transfer that comes back puts its money there again too.
+back, once she has died, while her own payment is charged back or her units are frozen, or where it is less than the
+run's smallest transfer. A transfer that comes back puts its money there again too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ from contracts.events import PAYOUT_ORDER
 from contracts.loans.books import loan_book
 from contracts.loans.cash import PAYABLE, refuse_not_banked, shares_not_banked
 from contracts.loans.model import LOAN_REFERENCE
+from contracts.parties.estates import estates
 from contracts.parties.queries import payout_account_numbers, payout_accounts
 from contracts.servicing.accounts import accounts_of
 from ledger import approvals, balances
@@ -172,7 +173,8 @@ def _order_part(uow: UnitOfWork, run_id: str) -> list[str]:
 
 def _frozen(uow: UnitOfWork) -> frozenset[str]:
     owing = frozen_holders(uow.connection, uow.book_id).keys()
-    return bonds.frozen_holders(uow.connection, uow.book_id) | owing
+    dead = {each.party_id for each in estates(uow.connection, uow.book_id)}
+    return bonds.frozen_holders(uow.connection, uow.book_id) | owing | dead
 
 
 def _page(uow: UnitOfWork, amounts: dict[str, int], frozen: frozenset[str], *, on: date, smallest_cents: int) -> Page:

@@ -38,7 +38,7 @@ from ledger.storage.engine import read_transaction, write_transaction
 from ledger.storage.keys import BOOK_OWNER, KeyRing
 
 _TOKEN_BYTES, _TOKEN_CHARACTERS = 6, 9
-ID_PREFIXES = frozenset("abcdelmnoprstuvy")
+ID_PREFIXES = frozenset("abcdehlmnoprstuvy")
 
 
 @dataclass(frozen=True)

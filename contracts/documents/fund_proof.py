@@ -69,6 +69,10 @@ def _lenders(data: FundProofData, words: Wording) -> Iterator[Block]:
     yield Prose(say("fund_proof.lenders_note"), small=True)
     if data.changes:
         yield Prose(say("fund_proof.plans_note"), small=True)
+    passed = [(each.name, money(each.passed_cents, language)) for each in data.lenders if each.passed_cents]
+    if passed:
+        yield Prose(say("fund_proof.passed_note"))
+        yield Facts(tuple(passed), figures=True)
 
 
 def _dues(data: FundProofData, words: Wording) -> Iterator[Block]:

@@ -30,7 +30,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenLender:
-    """One lender of a loan in the proof to the Fund: opening plus lent less repaid less lost plus changed is closing.
+    """One lender of a loan in the proof to the Fund: opening + lent - repaid - lost + changed + passed is closing.
 
     `changed_cents` is what plans made of the claim; `cut_cents` is what they cut and may still revive at the end.
     """
@@ -45,6 +45,8 @@ class ProvenLender:
     closing_cents: int
     cut_cents: int
     interest_cents: int
+    passed_cents: int = 0
+    """Came from another lender by inheritance or gift; below zero, went to others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

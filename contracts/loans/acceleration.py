@@ -101,6 +101,6 @@ def _tell(uow: UnitOfWork, book: LoanBook, on: date) -> None:
     tell(uow, "loan-accelerated", loan, loan.loan_id, loan.borrower, amount_cents=cents, on_on=day)
     mails = [
         mail(loan, c.pledge_id, c.lender, amount_cents=book.position_of(c).outstanding_cents(on), on_on=day)
-        for c in book.claims
+        for c in book.held_claims
     ]
     emit_mails(uow, "loan-accelerated-lender", mails)

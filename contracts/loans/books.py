@@ -1,7 +1,7 @@
 """Loans as the record has them: terms, claims, frozen schedule and moves, from which every figure follows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -12,6 +12,7 @@ from contracts import moves
 from contracts.loans import tables as t
 from contracts.loans.lifecycle import (
     ACCELERATED,
+    CLAIM_PASSED,
     INSTALMENT,
     LOAN,
     REBASED,
@@ -34,6 +35,20 @@ from contracts.loans.model import (
     distribution_over,
     dropped_on,
     recovery_shares,
+)
+from contracts.loans.passing import (
+    Cause,
+    Held,
+    PassedPart,
+    Passing,
+    Step,
+    agreed_rebases,
+    borne_now,
+    change_of,
+    dues_held,
+    held_plan,
+    held_recoveries,
+    roots,
 )
 from contracts.offers.model import OfferDraft
 from contracts.offers.queries import newest_drafts
@@ -75,19 +90,54 @@ class LoanBook:
         return terms.paid_on(terms.instalments)
 
     @property
+    def agreed_claims(self) -> tuple[LenderClaim, ...]:
+        """The claims of the agreement, whoever has them now."""
+        came = {part.number for passing in self.passings for part in passing.to}
+        return tuple(claim for claim in self.claims if claim.number not in came)
+
+    @property
+    def held_claims(self) -> tuple[LenderClaim, ...]:
+        """The claims as they are held now: without those that passed to others."""
+        gone = {passing.number for passing in self.passings}
+        return tuple(claim for claim in self.claims if claim.number not in gone)
+
+    @property
     def lenders(self) -> list[str]:
-        """Everybody who has a claim, once."""
-        return sorted({claim.lender for claim in self.claims})
+        """Everybody who holds a claim, once."""
+        return sorted({claim.lender for claim in self.held_claims})
 
     @property
     def plan(self) -> Distribution:
         """Every claim's share of every instalment."""
-        return _plan(self.instalments, self.claims, self.rebases)
+        return self._held.plan
 
     @property
     def rebases(self) -> tuple[Rebase, ...]:
         """Every change of terms by a plan, in order."""
         return rebases_of(self.history)
+
+    @property
+    def passings(self) -> tuple[Passing, ...]:
+        """Every claim that passed to others, in order."""
+        return tuple(_passing(move) for move in self.history if move.event == CLAIM_PASSED)
+
+    def passing_of(self, claim: LenderClaim) -> Passing | None:
+        """How the claim passed to others, if it did."""
+        return next((each for each in self.passings if each.number == claim.number), None)
+
+    def came_by(self, claim: LenderClaim) -> Passing | None:
+        """How the claim came to its holder; None for one of the agreement."""
+        return next((each for each in self.passings if any(part.number == claim.number for part in each.to)), None)
+
+    def root_of(self, claim: LenderClaim) -> int:
+        """The number of the agreed claim that it comes from."""
+        return roots(self.claims, self.passings)[claim.number]
+
+    def borne(self, rebase: Rebase) -> tuple[ClaimChange, ...]:
+        """What a plan changed, in the order of the claims, as their holders bear it now."""
+        steps = _steps(self.history)
+        later = steps[steps.index(rebase) + 1 :]
+        return borne_now(rebase, self.claims, [step for step in later if isinstance(step, Passing)])
 
     @property
     def agreed_instalments(self) -> int:
@@ -117,21 +167,33 @@ class LoanBook:
     def position_of(self, claim: LenderClaim) -> Position:
         """One claim as a part of the debt."""
         own = [row[claim.number - 1] for row in self.plan]
-        return self._position(
-            claim.principal_cents,
+        left, came = self.passing_of(claim), self.came_by(claim)
+        changes = [(each.on, change_of(each, claim.number).cents) for each in self.rebases]
+        changes += [(left.on, -left.cents)] if left else []
+        changes += [(came.on, part.cents) for part in came.to if part.number == claim.number] if came else []
+        position = self._position(
+            0 if came else claim.principal_cents,
             [(s.interest_cents, s.principal_cents) for s in own],
             [shares[claim.pledge_id] for shares in self.recovered],
-            [(each.on, each.changes[claim.number - 1].cents) for each in self.rebases],
+            changes,
         )
+        if left is None and came is None:
+            return position
+        return replace(position, dues=dues_held(position.dues, self._held.dropped.get(claim.number, {}), left, came))
 
     @property
     def recovered(self) -> Sequence[Mapping[str, int]]:
         """What each pledge has of each recovery, in order of arrival, in cents."""
-        came = tuple(int(str(move.facts["recovered_cents"])) for move in self.events(RECOVERED))
+        steps = _steps(self.history)
+        came = tuple(step for step in steps if isinstance(step, int))
         if not came:
             return ()
         settled = tuple(i.n for i in self.instalments if self.instalment_on(i.n, SETTLED) is not None)
-        return _recovered(self.plan, self.claims, self.rebases, settled, came)
+        agreed = self.agreed_claims
+        found = _recovered(self._agreed_plan, agreed, self._agreed_rebases, settled, came)
+        if len(agreed) == len(self.claims):
+            return found
+        return held_recoveries(found, self._lost_at_first(settled), self.claims, steps)
 
     def events(self, event: str) -> list[moves.Move]:
         """Every move of the loan by that event, oldest first."""
@@ -159,6 +221,37 @@ class LoanBook:
     def instalment_on(self, n: int, event: str) -> date | None:
         """The date of effect of an event of instalment `n`, if it happened."""
         return _happened_on(self.instalment_history[n - 1], event)
+
+    @property
+    def _agreed_rebases(self) -> tuple[Rebase, ...]:
+        if len(self.agreed_claims) == len(self.claims):
+            return self.rebases
+        return agreed_rebases(self.rebases, roots(self.claims, self.passings), len(self.agreed_claims))
+
+    @property
+    def _agreed_plan(self) -> Distribution:
+        """The agreed claims' shares, as if none had passed."""
+        return _plan(self.instalments, self.agreed_claims, self._agreed_rebases)
+
+    @property
+    def _held(self) -> Held:
+        if len(self.agreed_claims) == len(self.claims):
+            return Held(self._agreed_plan, {})
+        return _held_plan(self._agreed_plan, self.claims, _steps(self.history), len(self.instalments))
+
+    def _lost_at_first(self, settled: Iterable[int]) -> Mapping[int, int]:
+        """What each claim had lost when the loss was stated, in cents by number."""
+        numbers, lost = list(settled), {}
+        for claim in self.claims:
+            came, left = self.came_by(claim), self.passing_of(claim)
+            cents = 0 if came else claim.principal_cents
+            cents += (
+                sum(part.cents for part in came.to if part.number == claim.number and not came.is_lost) if came else 0
+            )
+            cents -= left.cents if left and not left.is_lost else 0
+            cents += sum(change_of(each, claim.number).cents for each in self.rebases)
+            lost[claim.number] = cents - sum(self.plan[n - 1][claim.number - 1].principal_cents for n in numbers)
+        return lost
 
     def _position(
         self,
@@ -236,6 +329,13 @@ def loan_ids(connection: sa.Connection, book_id: str, borrower: str | None = Non
     return connection.execute(query if borrower is None else query.where(c.borrower == borrower)).scalars().all()
 
 
+def loan_ids_of_lender(connection: sa.Connection, book_id: str, lender: str) -> Sequence[str]:
+    """Every loan in which somebody has or had a claim, in order of their ids."""
+    c = t.loan_claim.c
+    ids = sa.select(c.loan_id).where(c.book_id == book_id, c.lender == lender).distinct().order_by(c.loan_id)
+    return connection.execute(ids).scalars().all()
+
+
 def as_changed(frozen: Sequence[Instalment], history: Iterable[moves.Move]) -> tuple[Instalment, ...]:
     """The schedule with the one instalment by which everything was repaid early or claimed at once, if one was."""
     for move in history:
@@ -271,6 +371,38 @@ def _plan(
     instalments: tuple[Instalment, ...], claims: tuple[LenderClaim, ...], rebases: tuple[Rebase, ...]
 ) -> Distribution:
     return distribution_over(instalments, claims, rebases)
+
+
+@lru_cache(maxsize=512)
+def _held_plan(
+    agreed: Distribution, claims: tuple[LenderClaim, ...], steps: tuple[Step, ...], instalments: int
+) -> Held:
+    return held_plan(agreed, claims, steps, instalments)
+
+
+def _steps(history: Iterable[moves.Move]) -> tuple[Step, ...]:
+    """What changed who holds a claim, or what it is, in the order of the record."""
+    found: list[Step] = []
+    for move in history:
+        if move.event in REBASED:
+            found.append(_rebase(move))
+        elif move.event == CLAIM_PASSED:
+            found.append(_passing(move))
+        elif move.event == RECOVERED:
+            found.append(int(str(move.facts["recovered_cents"])))
+    return tuple(found)
+
+
+def _passing(move: moves.Move) -> Passing:
+    facts: Any = move.facts
+    return Passing(
+        cause=Cause(facts["cause"]),
+        on=move.effective_on,
+        number=facts["number"],
+        to=tuple(PassedPart(*part) for part in facts["to"]),
+        settled=frozenset(facts["settled"]),
+        is_lost=facts["is_lost"],
+    )
 
 
 def _rebase(move: moves.Move) -> Rebase:

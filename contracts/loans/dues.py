@@ -29,7 +29,7 @@ from contracts.loans.lifecycle import (
     SETTLED,
     steps_due,
 )
-from contracts.loans.model import InstalmentState, LenderClaim, LoanState, due_of
+from contracts.loans.model import ClaimShare, InstalmentState, LenderClaim, LoanState, due_of
 from contracts.loans.steps import (
     ask_payment,
     chunk,
@@ -249,6 +249,17 @@ class _Distribution:
     def claims(self) -> Sequence[LenderClaim]:
         return chunk(self.book, self.first)
 
+    @property
+    def shares(self) -> list[tuple[LenderClaim, ClaimShare]]:
+        row = self.book.plan[self.n - 1]
+        found = [(claim, row[claim.number - 1]) for claim in self.claims]
+        return [(claim, share) for claim, share in found if share.interest_cents + share.principal_cents]
+
+    def day_of(self, claim: LenderClaim) -> date:
+        """The payment's day; for who came by her claim since, the day on which she did."""
+        came = self.book.came_by(claim)
+        return self.on if came is None else max(self.on, came.on)
+
 
 def _distribute(uow: UnitOfWork, wanted: Sequence[_Distribution]) -> None:
     """Post shares of instalments of different loans, of up to a chunk of lenders in all; the rest are told of."""
@@ -265,8 +276,9 @@ def _distribute(uow: UnitOfWork, wanted: Sequence[_Distribution]) -> None:
         else:
             now.append(each)
     tax = WithheldTax(uow.connection, uow)
-    for on in {each.on for each in now}:
-        tax.look_up([claim.lender for each in now if each.on == on for claim in each.claims], on)
+    given = [(share.lender, each.day_of(claim)) for each in now for claim, share in each.shares]
+    for on in {day for _, day in given}:
+        tax.look_up([lender for lender, day in given if day == on], on)
     emit_mails(uow, "instalment-distributed", [told for each in now for told in _post_shares(uow, each, tax)])
     for each in now:
         _end_distribution(uow, each)
@@ -278,12 +290,10 @@ def _continued(left: _Distribution) -> Mapping[str, JSON]:
 
 def _post_shares(uow: UnitOfWork, wanted: _Distribution, tax: WithheldTax) -> Iterator[Mail]:
     """Post a chunk of shares; the mails that tell the lenders."""
-    loan, n, on = wanted.book.loan, wanted.n, wanted.on
-    for claim in wanted.claims:
-        share = wanted.book.plan[n - 1][claim.number - 1]
+    loan, n = wanted.book.loan, wanted.n
+    for claim, share in wanted.shares:
+        on = wanted.day_of(claim)
         withheld = tax.on(share.lender, share.interest_cents, on)
-        if share.interest_cents + share.principal_cents == 0:
-            continue
         uow.post(postings.instalment_distributed(loan, n, share, withheld_cents=withheld, on=on, actor=uow.actor))
         yield mail(
             loan,
@@ -314,6 +324,6 @@ def _mail_lateness(uow: UnitOfWork, book: LoanBook, event: str, n: int, days: in
     if event != LENDERS_INFORMED:
         tell(uow, "loan-late", loan, key, loan.borrower, amount_cents=debt.overdue_cents(on), **stated)
         return
-    shares = [(claim, book.position_of(claim).overdue_cents(on)) for claim in book.claims]
+    shares = [(claim, book.position_of(claim).overdue_cents(on)) for claim in book.held_claims]
     mails = [mail(loan, f"{key}:{c.pledge_id}", c.lender, amount_cents=cents, **stated) for c, cents in shares]
     emit_mails(uow, "loan-late-lender", mails)

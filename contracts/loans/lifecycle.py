@@ -23,6 +23,9 @@ REBASED = frozenset({EASED, CONCEDED, REVIVED})
 """A plan came into effect, at no great cost to the lenders or as a distressed concession, or it fell. What it changes
 of each claim is in the facts; new instalments follow the old."""
 
+CLAIM_PASSED = "claim-passed"
+"""A lender's claim passed to her heirs, or by gift; which one, to whom and how much is in the facts."""
+
 CALLED = "called"
 FIRST_REMINDER = "first-reminder"
 SECOND_REMINDER = "second-reminder"
@@ -41,6 +44,10 @@ LOAN = Machine(
         Transition(LoanState.RUNNING, DISBURSEMENT_FAILED, LoanState.AGREED),
         *(Transition(LoanState.RUNNING, event, LoanState.RUNNING) for event in (EASED, CONCEDED, REVIVED)),
         Transition(LoanState.BANKRUPT, REVIVED, LoanState.BANKRUPT),
+        *(
+            Transition(state, CLAIM_PASSED, state)
+            for state in (LoanState.RUNNING, LoanState.ACCELERATED, LoanState.BANKRUPT, LoanState.WRITTEN_OFF)
+        ),
         Transition(LoanState.RUNNING, EARLY_ASKED, LoanState.RUNNING),
         Transition(LoanState.RUNNING, REPAID_EARLY, LoanState.RUNNING),
         Transition(LoanState.RUNNING, ACCELERATED, LoanState.ACCELERATED),

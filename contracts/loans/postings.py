@@ -14,12 +14,16 @@
 | claim-written-off | 022000 lender (claim) | 020000 lender (claim) | wo:<loan>:<pledge> |
 | recovery-distributed | 489600 loan | 489300 lender | rec:<recovery>:<pledge> |
 | | 021000 borrower (claim) | 022000 lender (claim) | |
+| claim-inherited | [020000 to (claim)], [022000 to (claim)], [023000 to (claim)] | [020000 lender (claim)], [022000 lender (claim)], [023000 lender (claim)] | pass:<loan>:<pledge> |
+| claim-given | [020000 to (claim)], [022000 to (claim)], [023000 to (claim)] | [020000 lender (claim)], [022000 lender (claim)], [023000 lender (claim)] | pass:<loan>:<pledge> |
+| estate-money-passed | 489300 lender | 489300 to | estate:<approval>:<to> |
 
 What stands in brackets is left out where it is nothing: a due without principal, a payment without tax. Issue,
 distribution and write-off have one entry for each lender. Paying out the loan and the lenders are transfer orders of
 `ledger.payments`.
-"""
+"""  # noqa: E501 -- a row of the table is one line
 
+from collections.abc import Mapping
 from datetime import date
 
 from contracts.loans.model import ClaimShare, LenderClaim, Loan
@@ -114,6 +118,29 @@ RECOVERY_DISTRIBUTED = Template(
         credit("022000", of="lender", amount="recovered", asset=CLAIM),
     ),
 )
+
+
+def _passed() -> tuple[Leg, ...]:
+    """A claim from who had it to who has it now: what is owed, what is lost, and what a plan has cut."""
+    codes = {"020000": "principal", "022000": "lost", "023000": "cut"}
+    return tuple(
+        leg
+        for code, amount in codes.items()
+        for leg in (
+            debit(code, of="to", amount=amount, asset=CLAIM, optional=True),
+            credit(code, of="lender", amount=amount, asset=CLAIM, optional=True),
+        )
+    )
+
+
+CLAIM_INHERITED = Template("claim-inherited", key="pass:<loan>:<pledge>", dated_by=DatedBy.OUTSIDE, legs=_passed())
+CLAIM_GIVEN = Template("claim-given", key="pass:<loan>:<pledge>", dated_by=DatedBy.OUTSIDE, legs=_passed())
+ESTATE_MONEY_PASSED = Template(
+    "estate-money-passed",
+    key="estate:<approval>:<to>",
+    dated_by=DatedBy.OUTSIDE,
+    legs=(debit("489300", of="lender"), credit("489300", of="to")),
+)
 TEMPLATES = (
     LOAN_ISSUED,
     DUE_CALLED,
@@ -124,6 +151,9 @@ TEMPLATES = (
     OWED_REPAID,
     CLAIM_WRITTEN_OFF,
     RECOVERY_DISTRIBUTED,
+    CLAIM_INHERITED,
+    CLAIM_GIVEN,
+    ESTATE_MONEY_PASSED,
 )
 
 
@@ -226,6 +256,36 @@ def recovery_distributed(
         amounts={"recovered": recovered_cents},
         assets={CLAIM: loan.asset.code},
     )
+
+
+def claim_passed(
+    template: Template,
+    loan: Loan,
+    came: LenderClaim,
+    *,
+    lender: str,
+    amounts: Mapping[str, int],
+    on: date,
+    evidence: str,
+    actor: str,
+) -> JournalEntry:
+    """What an heir, or one to whom it is given, has of a claim of `lender`: `principal`, `lost` and `cut`, in cents."""
+    return template.entry(
+        on=on,
+        actor=actor,
+        ids={"loan": loan.loan_id, "pledge": came.pledge_id, "lender": lender, "to": came.lender},
+        amounts=amounts,
+        assets={CLAIM: loan.asset.code},
+        evidence=evidence,
+    )
+
+
+def estate_money_passed(
+    *, approval_id: str, lender: str, to: str, amount_cents: int, on: date, evidence: str, actor: str
+) -> JournalEntry:
+    """Money that stood to a lender who died is an heir's."""
+    ids = {"approval": approval_id, "lender": lender, "to": to}
+    return ESTATE_MONEY_PASSED.entry(on=on, actor=actor, ids=ids, amounts={"amount": amount_cents}, evidence=evidence)
 
 
 def _memo(template: Template, loan: Loan, due: Instalment, on: date, actor: str) -> JournalEntry:

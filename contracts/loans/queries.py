@@ -14,8 +14,7 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.documents.queries import DocumentView, documents_for
-from contracts.loans import tables as t
-from contracts.loans.books import LoanBook, WithheldTax, loan_book, loan_books, loan_ids
+from contracts.loans.books import LoanBook, WithheldTax, loan_book, loan_books, loan_ids, loan_ids_of_lender
 from contracts.loans.lifecycle import ACCELERATED, CALLED, DISBURSED, SETTLED
 from contracts.loans.model import ClaimLine as ClaimLine
 from contracts.loans.model import EarlyQuote as EarlyQuote
@@ -141,9 +140,7 @@ class BorrowerPage:
 
 def portfolio(connection: sa.Connection, keeper: Keeper, lender: str, on: date) -> Portfolio:
     """A lender's claims on that date. Months run from the first due date to the last of any claim."""
-    c = t.loan_claim.c
-    ids = sa.select(c.loan_id).where(c.book_id == keeper.book_id, c.lender == lender).distinct().order_by(c.loan_id)
-    books = loan_books(connection, keeper.book_id, connection.execute(ids).scalars().all())
+    books = loan_books(connection, keeper.book_id, loan_ids_of_lender(connection, keeper.book_id, lender))
     own = [(book, claim) for book in books.values() for claim in book.claims if claim.lender == lender]
     tax = WithheldTax(connection, keeper)
     lines = [_claim_line(tax, book, claim, on) for book, claim in own]
@@ -184,7 +181,7 @@ def loan_page(connection: sa.Connection, keeper: Keeper, loan_id: str, on: date,
         ground=next((Ground(str(move.facts["ground"])) for move in book.events(ACCELERATED)), None),
         recoveries=recoveries_of(connection, keeper.book_id, book),
         events=_events(book, on),
-        lenders=[_lender_line(book, claim, on, lender) for claim in book.claims],
+        lenders=[_lender_line(book, claim, on, lender) for claim in book.held_claims],
         claims=[_claim_line(tax, book, claim, on) for claim in own],
         shares=[line for claim in own for line in _share_lines(tax, book, claim, on)],
         documents=agreements_of(connection, keeper.book_id, loan_id, lender) if own and lender else [],
@@ -315,7 +312,7 @@ def _events(book: LoanBook, on: date) -> list[LoanEvent]:
         on=book.loan.agreed_on,
         event="agreed",
         text_key="loan-event.agreed",
-        facts={"principal_cents": book.loan.principal_cents, "lenders": len(book.claims)},
+        facts={"principal_cents": book.loan.principal_cents, "lenders": len(book.agreed_claims)},
     )
     happened: list[tuple[moves.Move, dict[str, JSON]]] = [(move, dict(move.facts)) for move in book.history]
     for instalment, history in zip(book.instalments, book.instalment_history, strict=True):
@@ -357,7 +354,7 @@ def _overview(connection: sa.Connection, keeper: Keeper, book: LoanBook, on: dat
         principal_cents=loan.principal_cents,
         outstanding_cents=debt.outstanding_cents(on),
         lost_cents=debt.lost_cents(on),
-        lenders=len(book.claims),
+        lenders=len(book.held_claims),
         agreed_on=loan.agreed_on,
         next_due_on=None if coming is None else coming.due_on,
     )

@@ -29,6 +29,8 @@ class Received:
     principal_cents: int
     interest_cents: int
     tax_cents: int
+    pledge_id: str
+    """Which of her claims."""
 
     @property
     def net_cents(self) -> int:
@@ -55,6 +57,7 @@ def received(connection: sa.Connection, book_id: str, book: LoanBook, lender: st
 def share_of(entry: PostedEntry, *, loan_id: str, n: int, lender: str) -> Received:
     """What the entry that shared out due `n` gave the lender."""
     assert entry.effective_on is not None, "an entry of postings has a date of effect"
+    assert entry.key is not None, "an entry of postings has a key"
     principal = sum(line.credit for line in entry.lines if line.account.code == CLAIM)
     gross = sum(line.debit for line in entry.lines if line.account.code == GROSS)
     return Received(
@@ -66,4 +69,5 @@ def share_of(entry: PostedEntry, *, loan_id: str, n: int, lender: str) -> Receiv
         principal_cents=principal,
         interest_cents=gross - principal,
         tax_cents=sum(line.credit for line in entry.lines if line.account.code == TAX),
+        pledge_id=entry.key.rpartition(":")[2],
     )

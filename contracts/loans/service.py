@@ -104,7 +104,7 @@ def order_disbursement(uow: UnitOfWork, loan_id: str, *, approval_id: str, on: d
     """
     book = lock_loan(uow, loan_id)
     LOAN.after(book.state, DISBURSEMENT_ORDERED)
-    if state_of(uow.connection, uow.book_id, book.claims[-1].pledge_id) is not PledgeState.CONVERTED:
+    if state_of(uow.connection, uow.book_id, book.agreed_claims[-1].pledge_id) is not PledgeState.CONVERTED:
         raise Refusal("loan-not-fully-issued", loan_id=loan_id)
     draft = disbursement_draft(uow, loan_id, on=on)
     [order_id] = transfers.order_transfers(uow, [draft], approval_id=approval_id, on=on)
@@ -138,7 +138,7 @@ def record_bankruptcy(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str)
     book = lock_loan(uow, loan_id)
     check_happened(on, today=uow.today(), since=[book.loan.agreed_on])
     moves.record_move(uow, LOAN, loan_id, BANKRUPTCY, on=on, evidence=evidence)
-    for claim in book.claims:
+    for claim in book.held_claims:
         outstanding, day = book.position_of(claim).outstanding_cents(on), on.isoformat()
         tell(uow, "loan-bankrupt", book.loan, claim.pledge_id, claim.lender, amount_cents=outstanding, on_on=day)
 

@@ -15,9 +15,10 @@ from contracts.offers import postings as offer_postings
 from contracts.offers import service as offers
 from contracts.offers.model import OfferDraft, check_lender, payable_until
 from contracts.offers.queries import OfferRecord, offer_record
+from contracts.parties.estates import lock_alive
 from contracts.parties.model import Attribute, LenderDeclaration
 from contracts.parties.queries import attribute_as_of, elsewhere, lender_facts
-from contracts.parties.service import lock_party, record_lender_declaration
+from contracts.parties.service import record_lender_declaration
 from contracts.pledges import postings
 from contracts.pledges import queries as q
 from contracts.pledges import tables as t
@@ -86,7 +87,7 @@ def make_pledge(  # noqa: PLR0913 -- one argument a statement of the lender
     record, money = offers.accept_pledge(uow, offer_id, amount_cents=amount_cents, on=on)
     if not risk_acknowledged:
         raise Refusal("risk-not-acknowledged")
-    lock_party(uow, lender)
+    lock_alive(uow, lender)
     draft, pledge_id = record.draft, uow.new_id("p")
     _check_offer_terms(uow, record, lender, amount_cents, on)
     if declaration is not None:

@@ -86,7 +86,7 @@ def registration_package(book: Book, loan_id: str) -> Package:
     with book.read() as connection:
         found = loan_book(connection, book.book_id, loan_id)
         states = {each.pledge_id: each.state for each in registrations(connection, book.book_id, found)}
-        claims = [claim for claim in found.claims if states[claim.pledge_id] in _TO_FILE]
+        claims = [claim for claim in found.agreed_claims if states[claim.pledge_id] in _TO_FILE]
         if not claims:
             raise Refusal("nothing-to-register", loan_id=loan_id)
         made = [_agreement(connection, book, found, claim) for claim in claims]

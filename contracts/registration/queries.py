@@ -26,7 +26,7 @@ class Registration:
 
 def registrations(connection: sa.Connection, book_id: str, book: LoanBook) -> list[Registration]:
     """Every agreement of a loan, in the order of its claims."""
-    ids = {register_id(book.loan.loan_id, claim.pledge_id): claim for claim in book.claims}
+    ids = {register_id(book.loan.loan_id, claim.pledge_id): claim for claim in book.agreed_claims}
     histories = moves.moves_of(connection, book_id, ids)
     return [
         Registration(

@@ -32,6 +32,7 @@ class ZeroGround(StrEnum):
     ACCELERATED = "accelerated"
     DEREGISTERED = "deregistered"
     NOT_RUNNING = "not-running"
+    NOT_LENDER = "not-the-lender"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class CreditLoan:
     repayments: tuple[tuple[date, int], ...] = ()
     accelerated_on: date | None = None
     deregistered_on: date | None = None
+    is_of_another: bool = False
+    """Whether another concluded it: the credit is of who lent (art. 12), and passes neither to heirs nor by gift."""
     periods_without_proof: frozenset[int] = field(default_factory=frozenset)
     """Tax periods whose yearly proof is missing or wrong; it is asked from the year after conclusion."""
     forgone: tuple[tuple[date, int], ...] = ()
@@ -79,6 +82,8 @@ class CreditLoan:
 
     def ground_in(self, tax_period: int) -> ZeroGround | None:
         """What stops the credit of this loan in the period, if anything does."""
+        if self.is_of_another:
+            return ZeroGround.NOT_LENDER
         if not self.starts_on.year <= tax_period <= self.term_ends_on.year:
             return ZeroGround.NOT_RUNNING
         return stopped(

@@ -36,6 +36,7 @@ class NoLossGround(StrEnum):
     NOT_CALLED = "not-called"
     NOT_RESIDENT = "lender-not-resident"
     DEREGISTERED = "deregistered"
+    NOT_HERS = "claim-given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class LostLoan:
     deregistered_on: date | None = None
     is_resident: bool = True
     is_exemplary: bool = False
+    is_given: bool = False
+    """Whether the claim came by gift: heirs take over the credit, nobody else does (art. 13)."""
     outstanding_cents: int | None = None
     losses: tuple[Loss, ...] = ()
     haircuts: tuple[Haircut, ...] = field(default_factory=tuple)
@@ -119,6 +122,8 @@ def loss_credit(scheme: str, tax_period: int, loans: Sequence[LostLoan]) -> Loss
 
 
 def _ground(loan: LostLoan, tax_period: int, months: Rule) -> NoLossGround | None:
+    if loan.is_given:
+        return NoLossGround.NOT_HERS
     if not loan.is_resident:
         return NoLossGround.NOT_RESIDENT
     if loan.deregistered_on is not None and loan.deregistered_on.year == tax_period:

@@ -112,7 +112,7 @@ def reckon(book: LoanBook, plan: PlanTerms, *, on: date, borrower_outstanding_ce
         on=on,
         borrower_outstanding_cents=borrower_outstanding_cents,
     )
-    owed = [(claim, book.position_of(claim).outstanding_cents(on)) for claim in book.claims]
+    owed = [(claim, book.position_of(claim).outstanding_cents(on)) for claim in book.held_claims]
     draft = Draft(
         frame=frame,
         order=LAWFUL,
@@ -133,7 +133,7 @@ def bring_into_effect(uow: UnitOfWork, book: LoanBook, plan: Proposal, *, on: da
     """Post what the plan makes of each claim, drop what is unpaid of the old schedule, and ask for the new one."""
     cases = {case.holder: case for case in plan.lenders}
     number = len(book.rebases) + 1
-    for claim in book.claims:
+    for claim in book.held_claims:
         for template, cents in _entries(cases[claim.pledge_id]):
             if cents:
                 _post(uow, template, book, claim, cents, number=number, on=on, evidence=evidence)
@@ -145,7 +145,9 @@ def bring_into_effect(uow: UnitOfWork, book: LoanBook, plan: Proposal, *, on: da
         on=on,
         evidence=evidence,
         rows=changed.after.rows,
-        changes=[_change(cases[claim.pledge_id]) for claim in book.claims],
+        changes=[
+            _change(cases[claim.pledge_id]) if claim.pledge_id in cases else ClaimChange() for claim in book.claims
+        ],
         forgone_cents=changed.waived_cents + changed.capitalised_cents,
     )
 
@@ -157,7 +159,7 @@ def revive(uow: UnitOfWork, book: LoanBook, *, on: date, evidence: str) -> None:
     """
     fallen, number = book.rebases[-1], len(book.rebases)
     changes = []
-    for claim, made in zip(book.claims, fallen.changes, strict=True):
+    for claim, made in zip(book.claims, book.borne(fallen), strict=True):
         owed = book.position_of(claim).outstanding_cents(on)
         undone = min(made.capitalised_cents, owed + made.cut_cents)
         changes.append(ClaimChange(capitalised_cents=-undone, cut_cents=-made.cut_cents))
@@ -177,7 +179,7 @@ def revive(uow: UnitOfWork, book: LoanBook, *, on: date, evidence: str) -> None:
 def release(uow: UnitOfWork, book: LoanBook, *, on: date, evidence: str) -> None:
     """Nothing can revive any more what the plan cut: the borrower owes it no longer."""
     number = len(book.rebases)
-    for claim, made in zip(book.claims, book.rebases[-1].changes, strict=True):
+    for claim, made in zip(book.claims, book.borne(book.rebases[-1]), strict=True):
         if made.cut_cents > 0:
             cut = made.cut_cents
             _post(uow, postings.CLAIM_RELEASED, book, claim, cut, number=number, on=on, evidence=evidence)

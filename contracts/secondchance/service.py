@@ -72,7 +72,7 @@ def note_signal(
                 amount_cents=book.position_of(claim).outstanding_cents(uow.today()),
                 **said,
             )
-            for claim in book.claims
+            for claim in book.held_claims
         ]
         emit_mails(uow, "loan-signal", mails)
 

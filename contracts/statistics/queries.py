@@ -45,6 +45,7 @@ GROUND_OF_EVENT: Mapping[str, Ground | None] = {
     lifecycle.EASED: None,
     lifecycle.CONCEDED: Ground.CONCESSION,
     lifecycle.REVIVED: None,
+    lifecycle.CLAIM_PASSED: None,
 }
 """What each event in the life of a loan means for the default rate: whoever adds an event decides it here, and one
 that is a concession (`Ground.CONCESSION`) enters the numerator. An event that is missing stops the statistics."""

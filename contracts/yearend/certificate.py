@@ -9,11 +9,14 @@ one-off credit is stated.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from contracts.documents.model import ChangedClaim
 from contracts.documents.yearly import CertificateData, CertifiedBox, CertifiedLoan
+from contracts.loans.books import LoanBook
 from contracts.loans.lifecycle import ACCELERATED, BANKRUPTCY, WRITTEN_OFF
+from contracts.parties.estates import died_on
 from contracts.parties.model import Attribute, Party
 from contracts.registration.queries import deregistered_on
 from contracts.schemes.credit import CreditLoan, TaxCredit, ZeroGround, tax_credit
@@ -23,6 +26,7 @@ from contracts.schemes.rules import Rule, rule
 from contracts.yearend import base
 from contracts.yearend.movements import WRITTEN_OFF as WRITTEN_OFF_ACCOUNT
 from contracts.yearend.movements import LoanYear, tie
+from contracts.yearend.passed import came_on, is_of_another, lent_and_repaid, lost_without_credit
 from contracts.yearend.proof import happened_by
 from contracts.yearend.stand import Stand
 from ledger.accounts import AccountRef
@@ -39,12 +43,20 @@ def certificate_data(stand: Stand, lender: Party, loans: Sequence[LoanYear]) -> 
     # Caps add up over both regimes of the proxi loan, and their rates are equal: the newest regime's rows are applied.
     scheme = max(loan.book.loan.scheme for loan in loans)
     own = [(loan, credit_loan(stand, loan, who)) for loan in loans]
-    credit = tax_credit(year, [reckoned for _, reckoned in own], scheme=scheme, brussels_resident=is_resident)
+    credit = tax_credit(
+        year,
+        [reckoned for _, reckoned in own],
+        scheme=scheme,
+        brussels_resident=is_resident,
+        died_on=died_on(stand.connection, stand.book_id, who),
+    )
     lost_loans = [_lost_loan(loan, who, is_resident=is_resident) for loan in loans]
     lost = loss_credit(scheme, year, lost_loans)
     lost_cents = {each.loan_id: established_in(each, year) for each in lost_loans}
-    boxes = _boxes(own, lost_cents, credit, year)
+    hers_cents = {each.loan_id: 0 if each.is_given else lost_cents[each.loan_id] for each in lost_loans}
+    boxes = _boxes(own, hers_cents, credit, year)
     rules = _rules(credit, lost, [box for box, _ in boxes])
+    rules += [row for loan in loans for row in lost_without_credit(loan, who)[1] if row not in rules]
     return CertificateData(
         frame=stand.frame(f"credit-{who}-{year}"),
         holder=stand.addressee(lender),
@@ -86,16 +98,22 @@ def credit_loan(stand: Stand, loan: LoanYear, lender: str) -> CreditLoan:
 
     Refuses `year-end-does-not-tie`.
     """
+    principal, repaid = loan.principal_cents(lender), base.repaid(loan, lender)
+    if loan.book.passings:
+        principal, repaid = lent_and_repaid(loan, lender)
     stated = CreditLoan(
         loan_id=loan.loan_id,
         starts_on=loan.book.loan.agreed_on,
         term_ends_on=base.term_ends_on(loan),
-        principal_cents=loan.principal_cents(lender),
-        repayments=tuple(base.repaid(loan, lender)),
+        principal_cents=principal,
+        repayments=tuple(repaid),
         accelerated_on=_called_on(loan),
         deregistered_on=deregistered_on(stand.connection, stand.book_id, loan.book, loan.period.ends_on).get(lender),
+        is_of_another=is_of_another(loan.book, lender),
         forgone=tuple(base.forgone(loan, lender)),
     )
+    if loan.book.passings:
+        return stated
     claim, account = loan.claim_of(lender), AccountRef(WRITTEN_OFF_ACCOUNT, lender, loan.book.loan.asset.code)
     opening = claim.opening_cents + claim.written_off_opening_cents + claim.cut_opening_cents
     closing = claim.closing_cents + claim.written_off_closing_cents + claim.cut_closing_cents
@@ -117,6 +135,11 @@ def _balances(loan: CreditLoan, year: LoanYear) -> tuple[int, int]:
 def _lost_loan(loan: LoanYear, lender: str, *, is_resident: bool) -> LostLoan:
     on = loan.period.ends_on
     bankrupt_on = happened_by(loan.book, BANKRUPTCY, on)
+    losses = base.losses(loan, lender, happened_by(loan.book, WRITTEN_OFF, on))
+    without_cents, _ = lost_without_credit(loan, lender)
+    is_given = 0 < loan.claim_of(lender).lost_cents <= without_cents
+    if not is_given:
+        losses = tuple(replace(each, cents=each.cents - without_cents) for each in losses)
     return LostLoan(
         loan_id=loan.loan_id,
         term_ends_on=base.term_ends_on(loan),
@@ -125,7 +148,8 @@ def _lost_loan(loan: LoanYear, lender: str, *, is_resident: bool) -> LostLoan:
         event_on=bankrupt_on,
         called_on=_called_on(loan),
         is_resident=is_resident,
-        losses=base.losses(loan, lender, happened_by(loan.book, WRITTEN_OFF, on)),
+        is_given=is_given,
+        losses=losses,
         haircuts=base.haircuts(loan, lender),
     )
 
@@ -136,6 +160,10 @@ def _certified(
 ) -> CertifiedLoan:  # fmt: skip
     terms = loan.book.loan
     opening, closing = _balances(reckoned, loan)
+    if reckoned.is_of_another:
+        claim = loan.claim_of(lender)
+        opening = claim.opening_cents + claim.written_off_opening_cents
+        closing = claim.closing_cents + claim.written_off_closing_cents
     ground = credit.grounds.get(loan.loan_id)
     return CertifiedLoan(
         loan_id=loan.loan_id,
@@ -144,12 +172,12 @@ def _certified(
         borrower=stand.enterprise(terms.borrower),
         started_on=terms.agreed_on,
         ends_on=reckoned.term_ends_on,
-        principal_cents=reckoned.principal_cents,
+        principal_cents=reckoned.principal_cents or loan.principal_cents(lender),
         opening_cents=opening,
         closing_cents=closing,
         at_first_rate=credit.tax_period - terms.agreed_on.year < _first_periods(credit.rules),
         ground=ground,
-        ground_on=_ground_on(ground, reckoned),
+        ground_on=_ground_on(stand, ground, reckoned, loan.book, lender),
         credit_cents=credit.by_loan[loan.loan_id],
         lost_cents=lost_cents,
         cut_cents=base.open_cuts(loan, lender, loan.period.ends_on),
@@ -162,8 +190,12 @@ def _first_periods(rules: Sequence[Rule]) -> int:
     return next(row.integer() for row in rules if row.param == "credit_first_periods")
 
 
-def _ground_on(ground: ZeroGround | None, loan: CreditLoan) -> date | None:
+def _ground_on(stand: Stand, ground: ZeroGround | None, loan: CreditLoan, book: LoanBook, lender: str) -> date | None:
     """The day of what stopped the credit, where a day did."""
+    if ground is ZeroGround.DIED:
+        return died_on(stand.connection, stand.book_id, lender)
+    if ground is ZeroGround.NOT_LENDER:
+        return came_on(book, lender)
     if ground is ZeroGround.ACCELERATED:
         return loan.accelerated_on
     if ground is ZeroGround.DEREGISTERED:

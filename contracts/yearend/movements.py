@@ -6,9 +6,9 @@ entries that the loan's own record names. Where one differs, nothing is written:
     account            opening + lines of the year = closing
     020000 lender      + loan-issued, - instalment-distributed, - claim-written-off, and what plans changed:
                        + interest-capitalised, - claim-reduced, - claim-converted, + claim-revived,
-                       - capitalisation-undone
-    022000 lender      + claim-written-off, - recovery-distributed
-    023000 lender      + claim-reduced, - claim-revived, - claim-released
+                       - capitalisation-undone; and what passed: claim-inherited, claim-given, from one to another
+    022000 lender      + claim-written-off, - recovery-distributed, and what passed
+    023000 lender      + claim-reduced, - claim-revived, - claim-released, and what passed
     021000 borrower    what all lenders have in 020000, 022000 and 023000
     453000 borrower    its credits are the tax of every share of the year
     489300 lender      what these events credited is every share of the year, net
@@ -22,7 +22,15 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 
 from contracts.loans.books import LoanBook
-from contracts.loans.postings import CLAIM_WRITTEN_OFF, INSTALMENT_DISTRIBUTED, LOAN_ISSUED, RECOVERY_DISTRIBUTED
+from contracts.loans.passing import change_of
+from contracts.loans.postings import (
+    CLAIM_GIVEN,
+    CLAIM_INHERITED,
+    CLAIM_WRITTEN_OFF,
+    INSTALMENT_DISTRIBUTED,
+    LOAN_ISSUED,
+    RECOVERY_DISTRIBUTED,
+)
 from contracts.loans.received import Received, received
 from contracts.secondchance.changes import PlanChange, plan_changes
 from contracts.statements import account_lines
@@ -34,6 +42,7 @@ from ledger.errors import Refusal
 CLAIM, OWED, WRITTEN_OFF, CUT, TAX, PAYABLE = "020000", "021000", "022000", "023000", "453000", "489300"
 _ISSUED, _SHARED = LOAN_ISSUED.purpose, INSTALMENT_DISTRIBUTED.purpose
 _LOST, _RECOVERED = CLAIM_WRITTEN_OFF.purpose, RECOVERY_DISTRIBUTED.purpose
+_PASSED = (CLAIM_INHERITED.purpose, CLAIM_GIVEN.purpose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +73,10 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimYear:
-    """One lender's claim on one loan in a year: opening + lent - repaid - lost + changed = closing.
+    """One lender's claim on one loan in a year: opening + lent - repaid - lost + changed + passed = closing.
 
     `changes` are what plans did in the year. What is written off, and what was cut and may revive, are apart.
+    `passed_cents` came from another by inheritance or gift, below zero it went to others; the rest has such sums too.
     """
 
     lender: str
@@ -81,6 +91,9 @@ class ClaimYear:
     changes: tuple[PlanChange, ...]
     cut_opening_cents: int
     cut_closing_cents: int
+    passed_cents: int
+    written_off_passed_cents: int
+    cut_passed_cents: int
 
     @property
     def changed_cents(self) -> int:
@@ -91,7 +104,8 @@ class ClaimYear:
     def is_alive(self) -> bool:
         """Whether anything was owed or happened in the year."""
         owed = self.opening_cents, self.closing_cents, self.cut_opening_cents, self.cut_closing_cents
-        return any((*owed, self.lent_cents, self.recovered_cents, self.changes))
+        passed = self.passed_cents, self.written_off_passed_cents, self.cut_passed_cents
+        return any((*owed, *passed, self.lent_cents, self.recovered_cents, self.changes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +155,8 @@ def loan_year(
     closing = _signed(connection, book_id, asset, period.ends_on)
     shares, changes = tuple(received(connection, book_id, book)), tuple(plan_changes(connection, book_id, book))
     claims, recoveries = [], []
-    for lender in book.lenders:
+    everybody = sorted({claim.lender for claim in book.claims})
+    for lender in everybody:
         own = tuple(change for change in changes if change.lender == lender and period.holds(change.on))
         claim = _claim_year(connection, book_id, lender, asset, opening, closing, period, own)
         _tie_record(book, claim, period)
@@ -151,7 +166,7 @@ def loan_year(
         recoveries += _recoveries(connection, book_id, AccountRef(WRITTEN_OFF, lender, asset), lender)
     for signed in (opening, closing):
         codes = (CLAIM, WRITTEN_OFF, CUT)
-        held = sum(signed[AccountRef(code, each, asset)] for each in book.lenders for code in codes)
+        held = sum(signed[AccountRef(code, each, asset)] for each in everybody for code in codes)
         owed = AccountRef(OWED, book.loan.borrower, asset)
         tie(owed, stated=held, booked=-signed[owed])
     if not any(claim.is_alive for claim in claims):
@@ -201,6 +216,7 @@ def _claim_year(
     claim, off, cut = (AccountRef(code, lender, asset) for code in (CLAIM, WRITTEN_OFF, CUT))
     moved = _by_purpose(_lines(connection, book_id, claim, period))
     lost_moved = _by_purpose(_lines(connection, book_id, off, period))
+    cut_moved = _by_purpose(_lines(connection, book_id, cut, period))
     year = ClaimYear(
         lender=lender,
         opening_cents=opening[claim],
@@ -214,14 +230,19 @@ def _claim_year(
         changes=changes,
         cut_opening_cents=opening[cut],
         cut_closing_cents=closing[cut],
+        passed_cents=sum(moved[purpose] for purpose in _PASSED),
+        written_off_passed_cents=sum(lost_moved[purpose] for purpose in _PASSED),
+        cut_passed_cents=sum(cut_moved[purpose] for purpose in _PASSED),
     )
     for event in {change.event for change in changes}:
         of_event = sum(change.claim_cents for change in changes if change.event is event)
         tie(claim, stated=of_event, booked=moved[event.value])
     stated = year.opening_cents + year.lent_cents - year.repaid_cents - year.lost_cents + year.changed_cents
-    tie(claim, stated=stated, booked=year.closing_cents)
-    tie(cut, stated=opening[cut] + sum(change.cut_cents for change in changes), booked=closing[cut])
-    tie(off, stated=opening[off] + year.lost_cents - year.recovered_cents, booked=closing[off])
+    tie(claim, stated=stated + year.passed_cents, booked=year.closing_cents)
+    stated = opening[cut] + sum(change.cut_cents for change in changes) + year.cut_passed_cents
+    tie(cut, stated=stated, booked=closing[cut])
+    stated = opening[off] + year.lost_cents - year.recovered_cents + year.written_off_passed_cents
+    tie(off, stated=stated, booked=closing[off])
     return year
 
 
@@ -229,7 +250,7 @@ def _tie_record(book: LoanBook, claim: ClaimYear, period: Period) -> None:
     """What the moves of the loan say that plans changed in the year is what the claim's entries say."""
     numbers = [each.number for each in book.claims if each.lender == claim.lender]
     made = [each for each in book.rebases if period.holds(each.on)]
-    stated = sum(each.changes[number - 1].cents for each in made for number in numbers)
+    stated = sum(change_of(each, number).cents for each in made for number in numbers)
     tie(AccountRef(CLAIM, claim.lender, book.loan.asset.code), stated=stated, booked=claim.changed_cents)
 
 

@@ -73,6 +73,7 @@ def _lender(stand: Stand, loan: LoanYear, claim: ClaimYear) -> ProvenLender:
         changed_cents=claim.changed_cents,
         closing_cents=claim.closing_cents,
         cut_cents=claim.cut_closing_cents,
+        passed_cents=claim.passed_cents,
         interest_cents=sum(share.interest_cents for share in loan.shares_in_year(claim.lender)),
     )
 

@@ -40,6 +40,7 @@ from ledger.payments.sweep import sweep
 from tests.camt_kit import CLIENT_IBAN, Bank, Move
 from tests.products_kit import EVIDENCE, Town
 from tests.worked.chances import CHANCE_ACTIONS
+from tests.worked.estates import ESTATE_ACTIONS
 
 FOLDER = Path(__file__).parent / "books"
 _COLUMNS = ("on", "action", "entry", "account", "debit", "credit")
@@ -165,7 +166,7 @@ class Runner:
 
     def actions(self) -> Mapping[str, Callable[..., None]]:
         """What can be done, by the sentence that says so."""
-        return _ACTIONS | CHANCE_ACTIONS
+        return _ACTIONS | CHANCE_ACTIONS | ESTATE_ACTIONS
 
     def new_entries(self) -> list[Entry]:
         """What was posted since the last call, in order, with owners by name and the lines of an entry sorted."""

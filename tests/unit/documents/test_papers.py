@@ -104,14 +104,14 @@ def test_a_paper_of_the_sandbox_says_that_it_is_one(language: str) -> None:
 
 def test_the_attached_terms_repeat_the_agreement_without_names() -> None:
     data = papers.agreement()
-    attached = json.loads(terms_json(data, "2026-11/2"))
+    attached = json.loads(terms_json(data, "2026-11/4"))
     assert attached["principal_cents"] == 50_000
     assert attached["rate_annual"] == "0.03"
     assert sum(row["principal_cents"] for row in attached["schedule"]) == 50_000
     assert attached["schedule"][-1]["outstanding_cents"] == 0
     assert attached["rank"] == "subordinated"
     assert attached["allocation_order"] == ["interest", "principal"]
-    text = terms_json(data, "2026-11/2").decode()
+    text = terms_json(data, "2026-11/4").decode()
     assert papers.LENDER.name not in text
     assert not any(line in text for line in papers.LENDER.address)
 
