@@ -16,7 +16,7 @@ from contracts.bonds import service as bonds
 from contracts.bonds import spending
 from contracts.dispatch import resolve_credits
 from contracts.erasure import erase_party
-from contracts.loans import acceleration, recovery
+from contracts.loans import acceleration, estates, recovery
 from contracts.loans import service as loans
 from contracts.loans.cash import PAYABLE, loans_not_banked, shares_not_banked
 from contracts.loans.model import Ground, LoanState
@@ -29,6 +29,7 @@ from contracts.offers.applications import applications
 from contracts.offers.model import OfferState
 from contracts.offers.queries import offer_record
 from contracts.offers.queries import offers as offer_cards
+from contracts.parties import estates as deaths
 from contracts.parties.queries import display_name, ibans_to_verify
 from contracts.pledges import service as pledges
 from contracts.pledges.model import PledgeState
@@ -53,6 +54,13 @@ _OF_ONE: Mapping[str, Callable[..., object]] = {
     spending.SPEND: spending.spend,
 }
 """What is done to the loan or the series that an approval names."""
+_OF_PERSONS: Mapping[str, Callable[..., object]] = {
+    deaths.RECORD_DEATH: estates.record_death,
+    deaths.WITHDRAW_DEATH: deaths.withdraw_death,
+    estates.PASS_ESTATE: estates.pass_estate,
+    estates.GIVE_CLAIM: estates.give_claim,
+}
+"""What is done to a lender's claims, as the whole approval says."""
 REFRESH_SECONDS = 2
 RECENT_ORDERS = 12
 LOAN_REFERENCE = "loan:"
@@ -197,7 +205,14 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
         case limits.LIMITS_CHANGE:
             limits.change_limits(uow, limits.approved_limits(approval), approval_id=approval_id)
         case other:
-            raise InvariantError(f"nobody does {other} from the desk")
+            _do_to_person(uow, approval, other)
+
+
+def _do_to_person(uow: UnitOfWork, approval: Approval, action: str) -> None:
+    """Record a death, or let what a lender has pass to others."""
+    if action not in _OF_PERSONS:
+        raise InvariantError(f"nobody does {action} from the desk")
+    _OF_PERSONS[action](uow, approval.body, approval_id=approval.approval_id)
 
 
 def _publish(uow: UnitOfWork, offer_id: str, approval_id: str, on: date) -> None:
@@ -273,6 +288,8 @@ def _account(approval: Approval) -> str:
         return f"{approval.body['reference']} ({approval.body['call_id']})"
     if approval.action == erasure.ERASE:
         return str(approval.body["owner"])
+    if approval.action in _OF_PERSONS:
+        return str(approval.body["party_id"])
     if "project_id" in approval.body:
         return ", ".join(str(approval.body[name]) for name in ("project_id", "title") if name in approval.body)
     if "item_id" in approval.body:
