@@ -75,6 +75,7 @@ JOBS: tuple[Job, ...] = (
     Job("distribute-parked", loan_debits.distribute_parked),
     Job("check-bridges", check_bridges),
     Job("remind-late-borrowers", loan_dues.remind_late_borrowers),
+    Job("follow-dues", chance_jobs.follow_dues),
     Job("remind-voters", chance_jobs.remind_voters),
     Job("count-votes", chance_jobs.count_due_votes),
     Job("rewrap-keys", replace_wrapping_key),

@@ -1,4 +1,7 @@
-"""What falls due with a date for votes on plans: a reminder, and the count. Each file in a unit of work of its own."""
+"""What falls due with a date for loans in difficulty: dues that a file follows, a reminder to vote, and the count.
+
+Each file moves in a unit of work of its own.
+"""
 
 from datetime import date
 
@@ -6,12 +9,26 @@ from contracts.loans.books import loan_book
 from contracts.loans.steps import JOB
 from contracts.secondchance import service
 from contracts.secondchance.model import State
-from contracts.secondchance.queries import chance_file, loans_in
+from contracts.secondchance.queries import chance_file, loans_in, open_files
 from contracts.secondchance.voting import reminded_on, tell_voters
 from contracts.votes.published import Spec
 from contracts.votes.queries import silent_voters, spec_of
 from ledger.book import Book
 from ledger.clock import brussels_date
+
+_FOLLOWING = frozenset({State.PERFORMING, State.LATE, State.EARLY_WARNING, State.CURED})
+"""States that a due, or its payment, leads out of by itself."""
+
+
+def follow_dues(book: Book, on: date) -> int:
+    """Dated job: let every open file follow its loan's dues; gives the number of moves."""
+    with book.read() as connection:
+        followed = [file for file in open_files(connection, book.book_id) if file.state in _FOLLOWING]
+    moved = 0
+    for file in followed:
+        with book.unit_of_work(actor=JOB) as uow:
+            moved += len(service.observe(uow, file.loan_id, on=max(on, file.last_on or on)))
+    return moved
 
 
 def remind_voters(book: Book, on: date) -> int:

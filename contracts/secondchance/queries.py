@@ -74,8 +74,11 @@ class ChanceFile:
 
     @property
     def promises(self) -> list[Promise]:
-        """When news was promised, and when the next came: each promise is kept by the next one's day."""
-        made = self._notes(life.UPDATE_PROMISED)
+        """When news was promised, and when the next came: each promise is kept by the next one's day.
+
+        Of several made on one day the last holds.
+        """
+        made = list({each.effective_on: each for each in self._notes(life.UPDATE_PROMISED)}.values())
         kept: list[date | None] = [each.effective_on for each in made[1:]]
         days = [date.fromisoformat(str(each.facts["until_on"])) for each in made]
         return [Promise(day, came) for day, came in zip(days, [*kept, None][: len(days)], strict=True)]

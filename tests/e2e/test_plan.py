@@ -9,9 +9,10 @@ import pytest
 from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from tests.e2e.conftest import Enter
-from tests.e2e.kit import PATIENCE, Demo
+from tests.e2e.kit import PATIENCE, Demo, open_first_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+BAKER = "yasmine@fournil.example"
 PHONE = {"width": 390, "height": 844}
 BARRIERS = "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
 
@@ -21,11 +22,17 @@ class People:
 
     def __init__(self, enter: Enter, demo: Demo, axe: str) -> None:
         self.demo, self.axe = demo, axe
-        roles = ("baker", "citizen", "operator", "second operator", "auditor")
+        roles = ("visitor", "citizen", "operator", "second operator", "auditor")
         self.windows: dict[str, BrowserContext] = {
             role: enter(role, viewport=PHONE, bypass_csp=True, accept_downloads=True) for role in roles
         }
         self.pages: dict[str, Page] = {role: window.new_page() for role, window in self.windows.items()}
+        page = self.pages["baker"] = self.pages.pop("visitor")
+        page.goto(f"{demo.origin}/fr/log-in")
+        page.fill("#email", BAKER)
+        page.locator("main form button").click()
+        page.goto(f"{demo.origin}/fr/mailbox")
+        open_first_link(page, BAKER)
 
     def go(self, role: str, path: str) -> Page:
         page = self.pages[role]

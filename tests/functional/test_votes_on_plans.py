@@ -177,3 +177,14 @@ def test_two_ballots_of_one_voter_at_once_are_both_kept_and_the_later_counts(tow
     carried = max(numbers)[1] is Choice.YES
     assert chance.file().state is (State.PERFORMING_UNDER_PLAN if carried else State.EARLY_WARNING)
     check_everything(town.book)
+
+
+def test_a_file_follows_its_dues_by_itself_day_by_day(sqlite_town: Town) -> None:
+    chance = late_loan(sqlite_town)
+    assert jobs.follow_dues(sqlite_town.book, sqlite_town.today) == 2
+    assert chance.file().state is State.EARLY_WARNING
+    assert jobs.follow_dues(sqlite_town.book, sqlite_town.today) == 0
+    sqlite_town.jump_to(sqlite_town.today + timedelta(days=60))
+    assert jobs.follow_dues(sqlite_town.book, sqlite_town.today) == 1
+    assert chance.file().state is State.DEFAULTED
+    assert jobs.follow_dues(sqlite_town.book, sqlite_town.today) == 0
