@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from contracts import events, payouts
 from contracts.bonds import funds as bond_funds
+from contracts.bonds import meetings as bond_meetings
 from contracts.bonds import service as bonds
 from contracts.bonds import spending as bond_spending
 from contracts.loans import chargebacks as loan_chargebacks
@@ -186,6 +187,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.DEBIT_FAILED: loan_debits.note_failed_debit,
     events.OFFER_RETURN: pledges.continue_return,
     events.BOND_ISSUE: bonds.continue_issue,
+    events.BOND_CHANGE: bond_meetings.continue_change,
     events.LOAN_ISSUE: loans.continue_issue,
     events.LOAN_DISTRIBUTE: loan_dues.continue_distribution,
     events.LOAN_WRITE_OFF: loans.continue_write_off,

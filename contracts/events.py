@@ -23,6 +23,7 @@ OFFER_NOT_CLOSED = "offer.not-closed"
 """An offer that is due could not be closed: `offer_id`, `code`, `facts`; it is tried again every day."""
 OFFER_RETURN = "offer.return-pledges"
 BOND_ISSUE = "bond.issue"
+BOND_CHANGE = "bond.change"
 LOAN_ISSUE = "loan.issue"
 LOAN_DISTRIBUTE = "loan.distribute"
 LOAN_WRITE_OFF = "loan.write-off"
@@ -70,6 +71,11 @@ MAIL_TEMPLATES = frozenset({
     "units-allotted",
     "run-called",
     "bond-called",
+    "meeting-called",
+    "meeting-quorum-missing",
+    "meeting-adopted",
+    "meeting-to-court",
+    "meeting-rejected",
     "vote-called",
     "vote-closing",
     "vote-carried",

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from api.refusals import sentence
 from contracts import kiis, payouts
 from contracts.bonds import jobs as bond_jobs
+from contracts.bonds import meetings as bond_meetings
 from contracts.bonds import service as bonds
 from contracts.bonds import spending as bond_spending
 from contracts.dispatch import CHARGEBACKS, HANDLERS, resolve_credit
@@ -74,6 +75,7 @@ JOBS = (
     bond_jobs.plan_due_runs,
     bond_jobs.pay_due_runs,
     bond_spending.enter_due_proceeds,
+    bond_meetings.count_due_resolutions,
     lapse_mandates,
     loan_debits.announce_debits,
     loan_notices.announce_dues,

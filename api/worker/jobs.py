@@ -15,6 +15,7 @@ import structlog
 
 from api.worker.tables import dated_job
 from contracts.bonds import jobs as bond_jobs
+from contracts.bonds import meetings as bond_meetings
 from contracts.bonds import service as bonds
 from contracts.bonds import spending as bond_spending
 from contracts.loans import debits as loan_debits
@@ -68,6 +69,7 @@ JOBS: tuple[Job, ...] = (
     Job("plan-bond-runs", bond_jobs.plan_due_runs),
     Job("pay-bond-runs", bond_jobs.pay_due_runs),
     Job("enter-proceeds", bond_spending.enter_due_proceeds),
+    Job("count-meetings", bond_meetings.count_due_resolutions),
     Job("lapse-mandates", lapse_mandates),
     Job("announce-debits", loan_debits.announce_debits),
     Job("announce-dues", loan_notices.announce_dues),

@@ -48,7 +48,7 @@ def redemption(
 ) -> Reckoned:
     """Units that are redeemed at a price, early with what they have accrued until the day `on`."""
     n = coupon_accruing(terms, on) if on else 0
-    price = half_up(Fraction(terms.nominal_cents) * price_percent / PERCENT)
+    price = half_up(Fraction(terms.owed_cents) * price_percent / PERCENT)
     units = {holder: count for holder, count in redeemed.items() if count}
     return _reckoned(units, _per_unit(terms, n, on), residents, held, price)
 

@@ -1,6 +1,6 @@
-"""The life of a series, of each run that pays its holders, and of the proceeds."""
+"""The life of a series, of each run that pays its holders, of each resolution of a meeting, and of the proceeds."""
 
-from contracts.bonds.model import RunState, SeriesState
+from contracts.bonds.model import ResolutionState, RunState, SeriesState
 from contracts.bonds.projects import ProceedsState, UseKind
 from ledger.statemachine import Machine, Transition
 
@@ -13,11 +13,23 @@ CALL_ANNOUNCED = "call-announced"
 PUT_NOTIFIED = "put-notified"
 PROCEEDS_ORDERED = "proceeds-ordered"
 REDEEMED = "redeemed"
+MEETING_CALLED = "meeting-called"
+TERMS_CHANGED = "terms-changed"
+
+PUT_TO_VOTE = "put-to-vote"
+CALLED_AGAIN = "called-again"
+QUORUM_MISSING = "quorum-missing"
+ADOPTED = "adopted"
+TO_COURT = "to-court"
+HOMOLOGATED = "homologated"
+HOMOLOGATION_REFUSED = "homologation-refused"
+REJECTED = "rejected"
+IN_EFFECT = "in-effect"
 
 PART_PAID = "part-paid"
 PAID = "paid"
 
-_S, _R = SeriesState, RunState
+_S, _R, _V = SeriesState, RunState, ResolutionState
 
 SERIES = Machine(
     "series",
@@ -32,6 +44,8 @@ SERIES = Machine(
         Transition(_S.RUNNING, PROCEEDS_ORDERED, _S.RUNNING),
         Transition(_S.RUNNING, CALL_ANNOUNCED, _S.RUNNING),
         Transition(_S.RUNNING, PUT_NOTIFIED, _S.RUNNING),
+        Transition(_S.RUNNING, MEETING_CALLED, _S.RUNNING),
+        Transition(_S.RUNNING, TERMS_CHANGED, _S.RUNNING),
         Transition(_S.RUNNING, REDEEMED, _S.REDEEMED),
     ),
 )
@@ -45,6 +59,23 @@ RUN = Machine(
         Transition(_R.CALLED, PAID, _R.PAID),
         Transition(_R.PAYING, PART_PAID, _R.PAYING),
         Transition(_R.PAYING, PAID, _R.PAID),
+    ),
+)
+
+RESOLUTION = Machine(
+    "resolution",
+    ResolutionState,
+    ResolutionState.NEW,
+    (
+        Transition(_V.NEW, PUT_TO_VOTE, _V.PUT),
+        Transition(_V.PUT, QUORUM_MISSING, _V.ADJOURNED),
+        Transition(_V.ADJOURNED, CALLED_AGAIN, _V.PUT),
+        Transition(_V.PUT, REJECTED, _V.REJECTED),
+        Transition(_V.PUT, ADOPTED, _V.ADOPTED),
+        Transition(_V.PUT, TO_COURT, _V.HOMOLOGATION),
+        Transition(_V.HOMOLOGATION, HOMOLOGATED, _V.ADOPTED),
+        Transition(_V.HOMOLOGATION, HOMOLOGATION_REFUSED, _V.REJECTED),
+        Transition(_V.ADOPTED, IN_EFFECT, _V.IN_EFFECT),
     ),
 )
 

@@ -24,6 +24,7 @@ from contracts.schemes.withholding import TaxStatus
 from contracts.terms.agreed import check_rate
 from contracts.terms.bonds import BondTerms, CouponPeriod
 from contracts.terms.daycount import DayCount
+from contracts.votes.rules import MeetingRules as VoteTerms
 from ledger.calendars import Roll, add_target_days
 from ledger.errors import Refusal
 from ledger.money import MAX_MINOR, Asset
@@ -85,6 +86,18 @@ class SeriesState(StrEnum):
     REDEEMED = "redeemed"
 
 
+class ResolutionState(StrEnum):
+    """Where a resolution of a meeting of bondholders stands."""
+
+    NEW = "new"
+    PUT = "put"
+    ADJOURNED = "adjourned"
+    HOMOLOGATION = "homologation"
+    ADOPTED = "adopted"
+    IN_EFFECT = "in_effect"
+    REJECTED = "rejected"
+
+
 class Block(StrEnum):
     """Why a holder can't dispose of units."""
 
@@ -118,6 +131,14 @@ class CouponStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Reduction:
+    """What holders gave up of each unit, in cents: it bears no interest from coupon `from_n` on and is never repaid."""
+
+    from_n: int
+    cents: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallTerms:
     """The issuer may redeem early from `first_on`, with so many days' notice, at a price in percent plus accrued."""
 
@@ -140,7 +161,8 @@ class PutTerms:
 class MeetingRules:
     """The meeting of bondholders, by default as the companies code has it (art. 7:161 to 7:176); shares are fractions.
 
-    `homologation_below` is the share of all outstanding below which an approval needs the court of appeal.
+    `homologation_below` is the share of all outstanding below which an approval needs the court of appeal. `by_class`:
+    where rights differ, the conditions hold in each class.
     """
 
     notice_days: int = 15
@@ -149,6 +171,19 @@ class MeetingRules:
     second_quorum: Decimal = Decimal(0)
     majority: Decimal = Decimal("0.75")
     homologation_below: Fraction = Fraction(1, 3)
+    by_class: bool = True
+
+    def for_vote(self, *, has_classes: bool, exempt: bool) -> VoteTerms:
+        """The same as a vote has them; refuses `meeting-rules-malformed`."""
+        return VoteTerms(
+            notice_days=self.notice_days,
+            quorum_first=Fraction(self.first_quorum),
+            quorum_second=Fraction(self.second_quorum),
+            majority=Fraction(self.majority),
+            homologation_below=self.homologation_below,
+            class_conflict=self.by_class and has_classes,
+            exempt=exempt,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +206,7 @@ class SeriesTerms:
     `resident_margin` is added for holders who on the record date live in `residents`: a commune by its name, or the
     Region as `BE-BRU`. Until `priority_until_on` only residents of its commune may subscribe. `cap_units` is the most
     of one person. The record date lies `record_days` days of TARGET before a payment. `lottery_seed_sha256` binds the
-    issuer to a seed before anybody subscribes.
+    issuer to a seed before anybody subscribes. `reductions` are none at the issue: a meeting of the holders makes them.
     """
 
     issuer: str
@@ -213,6 +248,7 @@ class SeriesTerms:
     meeting: MeetingRules = field(default_factory=MeetingRules)
     green: GreenLabel | None = None
     proceeds: ProceedsTerms = field(default_factory=ProceedsTerms)
+    reductions: tuple[Reduction, ...] = ()
 
     @cached_property
     def bond(self) -> BondTerms:
@@ -233,6 +269,11 @@ class SeriesTerms:
         """What a unit costs; the terms were checked to make whole cents."""
         return int(self.nominal_cents * self.price_percent) // PERCENT
 
+    @property
+    def owed_cents(self) -> int:
+        """What a unit is redeemed for at par: the nominal, less what holders gave up of it."""
+        return self.nominal_cents - sum(each.cents for each in self.reductions)
+
     def period(self, n: int) -> CouponPeriod:
         """Coupon number `n`; refuses `coupon-not-known`."""
         if not 1 <= n <= len(self.bond.periods):
@@ -248,7 +289,8 @@ class SeriesTerms:
         """What one unit earns in coupon `n`'s period, exactly in cents; of a part of it, until a day."""
         period = self.period(n)
         years = self.bond.interest_years(period, until or period.closes_on)
-        return self.nominal_cents * years * self.rate(n, resident=resident)
+        given_up = sum(each.cents for each in self.reductions if each.from_n <= n)
+        return (self.nominal_cents - given_up) * years * self.rate(n, resident=resident)
 
     def record_on(self, paid_on: date) -> date:
         """The day at whose close a holder must be in the register to be paid on `paid_on`."""
@@ -324,6 +366,7 @@ def check_terms(terms: SeriesTerms) -> None:
     _check_days(terms)
     _check_early_redemption(terms)
     check_proceeds(terms.proceeds, issued_on=terms.issued_on)
+    _check_meeting(terms)
     if terms.green and not (terms.green.standard and terms.green.reviewer and terms.green.factsheet_sha256):
         raise Refusal("series-label-incomplete", standard=terms.green.standard)
     texts = (terms.pitch, terms.use_of_funds, terms.risks)
@@ -373,6 +416,14 @@ def _check_days(terms: SeriesTerms) -> None:
     first_record_on = terms.record_on(terms.bond.periods[0].paid_on)
     if terms.record_days < 1 or first_record_on < terms.issued_on:
         raise Refusal("series-record-date-unusable", record_days=terms.record_days)
+
+
+def _check_meeting(terms: SeriesTerms) -> None:
+    terms.meeting.for_vote(has_classes=False, exempt=False)
+    if not 0 <= terms.meeting.holders_may_call <= 1:
+        raise Refusal("meeting-rules-malformed", member="holders_may_call")
+    if terms.reductions:
+        raise Refusal("series-field-unknown", field="reductions")
 
 
 def _check_early_redemption(terms: SeriesTerms) -> None:

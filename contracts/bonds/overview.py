@@ -140,7 +140,7 @@ def earnings(terms: SeriesTerms, units: int, *, resident: bool) -> Earnings:
     """What a resident individual earns with so many units; refuses `no-rule-for-date`, `yield-out-of-range`."""
     coupons = tuple(coupon_lines(terms, units, resident=resident))
     start = (terms.issued_on, -units * terms.price_cents)
-    end = (terms.bond.periods[-1].paid_on, units * terms.nominal_cents)
+    end = (terms.bond.periods[-1].paid_on, units * terms.owed_cents)
     return Earnings(
         coupons=coupons,
         gross_yield=rate_of([start, *((each.paid_on, each.gross_cents) for each in coupons), end]),

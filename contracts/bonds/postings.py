@@ -17,6 +17,7 @@
 | units-redeemed | 489600 series | [489300 holder], [489700 holder], [453000 issuer] | run:<series>:<run>:<holder> |
 | | 011000 issuer (units) | [010000 holder (units)], [012000 holder (units)], [013000 holder (units)] | |
 | redemption-released | 489700 holder | 489300 entitled | held:<holder>:<paper> |
+| nominal-reduced | 044000 holder | 045000 issuer | nominal:<series>:<resolution>:<holder> |
 | proceeds-entered | 040000 series | 043000 series | proceeds:<series>:<order> |
 | proceeds-allocated | 041000 project | 040000 series | proceeds:<project>:<paper> |
 | proceeds-released | 040000 series | 041000 project | proceeds:<project>:<paper> |
@@ -147,6 +148,12 @@ HELD_RELEASED = Template(
     dated_by=DatedBy.OUTSIDE,
     legs=(debit("489700", of="holder"), credit("489300", of="entitled")),
 )
+NOMINAL_REDUCED = Template(
+    "nominal-reduced",
+    key="nominal:<series>:<resolution>:<holder>",
+    dated_by=DatedBy.AGREEMENT,
+    legs=(debit("044000", of="holder"), credit("045000", of="issuer")),
+)
 PROCEEDS_ENTERED = Template(
     UseKind.ENTERED.value,
     key="proceeds:<series>:<order>",
@@ -185,6 +192,7 @@ TEMPLATES = (
     COUPON_PAID,
     UNITS_REDEEMED,
     HELD_RELEASED,
+    NOMINAL_REDUCED,
     PROCEEDS_ENTERED,
     PROCEEDS_ALLOCATED,
     PROCEEDS_RELEASED,
@@ -346,6 +354,16 @@ def redemption_released(
     """What units were redeemed for while they were pledged or frozen goes to who is entitled to it by a paper."""
     ids = {"holder": holder, "entitled": entitled, "paper": paper}
     return HELD_RELEASED.entry(on=on, actor=actor, ids=ids, amounts={"amount": amount_cents}, evidence=paper)
+
+
+def nominal_reduced(
+    series: Series, resolution: int, *, holder: str, amount_cents: int, on: date, actor: str
+) -> JournalEntry:
+    """What a holder gave up of her units' nominal, as a resolution of the meeting says."""
+    terms, ids = series.terms, {"series": series.series_id, "resolution": str(resolution), "holder": holder}
+    return NOMINAL_REDUCED.entry(
+        on=on, actor=actor, ids=ids | {"issuer": terms.issuer}, amounts={"amount": amount_cents}
+    )
 
 
 def proceeds_entered(series_id: str, *, order_id: str, amount_cents: int, on: date, actor: str) -> JournalEntry:

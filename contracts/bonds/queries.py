@@ -9,8 +9,21 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.bonds import tables as t
-from contracts.bonds.lifecycle import RUN, SERIES
-from contracts.bonds.model import FREE, FROZEN, HELD, PLEDGED, Run, RunKind, RunLine, RunState, Series, SeriesState
+from contracts.bonds.changes import change_of, changed
+from contracts.bonds.lifecycle import RUN, SERIES, TERMS_CHANGED
+from contracts.bonds.model import (
+    FREE,
+    FROZEN,
+    HELD,
+    PLEDGED,
+    Run,
+    RunKind,
+    RunLine,
+    RunState,
+    Series,
+    SeriesState,
+    SeriesTerms,
+)
 from contracts.bonds.terms import terms_of
 from ledger import balances
 from ledger.errors import Refusal
@@ -58,13 +71,14 @@ class Allotment:
 
 
 def series_record(connection: sa.Connection, book_id: str, series_id: str) -> SeriesRecord:
-    """The series as it stands; refuses `series-not-known`."""
+    """The series as it stands, with its terms as meetings have changed them; refuses `series-not-known`."""
     c = t.series.c
     row = connection.execute(sa.select(t.series).where(c.book_id == book_id, c.series_id == series_id)).one_or_none()
     if row is None:
         raise Refusal("series-not-known", series_id=series_id[:40])
-    series = Series(series_id=row.series_id, offer_id=row.offer_id, terms=terms_of(row.body))
-    return SeriesRecord(series, tuple(moves.moves_of(connection, book_id, [series_id])[series_id]))
+    history = tuple(moves.moves_of(connection, book_id, [series_id])[series_id])
+    terms = _terms_in_force(terms_of(row.body), history)
+    return SeriesRecord(Series(series_id=row.series_id, offer_id=row.offer_id, terms=terms), history)
 
 
 def series_ids(connection: sa.Connection, book_id: str, *wanted: SeriesState) -> Sequence[str]:
@@ -164,6 +178,16 @@ def frozen_holders(connection: sa.Connection, book_id: str) -> frozenset[str]:
     return frozenset(
         each.account.owner for each in balances.balances(connection, book_id, code_prefix=FROZEN) if each.signed
     )
+
+
+def _terms_in_force(issued: SeriesTerms, history: Sequence[moves.Move]) -> SeriesTerms:
+    terms = issued
+    for move in history:
+        if move.event == TERMS_CHANGED:
+            change = move.facts["change"]
+            assert isinstance(change, Mapping), "the move that changes terms has its change"
+            terms = changed(terms, change_of(change), from_n=int(str(move.facts["from_n"])))
+    return terms
 
 
 def _lines_of(book_id: str, run: Run) -> tuple[sa.ColumnElement[bool], ...]:

@@ -21,6 +21,7 @@ from contracts.bonds.model import (
     MeetingRules,
     Placement,
     PutTerms,
+    Reduction,
     SeriesTerms,
 )
 from contracts.bonds.projects import LOOK_BACK_MONTHS, ProceedsTerms, Project
@@ -38,7 +39,7 @@ _COUNTS = (
     "smallest_units", "cap_units",
 )  # fmt: skip
 _RATES = ("price_percent", "resident_margin")
-_OWN_FORM = ("notice_days", "homologation_below")
+_OWN_FORM = ("notice_days", "homologation_below", "by_class")
 _TEXTS = ("pitch", "use_of_funds", "risks")
 
 
@@ -116,7 +117,8 @@ def _put(value: Mapping[str, Any]) -> PutTerms:
 def _meeting(value: Mapping[str, Any]) -> MeetingRules:
     shares = {name: _fraction(share) for name, share in value.items() if name not in _OWN_FORM}
     below = Fraction(value["homologation_below"])
-    return MeetingRules(notice_days=_count(value["notice_days"]), homologation_below=below, **shares)
+    by_class = bool(value.get("by_class", True))
+    return MeetingRules(notice_days=_count(value["notice_days"]), homologation_below=below, by_class=by_class, **shares)
 
 
 def _green(value: Mapping[str, str]) -> GreenLabel:
@@ -133,6 +135,10 @@ def _proceeds(value: Mapping[str, Any]) -> ProceedsTerms:
         look_back_months=_count(value.get("look_back_months", LOOK_BACK_MONTHS)),
         spend_until_on=None if last is None else date.fromisoformat(last),
     )
+
+
+def _reductions(value: Sequence[Mapping[str, Any]]) -> tuple[Reduction, ...]:
+    return tuple(Reduction(_count(each["from_n"]), _count(each["cents"])) for each in value)
 
 
 def _texts(value: Mapping[str, str]) -> dict[str, str]:
@@ -173,5 +179,6 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "meeting": _meeting,
     "green": _green,
     "proceeds": _proceeds,
+    "reductions": _reductions,
 }
 """How a field is read; one that is not named is a text."""

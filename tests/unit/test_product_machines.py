@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.bonds.lifecycle import PROCEEDS, RUN, SERIES
+from contracts.bonds.lifecycle import PROCEEDS, RESOLUTION, RUN, SERIES
 from contracts.loans.lifecycle import INSTALMENT, LOAN
 from contracts.offers.application import MACHINE as APPLICATION
 from contracts.offers.kiis import MACHINE as KIIS
@@ -32,6 +32,7 @@ MACHINES = [
     SERIES,
     RUN,
     PROCEEDS,
+    RESOLUTION,
 ]
 DAY = date(2026, 3, 2)
 
@@ -128,12 +129,26 @@ ALLOWED = {
             "proceeds-ordered": "running",
             "call-announced": "running",
             "put-notified": "running",
+            "meeting-called": "running",
+            "terms-changed": "running",
             "redeemed": "redeemed",
         },
     },
     "run": {
         "called": {"part-paid": "paying", "paid": "paid"},
         "paying": {"part-paid": "paying", "paid": "paid"},
+    },
+    "resolution": {
+        "new": {"put-to-vote": "put"},
+        "put": {
+            "quorum-missing": "adjourned",
+            "rejected": "rejected",
+            "adopted": "adopted",
+            "to-court": "homologation",
+        },
+        "adjourned": {"called-again": "put"},
+        "homologation": {"homologated": "adopted", "homologation-refused": "rejected"},
+        "adopted": {"in-effect": "in_effect"},
     },
     "proceeds": {
         "open": {

@@ -13,11 +13,14 @@ from typing import Any
 
 from typing_extensions import override
 
-from contracts.bonds import service
+from contracts.bonds import meetings, service
+from contracts.bonds.changes import Change, ChangeKind
+from contracts.votes.tally import Choice
 from ledger import balances
 from ledger.accounts import AccountRef
 from ledger.money import EUR
 from tests.bonds_kit import bond_desk
+from tests.meetings_kit import convene, convene_again, found, vote
 from tests.products_kit import EVIDENCE, Town
 from tests.worked.book import DAY_BEGINS, Line, Runner, WorkedBook, shared_actions
 
@@ -145,6 +148,31 @@ def _sells(runner: BondRunner, _on: date, seller: str, units: str, buyer: str) -
     runner.desk.transfer(runner.series_id, runner.names[seller], runner.names[buyer], int(units))
 
 
+def _convenes(runner: BondRunner, _on: date, _name: str, euros: str) -> None:
+    cut = Change(kind=ChangeKind.HAIRCUT, text=f"{euros} EUR less a unit", cents_a_unit=int(euros) * 100)
+    convene(runner.desk, runner.series_id, cut)
+
+
+def _convenes_again(runner: BondRunner, _on: date, _name: str) -> None:
+    convene_again(runner.desk, runner.series_id, 1)
+
+
+def _votes(runner: BondRunner, _on: date, name: str, said: str) -> None:
+    vote(runner.desk, runner.series_id, 1, {runner.names[name]: Choice(said)})
+
+
+def _comes_to(runner: BondRunner, _on: date, state: str) -> None:
+    assert found(runner.desk, runner.series_id, 1).state.value == state.replace(" ", "_")
+
+
+def _court(runner: BondRunner, on: date) -> None:
+    town, series_id = runner.town, runner.series_id
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        meetings.record_homologation(uow, series_id, 1, approved=True, on=on, evidence=EVIDENCE)
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        meetings.bring_into_effect(uow, series_id, 1, on=on)
+
+
 _ACTIONS: Mapping[str, Callable[..., None]] = {
     DAY_BEGINS: _begin_day,
     r"(\w+) subscribes and pays (\d+) units?": _subscribes,
@@ -153,4 +181,9 @@ _ACTIONS: Mapping[str, Callable[..., None]] = {
     r"(\w+) transfers what it is asked for (\w+)": _pays_run,
     r"The holders are paid (\w+)": _is_paid,
     r"(\w+) calls (\d+) units? for (\S+)": _calls,
+    r"(\w+) calls a meeting on (\d+) EUR less a unit": _convenes,
+    r"(\w+) calls the second meeting": _convenes_again,
+    r"(\w+) votes (yes|no)": _votes,
+    r"The resolution is (put|adjourned|homologation|in effect)": _comes_to,
+    r"The court of appeal confirms it": _court,
 }
