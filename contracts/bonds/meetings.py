@@ -174,24 +174,28 @@ def continue_change(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 
 
 def count_due_resolutions(book: Book, on: date) -> int:
-    """Dated job: count every vote of a meeting that has ended, and bring into effect what is adopted without a court.
+    """Dated job: count every vote of a meeting that has ended, and bring into effect whatever is adopted.
 
-    One that can't take effect any more stays adopted for the operator to see. Gives how many were counted.
+    What can't take effect any more stays adopted, for everybody to see. Gives how many were counted or took effect.
     """
     with book.read() as connection:
-        due = [
-            (found.series_id, found.n)
+        standing = [
+            found
             for series_id in q.series_ids(connection, book.book_id, SeriesState.RUNNING)
             for found in resolutions(connection, book.book_id, series_id)
+        ]
+        due = [
+            found
+            for found in standing
             if found.state is ResolutionState.PUT
             and brussels_date(votes.spec_of(connection, book.book_id, found.vote_id).closes_at) <= on
         ]
-    for series_id, n in due:
+    adopted = [found for found in standing if found.state is ResolutionState.ADOPTED]
+    for found in due:
         with book.unit_of_work(actor=JOB) as uow:
-            state = count_resolution(uow, series_id, n, on=on)
-        if state is ResolutionState.ADOPTED:
-            _try_effect(book, series_id, n, on)
-    return len(due)
+            state = count_resolution(uow, found.series_id, found.n, on=on)
+        adopted += [found] if state is ResolutionState.ADOPTED else []
+    return len(due) + sum(_try_effect(book, found.series_id, found.n, on) for found in adopted)
 
 
 def meeting_rule(terms: SeriesTerms, kind: ChangeKind, *, meeting: int) -> VoteRule:
@@ -273,13 +277,15 @@ def _reduce(uow: UnitOfWork, series: Series, n: int, change: Change, *, known_at
         uow.emit(BOND_CHANGE, f"{resolution_id(series.series_id, n)}:{rest}", {**body, "first": rest})
 
 
-def _try_effect(book: Book, series_id: str, n: int, on: date) -> None:
+def _try_effect(book: Book, series_id: str, n: int, on: date) -> bool:
     try:
         with book.unit_of_work(actor=JOB) as uow:
             bring_into_effect(uow, series_id, n, on=on)
     except Refusal as refusal:
         if refusal.code != "change-too-late":
             raise
+        return False
+    return True
 
 
 def _tell(uow: UnitOfWork, series: Series, template: str, key: str, **facts: str) -> None:

@@ -4,12 +4,18 @@ A form with an error does nothing, so that what stands in for a field that can't
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import date
 
 from fastapi import UploadFile
 
 from frontend.forms import Form, cents_of, count_of, date_of
 from frontend.i18n import tongue
+
+
+def typed_form(typed: Mapping[str, str], target: str, *names: str) -> Form:
+    """What was typed into the fields of one of a page's forms; its file has no text."""
+    return Form({name: typed.get(name, "") for name in names} | {"evidence": ""}, target=target)
 
 
 def day_in(form: Form, name: str, language: str) -> date:

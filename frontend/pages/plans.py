@@ -1,6 +1,5 @@
 """A lender's side of a plan: what it changes for her, her ballot, her proxy, and what came of the vote."""
 
-import hashlib
 from decimal import Decimal
 from typing import Annotated
 
@@ -14,21 +13,17 @@ from api.deps import Citizen, Language, WiringDep
 from api.identity.model import Session
 from api.refusals import status
 from contracts.loans.queries import loan_page
-from contracts.parties.queries import display_name
 from contracts.secondchance.lender_view import LenderVote, lender_vote
-from contracts.votes import queries as vote_queries
 from contracts.votes import service as votes
-from contracts.votes.rules import ALL
 from contracts.votes.tally import Choice
 from frontend.forms import Form, refused
 from frontend.i18n import tongue
+from frontend.pages import ballot_box
 from frontend.pages.plan_words import plan_sentences
 from frontend.rendering import render, see_other
 from ledger.errors import Refusal
-from ledger.log.receipt import ReceiptFiles
 from ledger.storage.base import json_text
 
-OFFERED = (Choice.YES, Choice.NO)
 Text = Annotated[str, Field()]
 router = APIRouter(prefix="/loans/{loan_id}/vote")
 
@@ -45,50 +40,42 @@ def vote(
     choice: Text = "", voter: Text = "", confirmed: Text = "",
 ) -> Response:  # fmt: skip
     """Say yes or no with all of one's claim, or of a claim one holds a proxy for; the first time it is only shown."""
-    whose, form = voter or citizen.party_id, Form({"choice": choice}, target="ballot")
-    if choice not in OFFERED:
-        form.errors["choice"] = tongue(language).text("vote.error-choice")
+    whose, form = voter or citizen.party_id, ballot_box.choice_form(choice, language)
+    if form.has_errors:
         return _page(request, wiring, citizen, language, loan_id, form, code=422)
     if confirmed != "yes":
         return _page(request, wiring, citizen, language, loan_id, form, confirms=(Choice(choice), whose))
-    try:
-        vote_id = _own(wiring, citizen, loan_id).spec.vote_id
-        with wiring.book.unit_of_work(actor=citizen.party_id) as uow:
-            votes.cast_whole(uow, vote_id, whose, Choice(choice))
-    except Refusal as refusal:
-        wrong = refused(refusal, language, form, {})
-        return _page(request, wiring, citizen, language, loan_id, wrong, code=status(refusal))
+    vote_id = _own(wiring, citizen, loan_id).spec.vote_id
+    wrong = ballot_box.send_ballot(wiring, citizen.party_id, vote_id, whose, form, language=language)
+    if wrong is not None:
+        return _page(request, wiring, citizen, language, loan_id, wrong[0], code=status(wrong[1]))
     return see_other(f"/{language}/loans/{loan_id}/vote#ballot")
 
 
 @router.get("/ballot")
 def own_ballot(wiring: WiringDep, citizen: Citizen, loan_id: str) -> Response:
     """The file that opens one's newest ballot, to be kept and to be held against the result."""
-    seen = _own(wiring, citizen, loan_id)
-    name = ALL if seen.claim is None else seen.claim.class_name
-    return _download(
-        vote_queries.ballot_file(wiring.book, seen.spec.vote_id, citizen.party_id, name),
-        f"ballot-{seen.spec.vote_id}.json",
-    )
+    return ballot_box.own_file(wiring, citizen.party_id, _own(wiring, citizen, loan_id).spec.vote_id, ballot_box.BALLOT)
 
 
 @router.get("/ballot.tlog-proof")
 def ballot_proof(wiring: WiringDep, citizen: Citizen, loan_id: str) -> Response:
     """The proof that the log holds one's newest ballot since it was sent; first of two files of a receipt."""
-    return _download(_receipt(wiring, citizen, loan_id).proof, "ballot.tlog-proof", kind="text/plain; charset=utf-8")
+    return ballot_box.own_file(wiring, citizen.party_id, _own(wiring, citizen, loan_id).spec.vote_id, ballot_box.PROOF)
 
 
 @router.get("/opening.json")
 def ballot_opening(wiring: WiringDep, citizen: Citizen, loan_id: str) -> Response:
     """What the log holds of the ballot: its commitment; second of two files of a receipt."""
-    return _download(_receipt(wiring, citizen, loan_id).opening, "opening.json")
+    vote_id = _own(wiring, citizen, loan_id).spec.vote_id
+    return ballot_box.own_file(wiring, citizen.party_id, vote_id, ballot_box.OPENING)
 
 
 @router.get("/plan")
 def plan_body(wiring: WiringDep, citizen: Citizen, loan_id: str) -> Response:
     """The plan to the byte: what the hash in the announcement is of."""
     seen = _own(wiring, citizen, loan_id)
-    return _download(json_text(dict(seen.plan.body)).encode(), f"plan-{seen.plan.sha256[:12]}.json")
+    return ballot_box.download(json_text(dict(seen.plan.body)).encode(), f"plan-{seen.plan.sha256[:12]}.json")
 
 
 @router.post("/proxies")
@@ -99,15 +86,9 @@ def give_proxy(
     form, holder = Form({"holder": holder}, target="proxy"), holder.strip()
     try:
         seen = _own(wiring, citizen, loan_id)
-        with wiring.book.unit_of_work(actor=citizen.party_id) as uow:
-            display_name(uow.connection, wiring.book, holder)
-            days = {"valid_from": uow.today(), "valid_until": seen.last_on}
-            mandate = [seen.spec.vote_id, citizen.party_id, holder, *(day.isoformat() for day in days.values())]
-            proof = hashlib.sha256(json_text(mandate).encode()).hexdigest()
-            votes.give_proxy(uow, seen.spec.vote_id, voter=citizen.party_id, holder=holder, evidence=proof, **days)
+        ballot_box.give_proxy(wiring, citizen.party_id, seen.spec.vote_id, holder, last_on=seen.last_on)
     except Refusal as refusal:
-        fields = dict.fromkeys(("party-unknown", "proxy-dates-differ"), "holder")
-        wrong = refused(refusal, language, form, fields)
+        wrong = refused(refusal, language, form, ballot_box.PROXY_FIELDS)
         return _page(request, wiring, citizen, language, loan_id, wrong, code=status(refusal))
     return see_other(f"/{language}/loans/{loan_id}/vote#proxy")
 
@@ -131,13 +112,6 @@ def _own(wiring: Wiring, citizen: Session, loan_id: str) -> LenderVote:
     return seen
 
 
-def _receipt(wiring: Wiring, citizen: Session, loan_id: str) -> ReceiptFiles:
-    seen = _own(wiring, citizen, loan_id)
-    name = ALL if seen.claim is None else seen.claim.class_name
-    log = wiring.settings.log_folder
-    return vote_queries.ballot_receipt(wiring.book, log, seen.spec.vote_id, citizen.party_id, name)
-
-
 def _page(
     request: Request, wiring: Wiring, citizen: Session, language: str, loan_id: str, form: Form, *,
     confirms: tuple[Choice, str] | None = None, code: int = 200,
@@ -158,15 +132,10 @@ def _page(
         form_for=lambda target: form if form.target == target else Form(target=target),
         form=form,
         confirms=confirms,
-        choices=OFFERED,
+        choices=ballot_box.OFFERED,
         me=citizen.party_id,
         expected_cents=sum(each.expected_cents for each in seen.past),
         received_cents=sum(each.received_cents for each in seen.past),
         proxies_until=last_day_for_proxies,
         judicial=seen.plan.body["route"] == "judicial",
     )
-
-
-def _download(content: bytes, name: str, *, kind: str = "application/json") -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return Response(content, media_type=kind, headers=headers)

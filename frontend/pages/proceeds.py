@@ -3,7 +3,7 @@
 An evidence file is hashed here and not kept; its SHA-256 goes into the record and into the report.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import cast
 
 from fastapi import APIRouter, UploadFile
@@ -24,7 +24,7 @@ from contracts.documents.model import Language as PaperLanguage
 from frontend.charts import Branch, Label, branching
 from frontend.forms import Form, refused
 from frontend.i18n import Tongue, tongue
-from frontend.pages.desk_fields import cents_in, day_in, sha256_in
+from frontend.pages.desk_fields import cents_in, day_in, sha256_in, typed_form
 from frontend.pages.typed import Typed
 from frontend.rendering import render, see_other
 from ledger.book import UnitOfWork
@@ -136,7 +136,7 @@ def ask_allocation(
     evidence: File = None,
 ) -> Response:
     """Ask a second person to agree that cash becomes a project's, or is released by it."""
-    form = _form(typed, ALLOCATION, "project", "amount", "release")
+    form = typed_form(typed, ALLOCATION, "project", "amount", "release")
     cents, proof = cents_in(form, "amount", language), sha256_in(form, evidence, language)
 
     def ask(uow: UnitOfWork) -> None:
@@ -165,7 +165,7 @@ def ask_expense(
     evidence: File = None,
 ) -> Response:
     """Ask a second person to agree that a project paid this out of its cash."""
-    form = _form(typed, EXPENSE, "project", "what", "paid_on", "amount")
+    form = typed_form(typed, EXPENSE, "project", "what", "paid_on", "amount")
     day = day_in(form, "paid_on", language)
     cents, proof = cents_in(form, "amount", language), sha256_in(form, evidence, language)
 
@@ -251,11 +251,6 @@ def _chart(found: Trace, words: Tongue) -> Markup:
     raised = words.text("proceeds.chart-raised", n=len(found.payments), amount=words.money(found.raised_cents))
     label = Label("proceeds", words.text("proceeds.chart"), " ".join([raised, *parts, rest]))
     return branching([branch for _, branch in _branches(found)], label)
-
-
-def _form(typed: Mapping[str, str], target: str, *names: str) -> Form:
-    """What was typed into the fields of one of the forms; a file has none."""
-    return Form({name: typed.get(name, "") for name in names} | {"evidence": ""}, target=target)
 
 
 def _report(wiring: Wiring, series_id: str, year: int, known_at: int | None = None) -> AllocationReport:

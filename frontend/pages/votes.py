@@ -11,6 +11,7 @@ from starlette.responses import Response
 from api.deps import BookDep, Staff, WiringDep
 from contracts.secondchance.queries import open_files
 from contracts.votes import queries
+from frontend.pages.ballot_box import download
 from frontend.rendering import render
 
 router = APIRouter()
@@ -37,7 +38,7 @@ def all_votes(request: Request, book: BookDep) -> Response:
 def published(wiring: WiringDep, vote_id: str) -> Response:
     """The published file of a closed vote."""
     content = queries.published_file(wiring.book, wiring.settings.log_folder, vote_id)
-    return _download(content, f"vote-{vote_id}.json")
+    return download(content, f"vote-{vote_id}.json")
 
 
 @router.get("/audit/votes")
@@ -53,9 +54,4 @@ def audited_votes(request: Request, book: BookDep, staff: Staff) -> Response:
 def auditors(book: BookDep, staff: Staff, vote_id: str) -> Response:
     """The auditor's file of a closed vote: every claim and ballot, opened under pseudonyms."""
     del staff
-    return _download(queries.auditors_file(book, vote_id), f"auditor-{vote_id}.json")
-
-
-def _download(content: bytes, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type="application/json", headers=headers)
+    return download(queries.auditors_file(book, vote_id), f"auditor-{vote_id}.json")
