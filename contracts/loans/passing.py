@@ -2,8 +2,8 @@
 
 A claim that passes stands at nothing from that day, and each of those it passes to has a claim of her own, numbered
 after all others, with her share of what was lent and of what is still owed. The agreed claims together are split as
-if nothing had passed, so that no cent of another lender ever moves; what the agreed claim has of an instalment is then
-split over those who hold it. Instalments that were paid before stay as they were given.
+if nothing had passed, and what a claim that passed would have of an instalment is split over those it passed to, so
+that no cent of anybody else ever moves. Instalments that were paid before stay as they were given.
 
     claim 2, 600.00 owed  ──passes on a day──>  claim 2: 0.00, claim 15: 300.00, claim 16: 300.00
 """
@@ -187,6 +187,7 @@ class _Family:
         self._agreed = agreed
         first = members[0]
         self._held = {claim.number: 0 for claim in members} | {first.number: first.principal_cents}
+        self._heirs: dict[int, list[int]] = {}
         self.rows: dict[int, dict[int, ClaimShare]] = {}
         self.dropped: dict[int, Mapping[int, ClaimShare]] = {}
 
@@ -215,6 +216,7 @@ class _Family:
         if self._held[step.number] != step.cents:
             raise InvariantError("a claim does not pass to the cent")
         self._held |= {step.number: 0} | {part.number: part.cents for part in step.to}
+        self._heirs[step.number] = [part.number for part in step.to]
 
     def _pay(self, numbers: Iterable[int]) -> None:
         for n in numbers:
@@ -223,20 +225,30 @@ class _Family:
 
     def _spread(self, numbers: Iterable[int]) -> None:
         left = dict(self._held)
+        root = min(self._members)
         for n in numbers:
             whole = self._agreed[n - 1]
-            holders = [Claim(str(number), cents) for number, cents in left.items() if cents]
-            split = {int(share.holder): share for share in shares(whole.interest_cents, whole.principal_cents, holders)}
-            left = {number: split[number].outstanding_cents if number in split else 0 for number in left}
-            self.rows[n] = {
-                number: replace(
-                    _nothing(claim),
-                    interest_cents=split[number].interest_cents if number in split else 0,
-                    principal_cents=split[number].principal_cents if number in split else 0,
-                    outstanding_cents=left[number],
-                )
-                for number, claim in self._members.items()
-            }
+            self.rows[n] = {number: _nothing(claim) for number, claim in self._members.items()}
+            self._divide(n, root, whole.interest_cents, whole.principal_cents, left)
+
+    def _divide(self, n: int, number: int, interest_cents: int, principal_cents: int, left: dict[int, int]) -> None:
+        """Give a claim its part of an instalment; one that passed hands it on to those it passed to, and no others."""
+        heirs = self._heirs.get(number)
+        if heirs is None:
+            left[number] -= principal_cents
+            self.rows[n][number] = replace(
+                self.rows[n][number],
+                interest_cents=interest_cents,
+                principal_cents=principal_cents,
+                outstanding_cents=left[number],
+            )
+            return
+        holders = [Claim(str(heir), self._total(heir, left)) for heir in heirs]
+        for share in shares(interest_cents, principal_cents, [each for each in holders if each.outstanding_cents]):
+            self._divide(n, int(share.holder), share.interest_cents, share.principal_cents, left)
+
+    def _total(self, number: int, left: Mapping[int, int]) -> int:
+        return left[number] + sum(self._total(heir, left) for heir in self._heirs.get(number, ()))
 
 
 def _summed(rebase: Rebase, root: Mapping[int, int], number: int) -> ClaimChange:
