@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.bonds.model import AllotmentRule, DrawRule, IssuerKind, Placement
+from contracts.bonds.projects import LOOK_BACK_MONTHS
 from contracts.offers.model import LANGUAGES
 from contracts.schemes.withholding import TaxStatus
 from contracts.terms.daycount import DayCount
@@ -89,6 +90,11 @@ GROUPS: Mapping[str, tuple[SeriesField, ...]] = {
         _optional("put.notice_days", "count"),
         _optional("put.price_percent", "percent-text"),
     ),
+    "use": (
+        _optional("proceeds.projects", "projects"),
+        _optional("proceeds.look_back_months", "count"),
+        _optional("proceeds.spend_until_on", "day"),
+    ),
     "promises": (
         _optional("security", "text"),
         _optional("green.standard", "text"),
@@ -109,8 +115,9 @@ _DEFAULTS = {
     "call.draw": DrawRule.PRO_RATA.value,
     "put.notice_days": "15",
     "put.price_percent": "100",
+    "proceeds.look_back_months": str(LOOK_BACK_MONTHS),
 }
-_PARTS = {"call": "first_on", "put": "days", "green": "standard"}
+_PARTS = {"call": "first_on", "put": "days", "green": "standard", "proceeds": "projects"}
 """Parts of the terms that are there where their first field is."""
 
 
@@ -196,6 +203,24 @@ def _days(text: str) -> list[str] | None:
     return [each for each in found if each] if all(found) else None
 
 
+def _projects(text: str) -> list[dict[str, object]] | None:
+    """A project a line: its short name, what it may have at most, and its title in each language.
+
+    >>> _projects("hall; 600.000; Salle; Zaal; Hall")
+    [{'project_id': 'hall', 'earmark_cents': 60000000, 'title': {'fr': 'Salle', 'nl': 'Zaal', 'en': 'Hall'}}]
+    >>> _projects("hall; 600.000; Salle") is None
+    True
+    """
+    found: list[dict[str, object]] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, *rest = (part.strip() for part in line.split(";"))
+        if len(rest) != 1 + len(LANGUAGES) or (cents := cents_of(rest[0])) is None:
+            return None
+        titles = dict(zip(LANGUAGES, rest[1:], strict=True))
+        found.append({"project_id": name, "earmark_cents": cents, "title": titles})
+    return found
+
+
 _READERS: Mapping[str, Callable[[str], object]] = {
     "issuer": str,
     "text": str,
@@ -206,4 +231,5 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "percent-text": _price,
     "day": _day,
     "days": _days,
+    "projects": _projects,
 }

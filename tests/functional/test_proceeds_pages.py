@@ -10,7 +10,9 @@ from click.testing import CliRunner
 
 from api.cli.trace import trace_command
 from contracts.bonds.trace import trace
+from frontend.forms import Form
 from frontend.i18n import LANGUAGES, tongue
+from frontend.pages import series_form
 from ledger import approvals
 from tests.bonds_kit import Desk, bond_desk
 from tests.pages_kit import Enter
@@ -130,3 +132,15 @@ def test_every_euro_is_traced_on_the_page_by_the_command_and_in_the_file_and_eac
     assert (lines[1][:2], lines[2]) == ([HALL, "5500.00"], [names[1], "5500.00"])
     assert told(series_id, "--year", "2026") == public.get(f"{path}/2026/report.json").text
     assert CliRunner().invoke(trace_command, [series_id, "--known-at", "3"]).exit_code == USAGE
+
+
+def test_projects_are_typed_a_line_each_where_a_series_is_drafted(desk: Desk, enter: Enter) -> None:
+    typed = {"proceeds.projects": "hall; 6.000; Salle; Zaal; Hall\n\nroof; 5.000,50; Toit; Dak; Roof"}
+    read = series_form.stated(Form(typed | {"proceeds.look_back_months": "12"}), tongue("fr"))["proceeds"]
+    assert [each["earmark_cents"] for each in read["projects"]] == [600_000, 500_050]
+    terms = desk.terms(proceeds=read).proceeds
+    assert (terms.look_back_months, terms.project(ROOF).title["nl"]) == (12, "Dak")
+    form = Form({"proceeds.projects": "hall; 6.000"})
+    series_form.stated(form, tongue("fr"))
+    assert form.errors["proceeds.projects"] == tongue("fr").text("bond-desk.error-projects")
+    assert 'name="proceeds.projects"' in enter(desk.town.maker).get("/fr/operations/bonds/new/etterbeek").text

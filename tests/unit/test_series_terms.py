@@ -60,6 +60,15 @@ def test_a_template_makes_terms_that_are_read_as_they_were_written(name: str) ->
     assert offer.units.of_public_body == (name != "cooperative")
 
 
+def test_terms_that_were_kept_before_projects_and_meetings_of_classes_are_read_with_their_defaults() -> None:
+    made = terms()
+    body = {name: value for name, value in body_of(made).items() if name not in {"proceeds", "reductions"}}
+    meeting = body["meeting"]
+    assert isinstance(meeting, dict)
+    body["meeting"] = {name: value for name, value in meeting.items() if name != "by_class"}
+    assert terms_of(body) == made
+
+
 def test_every_field_can_be_stated() -> None:
     made = replace(
         terms(),
