@@ -73,6 +73,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "verify": ("api.cli.verify", "verify", "check a receipt, a balance, totals or a copy of the log, offline"),
     "witness": ("api.cli.witness", "witness", "be a witness: cosign the checkpoints of a log that only grows"),
     "worker": ("api.cli.worker", "worker", "do what happens after a request: payments, dated jobs, mail, the log"),
+    "loss-certificate": (
+        "api.cli.yearend",
+        "loss_certificate_command",
+        "certify what lenders lost of a loan in a year",
+    ),
     "year-end": ("api.cli.yearend", "year_end_command", "write the tax papers and statements of a year into a folder"),
     "year": ("api.cli.reports", "year", "close a financial year under four eyes, and open the next"),
 }

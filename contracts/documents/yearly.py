@@ -112,7 +112,8 @@ class CertifiedLoan:
     `at_first_rate`: it started in the period or in one of those before it that earn the higher rate. `ground` says
     why it brings nothing; then `ground_on` is the day of what stopped it, where a day did. `lost_cents` is principal
     whose loss was proven, or whose cut by a court-homologated plan became final, in the period; `cut_cents` is what
-    such a plan cut and may still revive: it is in the closing balance meanwhile.
+    such a plan cut and may still revive: it is in the closing balance meanwhile. `exemplary` is what the books hold of
+    the borrower, None where they hold nothing.
     """
 
     loan_id: str
@@ -130,6 +131,7 @@ class CertifiedLoan:
     credit_cents: int
     lost_cents: int
     cut_cents: int
+    exemplary: bool | None
     loss_ground: NoLossGround | None
     loss_credit_cents: int
 
@@ -166,6 +168,52 @@ class CertificateData:
     loss_credit_cents: int
     changes: tuple[ChangedClaim, ...]
     boxes: tuple[CertifiedBox, ...]
+    rules: tuple[str, ...]
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstablishedLoss:
+    """Principal that was lost on a day: proven, or cut by a plan; `final_on` is since when a cut can't revive."""
+
+    on: date
+    is_cut: bool
+    amount_cents: int
+    final_on: date | None
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossCertificateData:
+    """One lender's certificate of what was definitively lost of one loan in a tax period (ordinance, art. 13).
+
+    `unpaid_cents` is what was lent, not repaid and not turned into shares, which no sum of losses exceeds. `losses` are
+    all that were established up to the end of the period, `base_cents` what counts in it, never interest.
+    `credit_cents` is the credit of this loan alone; `ground` says why there is none. `exemplary` and `tax_residence`
+    are None where the books hold nothing. `recovered_cents` came back by the end of the period.
+    """
+
+    frame: Frame
+    holder: Addressee
+    tax_residence: str | None
+    loan_id: str
+    title: str
+    scheme: str
+    borrower: Enterprise
+    concluded_on: date
+    term_ends_on: date
+    lent_cents: int
+    repaid_cents: int
+    unpaid_cents: int
+    insolvent_on: date | None
+    called_on: date | None
+    losses: tuple[EstablishedLoss, ...]
+    recovered_cents: int
+    base_cents: int
+    rate: Decimal
+    exemplary: bool | None
+    credit_cents: int
+    ground: NoLossGround | None
     rules: tuple[str, ...]
     provisional: bool
 

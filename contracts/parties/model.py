@@ -155,12 +155,15 @@ class Attribute(StrEnum):
     """That she has shown to understand its risks: a `WarningRecord`."""
     OWNER_DECLARATION = "owner-declaration"
     """What a project owner states of itself and the operator: an `OwnerDeclaration`."""
+    EXEMPLARY = "exemplary"
+    """Whether a borrower is exemplary (ordinance of 17 March 2023, art. 9): `yes` or `no`."""
 
 
 _WORDS: Mapping[Attribute, frozenset[str]] = {
     Attribute.TAX_RESIDENCE: frozenset({"BE-BRU", "BE-VLG", "BE-WAL", "abroad"}),
     Attribute.HOLDER_KIND: frozenset(kind.value for kind in HolderKind),
     Attribute.SOPHISTICATION: frozenset({"non-sophisticated", "sophisticated"}),
+    Attribute.EXEMPLARY: frozenset({"yes", "no"}),
 }
 
 
@@ -270,7 +273,7 @@ def checked_attribute(attribute: Attribute, value: JSON) -> JSON:
             return OwnerDeclaration.from_json(value).to_json()
         case Attribute.COMMUNE:
             return checked_text(value, "commune")
-        case Attribute.TAX_RESIDENCE | Attribute.HOLDER_KIND | Attribute.SOPHISTICATION:
+        case Attribute.TAX_RESIDENCE | Attribute.HOLDER_KIND | Attribute.SOPHISTICATION | Attribute.EXEMPLARY:
             if value not in _WORDS[attribute]:
                 raise Refusal("attribute-value-malformed", attribute=attribute.value)
             return value

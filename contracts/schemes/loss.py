@@ -106,7 +106,7 @@ def loss_credit(scheme: str, tax_period: int, loans: Sequence[LostLoan]) -> Loss
     bases: dict[str, int] = {}
     for loan in loans:
         _refuse_excess(loan)
-        rate, months = _rate(scheme, tax_period, loan), _months(scheme, tax_period)
+        rate, months = loss_rate(scheme, tax_period, loan), _months(scheme, tax_period)
         used |= {row.id: row for row in (rate, months)}
         ground = _ground(loan, tax_period, months)
         base = _base(loan, tax_period, with_event=ground is None)
@@ -170,7 +170,8 @@ def _refuse_excess(loan: LostLoan) -> None:
         )
 
 
-def _rate(scheme: str, tax_period: int, loan: LostLoan) -> Rule:
+def loss_rate(scheme: str, tax_period: int, loan: LostLoan) -> Rule:
+    """The dated row of the rate that applies to the loan; refuses `no-rule-for-date`."""
     on, param = date(tax_period, 12, 31), "loss_credit_rate_exemplary" if loan.is_exemplary else "loss_credit_rate"
     row = rule(scheme, param, on)
     if row.anchor is not Anchor.CONCLUSION:

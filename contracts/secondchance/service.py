@@ -290,16 +290,24 @@ def follow_call(uow: UnitOfWork, loan_id: str, ground: Ground, *, on: date, evid
 
 
 def follow(uow: UnitOfWork, loan_id: str, event: str, *, on: date, evidence: str) -> State:
-    """A step of recovery that the loan's own use cases have made: opened, a dividend, a loss proven, certified, paid.
+    """A step of recovery that the loan's own use cases have made: opened, a dividend, a loss proven, paid.
 
     Refuses `move-not-allowed`; `claims-outstanding` where it is said to be paid and is not, or lost and is not.
     """
     book, file = _file(uow, loan_id)
-    if event not in {life.RECOVERY_OPENED, life.DIVIDEND, life.LOSS_PROVEN, life.CERTIFIED, life.PAID_IN_FULL}:
+    if event not in {life.RECOVERY_OPENED, life.DIVIDEND, life.LOSS_PROVEN, life.PAID_IN_FULL}:
         raise Refusal("move-not-allowed", machine=life.MACHINE.name, state=file.state.value, event=event)
     if event in {life.LOSS_PROVEN, life.PAID_IN_FULL}:
         guards.check_nothing_outstanding(book.position.outstanding_cents(on))
     return _move(uow, file, event, on=on, evidence=evidence)
+
+
+def certify_loss(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) -> State:
+    """The lenders' certificates of their loss were made, and `evidence` is their hash; once is enough."""
+    _, file = _file(uow, loan_id)
+    if any(move.event == life.CERTIFIED for move in file.history):
+        return file.state
+    return _move(uow, file, life.CERTIFIED, on=on, evidence=evidence)
 
 
 def begin_again(

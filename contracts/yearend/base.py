@@ -26,8 +26,11 @@ def repaid(loan: LoanYear, lender: str) -> list[Dated]:
     return shares + [(on, cents) for owner, on, cents in loan.recoveries if owner == lender]
 
 
-def forgone(loan: LoanYear, lender: str) -> list[Dated]:
-    """Principal that left the base without being repaid, and, below zero, what came back into it."""
+def forgone(loan: LoanYear, lender: str, *, with_final: bool = True) -> list[Dated]:
+    """Principal that left the base without being repaid, and, below zero, what came back into it.
+
+    `with_final`: with the cuts of court-homologated plans that became final.
+    """
     found = []
     for change in _changes(loan, lender):
         match change.event:
@@ -35,7 +38,7 @@ def forgone(loan: LoanYear, lender: str) -> list[Dated]:
                 found.append((change.on, change.cents))
             case ClaimEvent.REDUCED | ClaimEvent.REVIVED if not keeps_base(loan, change.plan):
                 found.append((change.on, change.cut_cents))
-            case ClaimEvent.RELEASED if keeps_base(loan, change.plan):
+            case ClaimEvent.RELEASED if with_final and keeps_base(loan, change.plan):
                 found.append((change.on, change.cents))
             case _:
                 pass
@@ -56,15 +59,23 @@ def open_cuts(loan: LoanYear, lender: str, on: date) -> int:
     return sum(change.cut_cents for change in changes if keeps_base(loan, change.plan))
 
 
+def unpaid(loan: LoanYear, lender: str, on: date) -> int:
+    """What was lent, not repaid before its loss and not turned into shares or given up by agreement; never below zero.
+
+    A cut that became final is in it: it is a loss.
+    """
+    gone = [(share.on, share.principal_cents) for share in loan.shares if share.lender == lender]
+    gone += forgone(loan, lender, with_final=False)
+    return max(0, loan.principal_cents(lender) - sum(cents for day, cents in gone if day <= on))
+
+
 def losses(loan: LoanYear, lender: str, lost_on: date | None) -> tuple[Loss, ...]:
     """Principal whose loss was proven in the year; interest that became principal is none, and cuts are apart."""
     lost_cents = loan.claim_of(lender).lost_cents
     if lost_on is None or not lost_cents:
         return ()
-    gone = [(share.on, share.principal_cents) for share in loan.shares if share.lender == lender]
-    gone += forgone(loan, lender)
-    lent = loan.principal_cents(lender) - sum(cents for on, cents in gone if on <= lost_on)
-    lent -= open_cuts(loan, lender, lost_on)
+    before = sum(cut.cents for cut in haircuts(loan, lender))
+    lent = unpaid(loan, lender, lost_on) - before
     return (Loss(lost_on, min(lost_cents, max(0, lent))),)
 
 
@@ -92,7 +103,9 @@ def keeps_base(loan: LoanYear, plan: int) -> bool:
 
 
 def _haircuts(loan: LoanYear, lender: str) -> Iterator[Haircut]:
-    changes = [change for change in _changes(loan, lender) if keeps_base(loan, change.plan)]
+    until_on = loan.period.ends_on
+    known = [change for change in _changes(loan, lender) if change.on <= until_on]
+    changes = [change for change in known if keeps_base(loan, change.plan)]
     for plan in sorted({change.plan for change in changes}):
         own = [change for change in changes if change.plan == plan]
         cut = [change for change in own if change.event is ClaimEvent.REDUCED]

@@ -4,8 +4,8 @@ A base is what was lent less what was effectively repaid, so principal that is w
 its borrower paid and no lender has yet does not lower it; what plans change of it is in `contracts.yearend.base`. The
 books hold no date on which a loan was called; a bankruptcy makes all that a bankrupt owes due (Code of economic law,
 book XX), so its day counts as that of the call: the yearly credit stops with that tax period, and lost principal may
-bring the one-off credit. Whether the borrower was exemplary is not in the books either, and the ordinary rate of the
-one-off credit is stated.
+bring the one-off credit. Where the books do not say that the borrower is exemplary, the ordinary rate of the one-off
+credit is stated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from contracts.registration.queries import deregistered_on
 from contracts.schemes.credit import CreditLoan, TaxCredit, ZeroGround, tax_credit
 from contracts.schemes.form_codes import FormCode, Stated, form_code
 from contracts.schemes.loss import LossCredit, LossEvent, LostLoan, established_in, loss_credit
-from contracts.schemes.rules import Rule, rule
+from contracts.schemes.rules import Rule, find_rule, rule
 from contracts.yearend import base
 from contracts.yearend.movements import WRITTEN_OFF as WRITTEN_OFF_ACCOUNT
 from contracts.yearend.movements import LoanYear, tie
@@ -50,7 +50,7 @@ def certificate_data(stand: Stand, lender: Party, loans: Sequence[LoanYear]) -> 
         brussels_resident=is_resident,
         died_on=died_on(stand.connection, stand.book_id, who),
     )
-    lost_loans = [_lost_loan(loan, who, is_resident=is_resident) for loan in loans]
+    lost_loans = [lost_loan(stand, loan, who, is_resident=is_resident) for loan in loans]
     lost = loss_credit(scheme, year, lost_loans)
     lost_cents = {each.loan_id: established_in(each, year) for each in lost_loans}
     hers_cents = {each.loan_id: 0 if each.is_given else lost_cents[each.loan_id] for each in lost_loans}
@@ -132,14 +132,16 @@ def _balances(loan: CreditLoan, year: LoanYear) -> tuple[int, int]:
     return loan.balance_cents(year.period.eve_on), loan.balance_cents(year.period.ends_on)
 
 
-def _lost_loan(loan: LoanYear, lender: str, *, is_resident: bool) -> LostLoan:
-    on = loan.period.ends_on
+def lost_loan(stand: Stand, loan: LoanYear, lender: str, *, is_resident: bool) -> LostLoan:
+    """A lender's loan as the one-off credit reckons with it."""
+    on, scheme = loan.period.ends_on, loan.book.loan.scheme
     bankrupt_on = happened_by(loan.book, BANKRUPTCY, on)
     losses = base.losses(loan, lender, happened_by(loan.book, WRITTEN_OFF, on))
     without_cents, _ = lost_without_credit(loan, lender)
     is_given = 0 < loan.claim_of(lender).lost_cents <= without_cents
     if not is_given:
         losses = tuple(replace(each, cents=each.cents - without_cents) for each in losses)
+    has_rate = find_rule(scheme, "loss_credit_rate_exemplary", on) is not None
     return LostLoan(
         loan_id=loan.loan_id,
         term_ends_on=base.term_ends_on(loan),
@@ -149,9 +151,16 @@ def _lost_loan(loan: LoanYear, lender: str, *, is_resident: bool) -> LostLoan:
         called_on=_called_on(loan),
         is_resident=is_resident,
         is_given=is_given,
+        is_exemplary=has_rate and bool(is_exemplary(stand, loan)),
         losses=losses,
         haircuts=base.haircuts(loan, lender),
     )
+
+
+def is_exemplary(stand: Stand, loan: LoanYear) -> bool | None:
+    """Whether the borrower was exemplary at the loan's conclusion; None where the books hold nothing of it."""
+    found = stand.attribute(loan.book.loan.borrower, Attribute.EXEMPLARY, loan.book.loan.agreed_on)
+    return None if found is None else found == "yes"
 
 
 def _certified(
@@ -181,6 +190,7 @@ def _certified(
         credit_cents=credit.by_loan[loan.loan_id],
         lost_cents=lost_cents,
         cut_cents=base.open_cuts(loan, lender, loan.period.ends_on),
+        exemplary=is_exemplary(stand, loan),
         loss_ground=lost.grounds.get(loan.loan_id),
         loss_credit_cents=lost.by_loan[loan.loan_id],
     )

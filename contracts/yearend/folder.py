@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from contracts.documents.folder import as_json, plain, write_folder
-from contracts.yearend.papers import YearEnd, YearPaper
+from contracts.documents.folder import plain, write_folder
+from contracts.yearend.papers import YearEnd
 from ledger.log.encoding import b64
 from ledger.storage.base import JSON
 
@@ -20,15 +20,9 @@ def write_year_end(found: YearEnd, folder: Path, *, origin: str | None) -> int:
 
 def _files(found: YearEnd) -> Iterator[tuple[str, bytes]]:
     for paper in sorted(found.papers, key=lambda each: each.path):
-        yield f"{paper.path}.json", as_json(_with_language(paper))
+        yield f"{paper.path}.json", paper.json()
         yield f"{paper.path}.pdf", paper.draw()
         yield from paper.beside
-
-
-def _with_language(paper: YearPaper) -> dict[str, JSON]:
-    stated = plain(paper.data)
-    assert isinstance(stated, dict), "a paper's data is an object"
-    return stated | {"language": paper.language}
 
 
 def _index(found: YearEnd, origin: str | None, listed: list[JSON]) -> dict[str, JSON]:

@@ -3,13 +3,14 @@
     loans/<loan>/proof                 in the borrower's language, or in French: it goes to a public body
     lenders/<lender>/certificate       in the lender's own language
     lenders/<lender>/statement         the statement of the pages, for the whole year
+    lenders/<lender>/loss-<loan>       where principal was lost in the year
     borrowers/<borrower>/withholding   with declaration-273.xml where there is interest to declare
 
 Nobody who was erased is written to; the index says who was left out.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -22,13 +23,15 @@ from contracts.documents.model import Language, StatementData
 from contracts.documents.statement import render_statement
 from contracts.documents.text import wording
 from contracts.documents.withholding_return import declaration_273, render_withholding_return
-from contracts.documents.yearly import CertificateData, FundProofData, WithholdingData
+from contracts.documents.yearly import CertificateData
 from contracts.loans.books import loan_books, loan_ids
 from contracts.loans.model import DocumentDesk
 from contracts.secondchance.changes import judicial_plans
 from contracts.statements import CLAIM, statement_data
 from contracts.yearend.certificate import certificate_data
+from contracts.yearend.losses import loss_papers
 from contracts.yearend.movements import WRITTEN_OFF, LoanYear, Period, loan_year, tie, tie_payables
+from contracts.yearend.paper import YearPaper
 from contracts.yearend.proof import proof_data
 from contracts.yearend.stand import Stand, language_of, stand_on
 from contracts.yearend.withholding import withholding_data
@@ -42,20 +45,6 @@ from ledger.treehead import TreeHead, tree_head
 DECLARATION = "declaration-273.xml"
 _TO_A_PUBLIC_BODY: dict[Language, Language] = {"fr": "fr", "nl": "nl", "en": "fr"}
 """Administrations of Brussels are written to in French or Dutch (coordinated laws of 18 July 1966)."""
-
-Data = FundProofData | CertificateData | WithholdingData | StatementData
-
-
-@dataclass(frozen=True, slots=True)
-class YearPaper:
-    """One paper: where it belongs without its suffix, its language, what it says, and how it is drawn."""
-
-    path: str
-    language: Language
-    data: Data
-    draw: Callable[[], bytes]
-    beside: tuple[tuple[str, bytes], ...] = ()
-    """Files of another shape that belong to it: path and bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +169,7 @@ def _lender_papers(stand: Stand, lender: str, loans: Sequence[LoanYear]) -> list
             f"{of_lender}/certificate", language, certificate, partial(render_certificate, certificate, language)
         ),
         YearPaper(f"{of_lender}/statement", language, statement, partial(render_statement, statement, language)),
+        *loss_papers(stand, found, loans),
     ]
 
 

@@ -167,7 +167,7 @@ def test_a_bankruptcy_under_a_plan_leads_over_the_loss_to_a_new_start(sqlite_tow
     town.settle()
     chance.check()
     assert chance.do(service.follow, "loss-proven") is State.WRITE_OFF
-    assert chance.do(service.follow, "loss-certified") is State.TAX_LOSS_CERTIFICATE
+    assert chance.do(service.certify_loss) is State.TAX_LOSS_CERTIFICATE
     again = {"in_good_faith": True, "is_sanctioned": False}
     assert code_of(lambda: chance.do(service.begin_again, is_discharged=False, **again)) == "not-re-eligible"
     assert chance.do(service.begin_again, is_discharged=True, **again) is State.SECOND_CHANCE

@@ -193,6 +193,7 @@ def test_every_loan_lender_and_borrower_has_its_papers_and_the_index_names_every
         f"lenders/{who}/{kind}" for who in (story.ada, story.bob, story.cem) for kind in ("certificate", "statement")
     }
     expected |= {f"borrowers/{firm}/withholding" for firm in (story.levain, story.zinneke, story.cave)}
+    expected |= {f"lenders/{who}/loss-{story.cellar}" for who in (story.ada, story.bob)}
     names = {f"{path}{suffix}" for path in expected for suffix in (".json", ".pdf")}
     names |= {f"borrowers/{firm}/declaration-273.xml" for firm in (story.levain, story.cave)}
     found = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
@@ -426,7 +427,7 @@ def test_the_same_books_give_the_same_bytes_in_another_process(
 
 def test_every_paper_is_tagged_dated_by_the_books_and_marked_as_a_test(written: dict[int, Path]) -> None:
     files = sorted(written[2025].rglob("*.pdf"))
-    assert len(files) == 12
+    assert len(files) == 14
     for file in files:
         assert pdfua.validate(file).findings == (), file.name
         with pikepdf.open(io.BytesIO(file.read_bytes())) as pdf:

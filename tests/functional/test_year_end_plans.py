@@ -12,6 +12,7 @@ given     300 cut, by agreement
 gone      interest made principal, 600 cut                   bankrupt and lost in 2028, the plan not undone
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,23 +28,25 @@ from contracts.loans.received import received
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute
 from contracts.secondchance import service
-from contracts.secondchance.model import Route
+from contracts.secondchance.model import Ground, Route, State
 from contracts.secondchance.tools import Tool, Use
 from contracts.statistics import queries
-from contracts.statistics.defaults import Ground
+from contracts.statistics.defaults import Ground as DefaultGround
 from contracts.statistics.figures import Exposure
 from contracts.votes.tally import Choice
 from contracts.yearend.folder import write_year_end
+from contracts.yearend.losses import certify_loss
 from contracts.yearend.papers import YearEnd, year_end
 from ledger import balances
 from ledger.clock import FixedClock
 from ledger.errors import Refusal
 from ledger.storage.engine import open_engine
 from ledger.storage.schema import create_schema
-from tests.chance_kit import Chance
+from tests.chance_kit import Chance, late_loan
 from tests.conftest import NOON, make_book
 from tests.entries import entry, post
 from tests.functional.conftest import quiet_rail
+from tests.functional.test_second_chances import code_of
 from tests.functional.test_year_end import paper, plain, text_of
 from tests.oracle import check_everything
 from tests.products_kit import DESK, EVIDENCE, Town, make_town
@@ -84,7 +87,7 @@ class Years:
 
 @pytest.fixture(scope="module")
 def years(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Years]:
-    """Read by every test; what one of them spoils it mends."""
+    """Its papers are written before any test; what one of them spoils in the books it mends."""
     clock, place = FixedClock(NOON), tmp_path_factory.mktemp("plans")
     engine = open_engine(f"sqlite:///{place / 'book.sqlite'}")
     create_schema(engine)
@@ -332,10 +335,12 @@ def test_the_public_statistics_of_the_year_tie_to_the_ledger_and_count_the_conce
     assert (totals.cut_cents, totals.converted_cents) == (210_000, 60_000)
     assert totals.principal_cents == 240_000 + 480_000 + 64_200 + 210_000 + 60_000
     assert list(held.values()) == [totals.outstanding_cents, totals.lost_cents, totals.cut_cents]
-    window = found.statistics.default_rate.windows[-1]
+    window = found.statistics.default_rate.windows[-1]  # interest made principal costs the lenders nothing
     grounds = {ground: count for ground, count in window.grounds.items() if count}
     assert (window.loans, window.defaults) == (7, 6)
-    assert grounds == {Ground.CONCESSION: 5, Ground.PAST_DUE: 1}, "interest made principal costs the lenders nothing"
+    assert grounds == {DefaultGround.CONCESSION: 5, DefaultGround.PAST_DUE: 1}, (
+        "interest made principal costs the lenders nothing"
+    )
     of_shares = [row for row in found.rows if row.converted_percent != "0"]
     assert [(row.repaid_percent, row.outstanding_percent, row.converted_percent) for row in of_shares] == [
         ("20", "40", "40")
@@ -345,3 +350,72 @@ def test_the_public_statistics_of_the_year_tie_to_the_ledger_and_count_the_conce
 def test_what_comes_back_after_a_concession_is_never_more_than_was_exposed() -> None:
     exposure = Exposure(date(2028, 5, 30), 100, ((date(2029, 1, 1), 80), (date(2030, 1, 1), 25)))
     assert [exposure.received_cents(date(year, 12, 31)) for year in (2028, 2029, 2030)] == [0, 80, 100]
+
+
+def test_a_lost_loan_has_a_certificate_for_each_lender_with_base_rate_and_proof(years: Years) -> None:
+    mine = paper(years.folders[2028], f"lenders/{years.ada}/loss-{years.loans['gone']}")
+    names = ("lent", "repaid", "unpaid", "base", "credit", "recovered")
+    assert [mine[f"{name}_cents"] for name in names] == [100_000, 20_000, 80_000, 80_000, 24_000, 0]
+    assert (mine["rate"], mine["exemplary"], mine["ground"]) == ("0.30", None, None)
+    assert (mine["insolvent_on"], mine["called_on"]) == ("2028-10-02", "2028-10-02")
+    assert mine["losses"] == [
+        {"on": "2028-05-30", "is_cut": True, "amount_cents": 40_000, "final_on": None, "evidence": None},
+        {"on": "2028-12-01", "is_cut": False, "amount_cents": 40_000, "final_on": "2028-12-01", "evidence": EVIDENCE},
+    ]
+    final = paper(years.folders[2031], f"lenders/{years.bob}/loss-{years.loans['kept']}")
+    assert (final["base_cents"], final["credit_cents"]) == (20_000, 6_000)
+    assert final["losses"][0]["final_on"] == "2031-04-20"
+    text, say = (
+        plain(text_of(years.folders[2028], f"lenders/{years.ada}/loss-{years.loans['gone']}")),
+        wording("fr").say,
+    )
+    assert plain(say("loss.title")) in text
+    assert f"{say('certificate.loss_credit', year='2028')} {plain(money(24_000, 'fr'))}" in text
+    assert plain(say("loss.exemplary_unknown")) in text
+    lost = [path.parent.name for path in years.folders[2028].glob("lenders/*/loss-*.json")]
+    assert sorted(lost) == sorted([years.ada, years.bob]), "of no loan that was not lost"
+
+
+def test_an_exemplary_borrower_brings_half_of_what_is_lost(years: Years) -> None:
+    """Recorded late, valid at the loan's conclusion."""
+    with years.town.book.unit_of_work(actor="test") as uow:
+        agreed_on = loan_book(uow.connection, uow.book_id, years.loans["gone"]).loan.agreed_on
+        known = {"valid_from": agreed_on, "evidence": "label"}
+        parties.record_attribute(uow, years.firms["gone"], Attribute.EXEMPLARY, "yes", **known)
+    found = {each.path: each for each in papers(years.town, 2028).papers}
+    data = found[f"lenders/{years.ada}/loss-{years.loans['gone']}"].data
+    assert (data.exemplary, str(data.rate), data.credit_cents) == (True, "0.50", 40_000)
+    certificate = found[f"lenders/{years.ada}/certificate"].data
+    assert certificate.loss_credit_cents == 40_000
+
+
+def test_the_file_says_that_a_loss_is_certified_once_its_certificates_are_made(sqlite_town: Town, tmp_path) -> None:
+    town, chance = sqlite_town, late_loan(sqlite_town)
+    chance.observe()
+    chance.do(service.report_insolvency)
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        loans.record_bankruptcy(uow, chance.loan_id, on=town.today, evidence=EVIDENCE)
+    chance.do(service.follow_call, Ground.BANKRUPTCY)
+    chance.do(service.follow, "recovery-opened")
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        loans.write_off(uow, chance.loan_id, on=town.today, evidence=EVIDENCE)
+    town.settle()
+    chance.do(service.follow, "loss-proven")
+
+    def certify(year: int, name: str) -> State:
+        return certify_loss(town.book, chance.loan_id, year, DESK, tmp_path / name, actor="test")
+
+    assert code_of(lambda: certify(2028, "early")) == "year-not-ended"
+    town.jump_to(date(2029, 1, 2))
+    assert code_of(lambda: certify(2027, "other")) == "loss-not-certifiable"
+    assert certify(2028, "one") is State.TAX_LOSS_CERTIFICATE
+    assert certify(2028, "two") is State.TAX_LOSS_CERTIFICATE
+    made = {str(file.relative_to(tmp_path / "one")): file for file in (tmp_path / "one").rglob("*") if file.is_file()}
+    assert len(made) == 5
+    assert all((tmp_path / "two" / name).read_bytes() == file.read_bytes() for name, file in made.items())
+    digests = [hashlib.sha256(made[name].read_bytes()).digest() for name in sorted(made) if name.startswith("lenders")
+               and name.endswith(".json")]  # fmt: skip
+    [certified] = [move for move in chance.file().history if move.event == "loss-certified"]
+    assert certified.evidence == hashlib.sha256(b"".join(digests)).hexdigest()
+    chance.loan_id = "l000000000"
+    assert code_of(lambda: certify(2028, "unknown")) == "loan-not-known"

@@ -136,7 +136,7 @@ class ChanceLife:
             State.CURED: [self._do(service.begin_again, **NEW_START), self._do(service.rehabilitate)],
             State.ACCELERATED: [self._do(service.follow, life.RECOVERY_OPENED), self._paid],
             State.RECOVERY: [self._do(service.follow, life.DIVIDEND), self._lose, self._paid],
-            State.WRITE_OFF: [self._do(service.follow, life.CERTIFIED), self._do(service.begin_again, **NEW_START)],
+            State.WRITE_OFF: [self._do(service.certify_loss), self._do(service.begin_again, **NEW_START)],
             State.TAX_LOSS_CERTIFICATE: [self._do(service.begin_again, **NEW_START)],
         }
         return ways[state]

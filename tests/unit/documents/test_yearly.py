@@ -96,6 +96,7 @@ def stopped_loan(ground: ZeroGround | None, loss_ground: NoLossGround | None) ->
         credit_cents=0,
         lost_cents=100 if loss_ground else 0,
         cut_cents=0,
+        exemplary=None,
         loss_ground=loss_ground,
         loss_credit_cents=0,
     )
