@@ -76,6 +76,7 @@ MAIL_TEMPLATES = frozenset({
     "meeting-adopted",
     "meeting-to-court",
     "meeting-rejected",
+    "bond-paid",
     "vote-called",
     "vote-closing",
     "vote-carried",

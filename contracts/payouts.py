@@ -30,6 +30,7 @@ from ledger import approvals, balances
 from ledger.accounts import AccountRef
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Fact, Refusal
+from ledger.longrun import many_units
 from ledger.payments import batches, payees, queries, run_files, transfer_runs, transfers
 from ledger.payments.model import TO_RECOVER, Batch, RunState, TransferKind, TransferOrder
 from ledger.payments.payees import Standing
@@ -94,12 +95,13 @@ def order_rest(book: Book, run_id: str, *, actor: str) -> TransferRun:
 
     Refuses what `ledger.payments.transfer_runs.order_part` refuses.
     """
-    while True:
-        with book.unit_of_work(actor=actor) as uow:
-            transfer_runs.order_part(uow, run_id, why_parked)
-            run = transfer_runs.transfer_run(uow.connection, uow.book_id, run_id)
-        if run.state is RunState.ORDERED:
-            return run
+    with many_units():
+        while True:
+            with book.unit_of_work(actor=actor) as uow:
+                transfer_runs.order_part(uow, run_id, why_parked)
+                run = transfer_runs.transfer_run(uow.connection, uow.book_id, run_id)
+            if run.state is RunState.ORDERED:
+                return run
 
 
 def file_payouts(book: Book, run_id: str, *, actor: str) -> list[Batch]:
@@ -108,7 +110,8 @@ def file_payouts(book: Book, run_id: str, *, actor: str) -> list[Batch]:
     Started again, it goes on where it stopped; what waited for a word of the bank meanwhile goes in files of its own.
     Refuses what `ledger.payments.run_files` refuses, and `campaign-cash-short`.
     """
-    run_files.make_files(book, run_id, accounts_of, actor=actor)
+    with many_units():
+        run_files.make_files(book, run_id, accounts_of, actor=actor)
     with book.unit_of_work(actor=actor) as uow:
         return run_files.release_files(uow, run_id, recheck=_refuse_orders_not_banked)
 

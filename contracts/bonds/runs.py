@@ -26,7 +26,7 @@ from contracts.bonds.funds import REFERENCE
 from contracts.bonds.lifecycle import CALL_ANNOUNCED, PAID, PART_PAID, PUT_NOTIFIED, REDEEMED, RUN, SERIES
 from contracts.bonds.model import DrawRule, Run, RunKind, RunLine, RunState, Series, SeriesTerms
 from contracts.bonds.service import JOB, running_series
-from contracts.events import emit_mail
+from contracts.events import Mail, emit_mail, emit_mails
 from contracts.parties.queries import holder_kinds, residents
 from contracts.pledges.service import CHUNK
 from contracts.schemes.withholding import withholding
@@ -34,6 +34,7 @@ from ledger import balances
 from ledger.book import Book, UnitOfWork
 from ledger.calendars import rolled
 from ledger.errors import Refusal
+from ledger.longrun import many_units
 from ledger.money import allocate
 from ledger.payments.receiving import request_transfer
 from ledger.storage import bulk
@@ -122,12 +123,13 @@ def plan_run(uow: UnitOfWork, series_id: str, name: str, *, on: date) -> Run:
 
 def pay_run(book: Book, series_id: str, name: str, *, on: date, actor: str = JOB) -> Run:
     """Pay a run to its last holder, chunk by chunk; refuses what `pay_part` refuses."""
-    while True:
-        with book.unit_of_work(actor=actor) as uow:
-            is_done = pay_part(uow, series_id, name, on=on)
-        if is_done:
-            with book.read() as connection:
-                return q.run_of(connection, book.book_id, series_id, name)[0]
+    is_done = False
+    with many_units():
+        while not is_done:
+            with book.unit_of_work(actor=actor) as uow:
+                is_done = pay_part(uow, series_id, name, on=on)
+    with book.read() as connection:
+        return q.run_of(connection, book.book_id, series_id, name)[0]
 
 
 def pay_part(uow: UnitOfWork, series_id: str, name: str, *, on: date) -> bool:
@@ -271,10 +273,27 @@ def _post_lines(uow: UnitOfWork, series: Series, run: Run, lines: Sequence[RunLi
     redeeming = run.kind is not RunKind.COUPON
     held = q.holdings(uow.connection, uow.book_id, series, holders) if redeeming else {}
     status, issuer = series.terms.tax_status, series.terms.issuer
+    mails: list[Mail] = []
     for line in lines:
         tax = withholding(line.interest_cents, kinds[line.holder], on, status).tax_cents
         of = _taken(held[line.holder], line.redeemed_units) if redeeming else q.Holding()
         uow.post(postings.holder_paid(run, line, issuer=issuer, tax_cents=tax, held=of, on=on, actor=uow.actor))
+        mails += _told(run, line, series.terms.title, tax)
+    emit_mails(uow, "bond-paid", mails)
+
+
+def _told(run: Run, line: RunLine, title: str, tax_cents: int) -> Iterator[Mail]:
+    """What a holder hears of her part, unless it is nothing."""
+    gross_cents = line.interest_cents + line.principal_cents
+    if gross_cents:
+        facts: dict[str, JSON] = {
+            "title": title,
+            "interest_cents": line.interest_cents,
+            "principal_cents": line.principal_cents,
+            "withholding_cents": tax_cents,
+            "net_cents": gross_cents - tax_cents,
+        }
+        yield Mail(f"{run.run_id}:{line.holder}", line.holder, facts, "/portfolio")
 
 
 def _taken(held: q.Holding, units: int) -> q.Holding:

@@ -126,7 +126,8 @@ BARS = (
         at_most=True,
     ),
     Bar("votes.audited", "the same verified with the auditor's file", 30, "s", at_most=True),
-    Bar("coupons.run", "coupon of {holders} holders from register to credits, PostgreSQL", 60, "s", at_most=True),
+    Bar("coupons.run", "coupon of {holders} holders, register to released files, PostgreSQL", 60, "s", at_most=True),
+    Bar("coupons.copy", "its rows a second to those of a raw COPY", 0.25, ""),
     Bar("coupons.memory", "its memory", 1_024, "MB", at_most=True),
     Bar("audit", "audit of rows, hashes and sums, of one core", 100_000, "entries/s"),
 )

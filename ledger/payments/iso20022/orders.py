@@ -1,7 +1,8 @@
 """The writers of order files: pain.001.001.09 (credit transfers) and pain.008.001.08 (direct debits).
 
-Deterministic: the same orders under the same message id and instant give the same bytes. Streaming: one order is in
-memory at a time (with every EndToEndId, so that none is given twice). Rules of the EPC's customer-to-bank guidelines
+Deterministic: the same orders under the same message id and instant give the same bytes. Each order is in
+memory as its line only, half a kilobyte, until all are counted: they name people, so none waits on the disk in clear.
+Rules of the EPC's customer-to-bank guidelines
 (EPC132-08 credit transfer, EPC130-08 core and EPC131-08 business-to-business direct debit), and of Febelfin's for the
 structured communication (`SCOR`, issuer `BBA`):
 
@@ -13,8 +14,9 @@ What is released is not what was meant but what was written: `totals.read_totals
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from io import BytesIO
 from typing import BinaryIO, Generic, TypeVar
 
 from ledger.calendars import is_target_day
@@ -42,7 +44,7 @@ def write_credit_transfers(
 ) -> None:
     """Write a pain.001.001.09 of `transfers` from the account of `debtor`, to be executed on `execute_on`.
 
-    `message_id` has at most 30 characters. `transfers` is gone through twice and gives the same orders both times.
+    `message_id` has at most 30 characters. `transfers` is gone through once.
     Refuses, before the first byte: `order-file-empty`, `order-repeated`, `order-day-not-possible`, and what `parts`
     refuses.
     """
@@ -70,7 +72,7 @@ def write_direct_debits(
 ) -> None:
     """Write a pain.008.001.08 of `debits`, all CORE or all B2B, in favour of `creditor`, collected on `collect_on`.
 
-    `message_id` has at most 30 characters. `debits` is gone through once more than there are kinds of collection.
+    `message_id` has at most 30 characters. `debits` is gone through twice.
     Refuses, before the first byte, what `write_credit_transfers` does, and `debit-schemes-mixed`.
     """
     _check_day(collect_on, created_at)
@@ -119,48 +121,56 @@ class _Sum:
         return tag("NbOfTxs", str(self.count)) + tag("CtrlSum", euro_text(self.total_cents))
 
 
+@dataclass(slots=True)
+class _Batch:
+    """The orders of one kind: their lines, and what they add up to."""
+
+    lines: BytesIO = field(default_factory=BytesIO)
+    total: _Sum = field(default_factory=_Sum)
+
+
 def _write(
     out: BinaryIO, form: _Form[AnyOrder], orders: Iterable[AnyOrder], group: _Group, terms: Callable[[str], str]
 ) -> None:
-    """The file: one batch (`PmtInf`) for each kind of order, one line for each order."""
-    sums = _sums(form, orders, group.message_id)
-    heads = {kind: _batch_head(form, group, kind, total) + terms(kind) for kind, total in sums.items()}
-    out.write(_file_head(form, group, sums.values()).encode())
+    """The file: one batch (`PmtInf`) for each kind of order, one line for each order.
+
+    The lines are made first, since what precedes them states their number and sum.
+    """
+    batches = _batches(form, orders, group.message_id)
+    heads = {kind: _batch_head(form, group, kind, batch) + terms(kind) for kind, batch in batches.items()}
+    out.write(_file_head(form, group, batches.values()).encode())
     for kind, head in heads.items():
         out.write(f"<PmtInf>{head}\n".encode())
-        count = 0
-        for order in orders:
-            if form.kind_of(order) == kind:
-                out.write(f"{form.order(order)}\n".encode())
-                count += 1
-        if count != sums[kind].count:
-            raise InvariantError("the orders of a file changed while it was written")
+        out.write(batches[kind].lines.getbuffer())
         out.write(b"</PmtInf>\n")
     out.write(f"</{form.root}></Document>\n".encode())
 
 
-def _sums(form: _Form[AnyOrder], orders: Iterable[AnyOrder], message_id: str) -> dict[str, _Sum]:
-    """The sum of each kind of order, in order of appearance, after every order was tried."""
+def _batches(form: _Form[AnyOrder], orders: Iterable[AnyOrder], message_id: str) -> dict[str, _Batch]:
+    """Sum and lines of each kind of order, in order of appearance."""
     known: set[str] = set()
-    sums: dict[str, _Sum] = {}
+    batches: dict[str, _Batch] = {}
     for order in orders:
         if order.end_to_end_id in known:
             raise Refusal("order-repeated", order=order.end_to_end_id)
         known.add(order.end_to_end_id)
-        form.order(order)
-        total = sums.setdefault(form.kind_of(order), _Sum())
-        total.count += 1
-        total.total_cents += order.amount_cents
-    if not sums:
+        kind = form.kind_of(order)
+        if kind not in batches:
+            batches[kind] = _Batch()
+        batch = batches[kind]
+        batch.lines.write(f"{form.order(order)}\n".encode())
+        batch.total.count += 1
+        batch.total.total_cents += order.amount_cents
+    if not batches:
         raise Refusal("order-file-empty", message_id=message_id)
-    return sums
+    return batches
 
 
-def _file_head(form: _Form[AnyOrder], group: _Group, sums: Iterable[_Sum]) -> str:
+def _file_head(form: _Form[AnyOrder], group: _Group, batches: Iterable[_Batch]) -> str:
     total = _Sum()
-    for part in sums:
-        total.count += part.count
-        total.total_cents += part.total_cents
+    for batch in batches:
+        total.count += batch.total.count
+        total.total_cents += batch.total.total_cents
     header = tag(
         "GrpHdr", tag("MsgId", group.message_id), tag("CreDtTm", group.created), total.markup(), group.initiator
     )
@@ -168,13 +178,13 @@ def _file_head(form: _Form[AnyOrder], group: _Group, sums: Iterable[_Sum]) -> st
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="{namespace}"><{form.root}>\n{header}\n'
 
 
-def _batch_head(form: _Form[AnyOrder], group: _Group, kind: str, total: _Sum) -> str:
+def _batch_head(form: _Form[AnyOrder], group: _Group, kind: str, batch: _Batch) -> str:
     return "".join(
         [
             tag("PmtInfId", f"{group.message_id}-{kind}"),
             tag("PmtMtd", form.method),
             tag("BtchBookg", "true"),
-            total.markup(),
+            batch.total.markup(),
         ]
     )
 

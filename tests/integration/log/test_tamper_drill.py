@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 import api.cli.drill as command
+from contracts import payouts
 from contracts.documents.model import DocumentKind
 from contracts.documents.service import store_document
 from ledger import attest
@@ -71,7 +72,7 @@ def test_every_column_of_the_products_record_is_tried_and_every_alteration_found
 
 
 def live(town: Town) -> None:
-    """A loan of two lenders with an instalment paid, a pledge withdrawn, one paid by transfer, papers, a bond."""
+    """A loan of two lenders, an instalment paid, a pledge withdrawn, one paid by transfer, papers, a bond, payouts."""
     ada, bob, borrower = town.citizen("Ada"), town.citizen("Bob"), town.enterprise(number="0403.201.185")
     loan_id = town.fund({ada: 100_000, bob: 50_000}, borrower)
     other = town.open_offer(town.enterprise("Brasserie du Canal", number="0417.497.106"))
@@ -90,6 +91,9 @@ def live(town: Town) -> None:
     desk = bond_desk(town)
     desk.bank = client.bank
     desk.serve(desk.issue({town.citizen("Cem"): 6}), "c1")
+    town.bank_provider_money()
+    with town.book.unit_of_work(actor=town.maker) as uow:  # who has less is parked
+        payouts.request_payouts(uow, on=town.today, reason="run", smallest_cents=20_000)
 
 
 def vote(town: Town, claims: dict[str, int]) -> None:
