@@ -21,7 +21,7 @@ same to whoever reads the line; they then agree on who dates them.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
@@ -119,8 +119,17 @@ class Template:
     key: str
     dated_by: DatedBy
     legs: tuple[Leg, ...]
+    _words: tuple[tuple[str, frozenset[str]], ...] = field(init=False, repr=False, compare=False)
+    """What `entry` must be given, by name of its argument: worked out once, for entries are many."""
 
     def __post_init__(self) -> None:
+        owners = {leg.owner for leg in self.legs if leg.owner and not leg.given}
+        words = (
+            ("ids", frozenset(owners | set(_PART.findall(self.key)))),
+            ("amounts", frozenset(leg.amount for leg in self.legs)),
+            ("assets", frozenset(asset for asset in self.assets if asset.islower())),
+        )
+        object.__setattr__(self, "_words", words)
         if sum(leg.given for leg in self.legs) > 1:
             raise InvariantError(f"{self.purpose}: more than one leg whose account is given")
         for leg in self.legs:
@@ -217,14 +226,8 @@ class Template:
         return next((ids[leg.owner] for leg in self.legs if leg.given and leg.owner in ids), None)
 
     def _check_words(self, ids: Mapping[str, str], amounts: Mapping[str, int], assets: Mapping[str, str]) -> None:
-        owners = {leg.owner for leg in self.legs if leg.owner and not leg.given}
-        wanted = (
-            ("ids", ids, owners | set(_PART.findall(self.key))),
-            ("amounts", amounts, {leg.amount for leg in self.legs}),
-            ("assets", assets, {asset for asset in self.assets if asset.islower()}),
-        )
-        for what, stated, words in wanted:
-            if set(stated) != words:
+        for (what, words), stated in zip(self._words, (ids, amounts, assets), strict=True):
+            if stated.keys() != words:
                 raise InvariantError(f"{self.purpose}: {what} are {sorted(words)}, not {sorted(stated)}")
         for leg in self.legs:
             if not leg.optional and not amounts[leg.amount]:

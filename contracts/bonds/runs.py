@@ -29,7 +29,7 @@ from contracts.bonds.service import JOB, running_series
 from contracts.events import Mail, emit_mail, emit_mails
 from contracts.parties.queries import holder_kinds, residents
 from contracts.pledges.service import CHUNK
-from contracts.schemes.withholding import withholding
+from contracts.schemes.withholding import tax_at, withholding_rule
 from ledger import balances
 from ledger.book import Book, UnitOfWork
 from ledger.calendars import rolled
@@ -273,9 +273,10 @@ def _post_lines(uow: UnitOfWork, series: Series, run: Run, lines: Sequence[RunLi
     redeeming = run.kind is not RunKind.COUPON
     held = q.holdings(uow.connection, uow.book_id, series, holders) if redeeming else {}
     status, issuer = series.terms.tax_status, series.terms.issuer
+    rates = {kind: Fraction(withholding_rule(kind, on, status).decimal()) for kind in {*kinds.values()}}
     mails: list[Mail] = []
     for line in lines:
-        tax = withholding(line.interest_cents, kinds[line.holder], on, status).tax_cents
+        tax = tax_at(rates[kinds[line.holder]], line.interest_cents)
         of = _taken(held[line.holder], line.redeemed_units) if redeeming else q.Holding()
         uow.post(postings.holder_paid(run, line, issuer=issuer, tax_cents=tax, held=of, on=on, actor=uow.actor))
         mails += _told(run, line, series.terms.title, tax)

@@ -51,8 +51,13 @@ def withholding(
     (1045, 314, 731)
     """
     row = withholding_rule(holder_kind, on, status)
-    tax = half_up(interest_cents * Fraction(row.decimal()))
+    tax = tax_at(Fraction(row.decimal()), interest_cents)
     return Withholding(interest_cents, tax, interest_cents - tax, row)
+
+
+def tax_at(rate: Fraction, interest_cents: int) -> int:
+    """The tax at a rate of `withholding_rule`, rounded half up to the cent; for many holders taxed alike."""
+    return half_up(interest_cents * rate)
 
 
 def net_rate_annual(rate_annual: Decimal, holder_kind: HolderKind, on: date) -> tuple[Decimal, Rule]:
