@@ -127,19 +127,19 @@ def run_of(connection: sa.Connection, book_id: str, approval_id: str) -> str:
 
 
 def why_parked(uow: UnitOfWork, lines: Sequence[RunLine]) -> dict[str, Parked]:
-    """Which payees of a run's lines can't be paid as they were approved, as it stands now."""
+    """Which payees of a run's lines can't be paid as they were approved, as it stands now.
+
+    Nobody else orders payouts meanwhile: there is one run at a time.
+    """
     frozen = _frozen(uow)
     waiting = shares_not_banked(uow.connection, uow.book_id)
     payees_ = [line.payee for line in lines]
     stands = balances.of_owners(uow.connection, uow.book_id, PAYABLE, payees_)
     accounts = payout_account_numbers(uow.connection, uow.book_id, payees_, uow.today())
-    ordered = transfers.ordered(uow.connection, uow.book_id, [line.reference for line in lines])
     found: dict[str, Parked] = {}
     for line in lines:
         if line.payee in frozen:
             found[line.payee] = Parked.FROZEN
-        elif line.reference in ordered:
-            found[line.payee] = Parked.PAID_TODAY
         elif accounts.get(line.payee) != line.account_seq:
             found[line.payee] = Parked.ACCOUNT_CHANGED
         elif -stands.get(line.payee, 0) - waiting.get(line.payee, 0) < line.amount_cents:
