@@ -39,7 +39,7 @@ PAGES = {
 }
 LINKED = {
     "visitor": [("offers", "main .card a")],
-    "citizen": [("portfolio", "#claims tbody a"), ("portfolio", "#pledges tbody a"), ("portfolio", "main > .note a")],
+    "citizen": [("portfolio", "#claims tbody a"), ("portfolio", "#pledges tbody a"), ("portfolio", "main a[href$='/vote']")],
     "entrepreneur": [("enterprise", "#loans a")],
     "auditor": [],
     "operator": [("operations/plans", "main table a")],
