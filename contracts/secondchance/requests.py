@@ -44,14 +44,16 @@ def ways_out(uow: UnitOfWork, book: LoanBook, cash: CashPosition) -> list[Scenar
 def ask_plan(uow: UnitOfWork, loan_id: str, name: ScenarioName) -> None:
     """The borrower asks that a scenario be put to her lenders.
 
-    Refuses `file-not-open`, `cash-not-stated`, `move-not-allowed` in a state in which no plan can be put forward, and
-    what refuses the scenario.
+    Refuses `file-not-open`, `cash-not-stated`, `move-not-allowed` in a state in which no plan can be put forward,
+    `plan-without-tools` for arrears that there are not, and what refuses the scenario.
     """
     book, file = lock_loan(uow, loan_id), chance_file(uow.connection, uow.book_id, loan_id)
     if file.cash is None:
         raise Refusal("cash-not-stated")
     _check_may_propose(file)
-    [chosen] = [each for each in ways_out(uow, book, file.cash) if each.name is name]
+    chosen = next((each for each in ways_out(uow, book, file.cash) if each.name is name), None)
+    if chosen is None:
+        raise Refusal("plan-without-tools")
     if chosen.refusal is not None:
         raise chosen.refusal
     facts: dict[str, JSON] = {"scenario": name.value, "body": chosen.plan.body}

@@ -39,6 +39,9 @@ class ScenarioName(StrEnum):
     LIGHTER = "lighter"
 
 
+_OF_ARREARS = frozenset({ScenarioName.SPREAD, ScenarioName.WAIVE})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One way out: `found` is what it comes to, or `refusal` why it is none; `to_court` is why it needs a court.
@@ -56,8 +59,10 @@ class Scenario:
 
 
 def scenarios(book: LoanBook, cash: CashPosition, *, on: date, borrower_outstanding_cents: int) -> list[Scenario]:
-    """Every way out there is for the loan on a day, in the order of the names."""
-    return [_scenario(book, cash, name, on, borrower_outstanding_cents) for name in ScenarioName]
+    """Every way out there is for the loan on a day, in the order of the names; two are for arrears alone."""
+    is_late = book.position.overdue_cents(on) > 0
+    names = [name for name in ScenarioName if is_late or name not in _OF_ARREARS]
+    return [_scenario(book, cash, name, on, borrower_outstanding_cents) for name in names]
 
 
 def plan_of(book: LoanBook, name: ScenarioName, *, on: date) -> PlanTerms:

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -111,10 +112,14 @@ def _page(
         ways=ways,
         sentences={way.name: plan_sentences(words, way.plan.body) for way in ways},
         asked=plan_sentences(words, file.asked_plan) if file and file.asked_plan else [],
-        loss_of=lambda way: Decimal(way.found.loss_share.numerator) / way.found.loss_share.denominator,
+        loss_of=lambda way: max(Decimal(0), _decimal(way.found.loss_share)),
         form=form,
         cash_form=form if form.target == "cash" else _suggested(today),
     )
+
+
+def _decimal(share: Fraction) -> Decimal:
+    return Decimal(share.numerator) / share.denominator
 
 
 def _suggested(today: date) -> Form:

@@ -39,7 +39,11 @@ PAGES = {
 }
 LINKED = {
     "visitor": [("offers", "main .card a")],
-    "citizen": [("portfolio", "#claims tbody a"), ("portfolio", "#pledges tbody a"), ("portfolio", "main a[href$='/vote']")],
+    "citizen": [
+        ("portfolio", "#claims tbody a"),
+        ("portfolio", "#pledges tbody a"),
+        ("portfolio", "main a[href$='/vote']"),
+    ],
     "entrepreneur": [("enterprise", "#loans a")],
     "auditor": [],
     "operator": [("operations/plans", "main table a")],
