@@ -6,7 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.trees import FLOORS, ROOT, nodes
 
 
 def test_the_import_contracts_are_kept() -> None:
@@ -26,11 +26,9 @@ def test_every_contract_of_the_architecture_is_there() -> None:
 
 def test_the_foreign_referees_are_run_and_never_imported() -> None:
     found = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for floor in ("ledger", "contracts", "api", "frontend")
-        for path in (ROOT / floor).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Import | ast.ImportFrom)
+        f"{path}:{node.lineno}"
+        for kind in (ast.Import, ast.ImportFrom)
+        for path, node in nodes(kind, *FLOORS)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
         if name.split(".")[0] in {"beancount", "beanquery"}
     ]

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from api.migrations import load_metadata
 from ledger.storage import seal
-from tests.architecture.test_tidy import FLOORS, sources
+from tests.trees import FLOORS, sources
 
 DIALECTS = {"postgresql": postgresql.dialect(), "sqlite": sqlite.dialect()}
 NUMBERED_BY_THE_SERVER = (

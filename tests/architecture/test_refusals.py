@@ -4,46 +4,36 @@ import ast
 import re
 import string
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from api.refusals import LOCALES, catalogue
+from tests.trees import FLOORS, nodes
 
-ROOT = Path(__file__).parents[2]
-FLOORS = ("ledger", "contracts", "api", "frontend")
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
-
-
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    for floor in FLOORS:
-        for path in sorted((ROOT / floor).rglob("*.py")):
-            yield str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8"))
 
 
 def raised() -> Iterator[tuple[str, str, frozenset[str] | None]]:
     """Where a literal code is refused: place, code, names of the facts (None where they are passed on as a mapping)."""
-    for path, tree in trees():
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):
-            name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-            code = call.args[0]
-            if name == "Refusal" and isinstance(code, ast.Constant) and isinstance(code.value, str):
-                facts = {keyword.arg for keyword in call.keywords}
-                named = None if None in facts else frozenset(fact for fact in facts if fact)
-                yield f"{path}:{call.lineno}", code.value, named
+    for path, call in nodes(ast.Call, *FLOORS):
+        name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+        code = call.args[0] if call.args else None
+        if name == "Refusal" and isinstance(code, ast.Constant) and isinstance(code.value, str):
+            facts = {keyword.arg for keyword in call.keywords}
+            named = None if None in facts else frozenset(fact for fact in facts if fact)
+            yield f"{path}:{call.lineno}", code.value, named
 
 
 def patterns() -> list[re.Pattern[str]]:
     """Codes that are put together: `Refusal(f"lender-ineligible-{...}")` stands for every code of that form."""
     found = []
-    for _, tree in trees():
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):
-            if getattr(call.func, "id", "") == "Refusal" and isinstance(call.args[0], ast.JoinedStr):
-                parts = (
-                    re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[a-z0-9-]+"
-                    for part in call.args[0].values
-                )
-                found.append(re.compile("".join(parts)))
+    for _, call in nodes(ast.Call, *FLOORS):
+        if call.args and getattr(call.func, "id", "") == "Refusal" and isinstance(call.args[0], ast.JoinedStr):
+            parts = (
+                re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[a-z0-9-]+"
+                for part in call.args[0].values
+            )
+            found.append(re.compile("".join(parts)))
     return found
 
 
@@ -54,12 +44,7 @@ def test_every_code_that_is_refused_is_kebab_case_and_has_a_row() -> None:
 
 
 def test_every_row_belongs_to_a_refusal() -> None:
-    words = {
-        node.value
-        for _, tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    words = {node.value for _, node in nodes(ast.Constant, *FLOORS) if isinstance(node.value, str)}
     built = patterns()
     idle = [code for code in catalogue() if code not in words and not any(p.fullmatch(code) for p in built)]
     assert idle == []

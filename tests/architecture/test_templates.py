@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,8 +19,8 @@ from ledger.payments import debit_postings as debits
 from ledger.payments import postings as payments
 from ledger.payments import statement_postings as statements
 from ledger.templates import Leg, Template
+from tests.trees import nodes
 
-ROOT = Path(__file__).parents[2]
 MODULES = {
     "payments": payments,
     "statements": statements,
@@ -38,11 +37,9 @@ EACH_EVENT = pytest.mark.parametrize(("part", "template"), EVENTS, ids=[f"{p}-{t
 
 
 def calls_of(name: str, *folders: str) -> Iterator[str]:
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Call) and name in {getattr(node.func, f, "") for f in ("id", "attr")}:
-                    yield str(path.relative_to(ROOT))
+    for path, node in nodes(ast.Call, *folders):
+        if name in {getattr(node.func, f, "") for f in ("id", "attr")}:
+            yield path
 
 
 def test_no_product_and_no_payment_makes_an_entry_or_a_line_but_through_a_template() -> None:
