@@ -1,6 +1,7 @@
 """Every page in three languages: it answers, says everything, fits a phone, breaks no rule of content or access."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
@@ -33,9 +34,10 @@ PAGES = {
         "audit/log",
         "audit/exports",
         "audit/votes",
+        "audit/ecspr",
         "audit/exceptions",
     ],
-    "operator": ["operations", "operations/plans", "operations/bank"],
+    "operator": ["operations", "operations/plans", "operations/bank", "operations/estates"],
 }
 LINKED = {
     "visitor": [("offers", "main .card a")],
@@ -76,6 +78,13 @@ def _paths(page: Page, demo: Demo, role: str, language: str) -> list[str]:
     if role == "citizen":
         page.goto(f"{demo.origin}/{language}/offers")
         paths.append(f"{page.locator('main .card a').first.get_attribute('href')}/pledge")
+    if role == "operator":
+        page.goto(f"{demo.origin}/{language}/offers")
+        paths.append(f"{page.locator('main .card a').first.get_attribute('href')}/kiis")
+    if role == "entrepreneur":
+        page.goto(f"{demo.origin}/{language}/enterprise")
+        page.locator("form[action$='/applications'] button").click()
+        paths.append(urlsplit(page.url).path)
     return paths
 
 
