@@ -12,8 +12,8 @@ from api.identity.model import Session
 from api.operations import figures, standing_of
 from api.worker.dates import latest_move
 from contracts import payouts
+from contracts.bonds import proceeds, spending
 from contracts.bonds import service as bonds
-from contracts.bonds import spending
 from contracts.dispatch import resolve_credits
 from contracts.erasure import erase_party
 from contracts.loans import acceleration, estates, recovery
@@ -246,12 +246,14 @@ def _let_out(uow: UnitOfWork, approval: Approval, about: str) -> None:
 
 
 def _order_transfers(uow: UnitOfWork, approval: Approval, about: Sequence[str], on: date) -> None:
-    """Release transfers by what they are for: a run's lenders and holders, a loan, a refund, or money in suspense."""
+    """Release transfers by what they are for: a run's payees, a loan, an issue, a refund, or money in suspense."""
     first, approval_id = about[0] if about else "", approval.approval_id
     if approval.action == transfer_runs.ACTION:
         payouts.order_payouts(uow, approval_id=approval_id, on=on)
     elif first.startswith(LOAN_REFERENCE):
         loans.order_disbursement(uow, first.removeprefix(LOAN_REFERENCE), approval_id=approval_id, on=on)
+    elif first.startswith(proceeds.REFERENCE):
+        proceeds.order_proceeds(uow, first.removeprefix(proceeds.REFERENCE), approval_id=approval_id, on=on)
     elif first.startswith(BANK_REFUND):
         order_refunds(uow, approval_id=approval_id)
     elif first.startswith(suspense.REFERENCE):
@@ -267,6 +269,8 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
     key = "disburse-loan" if is_loan else "payout" if approval.action == transfer_runs.ACTION else approval.action
     if first.startswith(BANK_REFUND):
         key = "bank-refund"
+    if first.startswith(proceeds.REFERENCE):
+        key = "pay-proceeds"
     if first.startswith(suspense.REFERENCE):
         key = "return-suspense"
     if approval.body.get("closed") is True:

@@ -16,6 +16,7 @@ from api.deps import AnySession, Language, MaybeSession, Number, Operator, Wirin
 from api.refusals import status
 from contracts.bonds import spending
 from contracts.bonds.allocation import allocation_report, report_csv, report_json, report_years
+from contracts.bonds.proceeds import request_proceeds
 from contracts.bonds.projects import Expense
 from contracts.bonds.queries import series_record
 from contracts.bonds.trace import Trace, own_payments, trace, trace_json
@@ -123,6 +124,17 @@ def expenses_file(wiring: WiringDep, series_id: str, year: Number) -> Response:
     """The expenses of the report, one row each."""
     content = report_csv(_report(wiring, series_id, year))
     return _file(content, f"expenses-{series_id}-{year}.csv", "text/csv; charset=utf-8; header=present")
+
+
+@router.post("/operations/bonds/{series_id}/proceeds")
+def ask_payout(request: Request, wiring: WiringDep, operator: Operator, language: Language, series_id: str) -> Response:
+    """Ask a second person to agree that the proceeds are paid out to the issuer."""
+    reason = tongue(language).text("operations.approval-pay-proceeds")
+
+    def ask(uow: UnitOfWork) -> None:
+        request_proceeds(uow, series_id, on=uow.today(), reason=reason)
+
+    return _answer(request, wiring, operator.party_id, series_id, Form(), ask)
 
 
 @router.post("/operations/bonds/{series_id}/allocation")

@@ -14,6 +14,7 @@ from frontend.forms import Form
 from frontend.i18n import LANGUAGES, tongue
 from frontend.pages import series_form
 from ledger import approvals
+from ledger.payments.queries import transfer_orders
 from tests.bonds_kit import Desk, bond_desk
 from tests.pages_kit import Enter
 from tests.proceeds_kit import HALL, PROCEEDS, ROOF, allocate, expense, spend
@@ -37,8 +38,15 @@ def pending(town: Town) -> list[str]:
 def test_an_expense_goes_from_the_form_through_two_people_to_the_report_and_its_files(desk: Desk, enter: Enter) -> None:
     town = desk.town
     series_id = desk.issue({town.citizen("Ada"): 10}, proceeds=PROCEEDS)
-    desk.pay_proceeds(series_id)
+    town.bank_provider_money()
     maker, checker, public = enter(town.maker), enter(town.checker), enter()
+    assert maker.post(f"/fr/operations/bonds/{series_id}/proceeds").status_code == 303
+    [approval_id] = pending(town)
+    assert tongue("fr").text("operations.approval-pay-proceeds") in unescape(checker.get("/fr/operations").text)
+    assert checker.post(f"/fr/operations/approvals/{approval_id}").status_code == 303
+    with town.book.read() as connection:
+        [order] = transfer_orders(connection, town.book.book_id, reference=f"bond:{series_id}")
+    town.confirm(order.order_id)
     path, form = f"/fr/bonds/{series_id}/proceeds/2026", f"/fr/operations/bonds/{series_id}"
     assert f'action="{form}/expense"' in maker.get(path).text
     assert "<form" not in public.get(path).text.partition("<main")[2]
