@@ -19,6 +19,12 @@ from api.rails.sandbox.bank.control import BankControl
 from api.worker.steps import settle
 from contracts import kiis, payouts
 from contracts.agreements import write_due_agreements
+from contracts.bonds import proceeds
+from contracts.bonds import service as bonds
+from contracts.bonds.funds import REFERENCE as RUN
+from contracts.bonds.model import IssuerKind
+from contracts.bonds.queries import series_record
+from contracts.bonds.terms import from_template
 from contracts.loans import queries as loan_queries
 from contracts.loans import service as loans
 from contracts.loans.books import loan_book
@@ -46,7 +52,8 @@ from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
 from ledger.payments import batches, transfers
 from ledger.payments.model import Batch, TransferState
-from ledger.payments.queries import transfer_orders
+from ledger.payments.queries import payments_for, still_to_pay, transfer_orders
+from ledger.payments.references import printed_communication
 from ledger.payments.settlements import covers_due
 from ledger.payments.transfer_files import make_transfer_file
 
@@ -77,6 +84,7 @@ class Stage:
     wiring: Wiring
     parties: dict[str, str] = field(default_factory=dict)
     offers: dict[str, str] = field(default_factory=dict)
+    series: dict[str, str] = field(default_factory=dict)
     pledges: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def enter(self) -> None:
@@ -116,6 +124,53 @@ class Stage:
         self._do(SECOND, lambda uow: approvals.approve(uow, asked))
         self._do(FIRST, lambda uow: offers.publish_offer(uow, offer_id, on=uow.today(), approval_id=asked))
         self.offers[name] = offer_id
+
+    def issue_bond(self, name: str) -> None:
+        """Draft a series from its template, clear it if a Region issues, and open it: one asks, the other approves."""
+        stated = read("series.toml")[name]
+        template, issuer = stated.pop("template"), self.parties[stated.pop("issuer")]
+        terms = from_template(template, issuer=issuer, **stated)
+        series_id = self._do(FIRST, lambda uow: bonds.draft_series(uow, terms, on=uow.today()))
+        if terms.issuer_kind is IssuerKind.REGION:
+            reference, proof = "BUD/2026/0117", evidence("decision of the federal Minister of Finance")
+            self._do(
+                FIRST,
+                lambda uow: bonds.clear_regional_issue(
+                    uow, series_id, reference=reference, on=uow.today(), evidence=proof
+                ),
+            )
+        asked = self._do(FIRST, lambda uow: bonds.request_opening(uow, series_id, reason="dossier complete"))
+        self._do(SECOND, lambda uow: approvals.approve(uow, asked))
+        self._do(FIRST, lambda uow: bonds.open_series(uow, series_id, on=uow.today(), approval_id=asked))
+        with self.wiring.book.read() as connection:
+            self.offers[name] = series_record(connection, self.wiring.book.book_id, series_id).series.offer_id
+        self.series[name] = series_id
+
+    def pay_proceeds(self, name: str) -> None:
+        """Order the transfer that pays a bond's proceeds out: one asks, the other approves."""
+        series_id = self.series[name]
+        asked = self._do(
+            FIRST, lambda uow: proceeds.request_proceeds(uow, series_id, on=uow.today(), reason="units in the register")
+        )
+        self._do(SECOND, lambda uow: approvals.approve(uow, asked))
+        self._do(FIRST, lambda uow: proceeds.order_proceeds(uow, series_id, approval_id=asked, on=uow.today()))
+
+    def pay_coupon(self, name: str, run: str) -> None:
+        """The issuer transfers what it is asked for; only where a bank tells of it can it arrive."""
+        if self.wiring.bank is None:
+            return
+        book, reference = self.wiring.book, f"{RUN}{self.series[name]}:{run}"
+        with book.read() as connection:
+            asked = still_to_pay(payments_for(connection, book.book_id, reference), by_transfer=True)
+            issuer = series_record(connection, book.book_id, self.series[name]).series.terms.issuer
+            account = account_of(connection, book, issuer, book.today_in(connection))
+        assert asked is not None, "the day after the record date an issuer is asked for a coupon"
+        self._bank().credit_transfer(
+            asked.amount_cents,
+            name=account.name,
+            iban=account.iban,
+            text=printed_communication(asked.structured_reference or ""),
+        )
 
     def _inform(self, offer_id: str) -> None:
         """Draw up the offer's key investment information sheet and issue it."""
