@@ -77,6 +77,7 @@ MAIL_TEMPLATES = frozenset({
     "meeting-to-court",
     "meeting-rejected",
     "bond-paid",
+    "notice-replied",
     "vote-called",
     "vote-closing",
     "vote-carried",

@@ -8,6 +8,7 @@
 | 21(7) | warning, consent and proof of understanding, one line each |
 | 22 | a pledge with the last day of its reflection, and its withdrawal if it was withdrawn |
 | 23 | a version of a key investment information sheet, and its papers with hash and pages |
+| 25 | a notice on the bulletin board, until when it stood, and its withdrawal if it was withdrawn |
 
 The lines are read from the rows themselves. What was sealed under a key that an erasure destroyed is said to be so.
 """
@@ -20,6 +21,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from contracts import moves
+from contracts.bonds import board
 from contracts.offers import kiis
 from contracts.offers.lifecycle import MACHINE as OFFER
 from contracts.offers.lifecycle import PUBLISHED
@@ -74,6 +76,7 @@ def evidence(connection: sa.Connection, keeper: Keeper, *, article: str | None =
         *_of_offers(connection, keeper.book_id),
         *_of_pledges(connection, keeper.book_id),
         *_of_sheets(connection, keeper.book_id),
+        *_of_board(connection, keeper.book_id),
     )
     wanted = (line for line in found if article is None or f"{line.article}(".startswith(f"{article}("))
     return sorted(wanted, key=lambda line: (int(line.article.partition("(")[0]), line.article, line.on, line.subject))
@@ -138,6 +141,30 @@ def _of_sheets(connection: sa.Connection, book_id: str) -> Iterator[Evidence]:
         for move in _moves(connection, book_id, kiis.MACHINE.name, event):
             facts = {name: value for name, value in move.facts.items() if name != "sheet"}
             yield _line("23", f"kiis-{event}", move.object_id.partition(":")[0], move, facts)
+
+
+def _of_board(connection: sa.Connection, book_id: str) -> Iterator[Evidence]:
+    """Notices as they were written: what is not here, no orders and no matches, is what the article forbids."""
+    withdrawn = {move.object_id: move for move in _moves(connection, book_id, board.NOTICE.name, board.WITHDRAWN)}
+    for each in board.notices(connection, book_id):
+        move = withdrawn.get(each.notice_id)
+        facts: dict[str, JSON] = {
+            "series": each.series_id,
+            "side": each.side.value,
+            "units": each.units,
+            "reference_percent": None if each.reference_percent is None else str(each.reference_percent),
+            "expires_on": each.expires_on.isoformat(),
+            "withdrawn_on": None if move is None else move.effective_on.isoformat(),
+        }
+        yield Evidence(
+            article="25",
+            kind="board-notice",
+            subject=each.notice_id,
+            on=each.posted_on,
+            actor=each.writer,
+            evidence=None,
+            facts=facts,
+        )
 
 
 def _line(article: str, kind: str, subject: str, move: moves.Move, facts: Mapping[str, JSON]) -> Evidence:

@@ -163,7 +163,7 @@ class Stage:
         with book.read() as connection:
             asked = still_to_pay(payments_for(connection, book.book_id, reference), by_transfer=True)
             issuer = series_record(connection, book.book_id, self.series[name]).series.terms.issuer
-            account = account_of(connection, book, issuer, book.today_in(connection))
+            account = accounts_of(connection, book, [issuer], book.today_in(connection))[issuer]
         assert asked is not None, "the day after the record date an issuer is asked for a coupon"
         self._bank().credit_transfer(
             asked.amount_cents,

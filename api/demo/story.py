@@ -88,21 +88,36 @@ LAUNDRY = Figures(
 
 def acts() -> Mapping[date, list[Act]]:
     """What people do, by day; what falls due by itself is not here."""
+    loans, bonds = _of_loans(), _of_bonds()
+    return {day: [*loans.get(day, []), *bonds.get(day, [])] for day in sorted({*loans, *bonds})}
+
+
+def _of_bonds() -> dict[date, list[Act]]:
+    """What they do with bonds."""
     return {
-        BEGINS_ON: [Stage.enter, _everybody_pays, partial(Stage.offer, name="oven", figures=OVEN)],
-        date(2026, 3, 3): [
-            partial(Stage.issue_bond, name="gym"),
-            _pledge("marie", "oven", 5_000),
-            _pledge("amelie", "oven", 5_000),
-        ],
-        date(2026, 3, 4): [partial(Stage.offer, name="cargo", figures=CARGO), _pledge("ioana", "gym", 5_000)],
+        date(2026, 3, 3): [partial(Stage.issue_bond, name="gym")],
+        date(2026, 3, 4): [_pledge("ioana", "gym", 5_000)],
         date(2026, 3, 5): [_pledge("zofia", "gym", 2_000), _pledge("emile", "gym", 3_000)],
-        date(2026, 3, 6): [_pledge("jan", "oven", 4_000), _pledge("fatima", "cargo", 3_000)],
-        date(2026, 3, 9): [partial(Stage.offer, name="repair", figures=REPAIR), _pledge("paul", "oven", 4_000)],
         date(2026, 3, 10): [partial(Stage.issue_bond, name="note"), _pledge("amelie", "note", 1_000)],
         date(2026, 3, 11): [_pledge("tom", "note", 2_000), _pledge("oliver", "note", 1_500)],
-        date(2026, 3, 12): [_pledge("oliver", "oven", 2_500), _pledge("karim", "repair", 2_500)],
         date(2026, 3, 13): [_pledge("fatima", "note", 1_000), _pledge("jan", "note", 1_000)],
+        date(2026, 3, 30): [partial(Stage.pay_proceeds, name="gym")],
+        date(2026, 4, 8): [partial(Stage.pay_proceeds, name="note")],
+        date(2026, 9, 7): [partial(Stage.issue_bond, name="garden"), _pledge("tom", "garden", 100)],
+        date(2026, 9, 8): [_pledge("zofia", "garden", 250)],
+        date(2026, 9, 10): [partial(Stage.pay_coupon, name="gym", run="c1")],
+    }
+
+
+def _of_loans() -> dict[date, list[Act]]:
+    """What they do with loans."""
+    return {
+        BEGINS_ON: [Stage.enter, _everybody_pays, partial(Stage.offer, name="oven", figures=OVEN)],
+        date(2026, 3, 3): [_pledge("marie", "oven", 5_000), _pledge("amelie", "oven", 5_000)],
+        date(2026, 3, 4): [partial(Stage.offer, name="cargo", figures=CARGO)],
+        date(2026, 3, 6): [_pledge("jan", "oven", 4_000), _pledge("fatima", "cargo", 3_000)],
+        date(2026, 3, 9): [partial(Stage.offer, name="repair", figures=REPAIR), _pledge("paul", "oven", 4_000)],
+        date(2026, 3, 12): [_pledge("oliver", "oven", 2_500), _pledge("karim", "repair", 2_500)],
         date(2026, 3, 16): [_pledge("zofia", "oven", 1_500), _pledge("tom", "cargo", 3_000)],
         date(2026, 3, 19): [_pledge("karim", "oven", 1_000), _pledge("lies", "oven", 1_000)],
         date(2026, 3, 23): [_pledge("amelie", "cargo", 2_500), _pledge("lies", "repair", 2_000)],
@@ -110,14 +125,13 @@ def acts() -> Mapping[date, list[Act]]:
         date(2026, 3, 27): [Stage.settle_with_provider],
         date(2026, 3, 30): [
             partial(Stage.disburse, offer="oven"),
-            partial(Stage.pay_proceeds, name="gym"),
             _pledge("emile", "cargo", 2_500),
         ],
         date(2026, 3, 31): [Stage.confirm_transfers],
         date(2026, 4, 1): [partial(Stage.offer, name="tricycle", figures=TRICYCLE)],
         date(2026, 4, 2): [_pledge("amelie", "repair", 1_500), _pledge("paul", "repair", 2_000)],
         date(2026, 4, 7): [Stage.settle_with_provider],
-        date(2026, 4, 8): [partial(Stage.disburse, offer="cargo"), partial(Stage.pay_proceeds, name="note")],
+        date(2026, 4, 8): [partial(Stage.disburse, offer="cargo")],
         date(2026, 4, 9): [Stage.confirm_transfers, _pledge("oliver", "tricycle", 1_000)],
         date(2026, 4, 14): [Stage.settle_with_provider],
         date(2026, 4, 15): [partial(Stage.disburse, offer="repair")],
@@ -138,12 +152,8 @@ def acts() -> Mapping[date, list[Act]]:
         date(2026, 9, 1): [_pledge("marie", "silos", 5_000)],
         date(2026, 9, 2): [_pledge("karim", "silos", 1_500)],
         date(2026, 9, 4): [partial(Stage.withdraw, who="karim", offer="silos"), _pledge("paul", "silos", 3_000)],
-        date(2026, 9, 7): [partial(Stage.issue_bond, name="garden"), _pledge("tom", "garden", 100)],
-        date(2026, 9, 8): [partial(Stage.write_off, offer="repair"), _pledge("zofia", "garden", 250)],
-        date(2026, 9, 10): [
-            partial(Stage.offer, name="laundry", figures=LAUNDRY),
-            partial(Stage.pay_coupon, name="gym", run="c1"),
-        ],
+        date(2026, 9, 8): [partial(Stage.write_off, offer="repair")],
+        date(2026, 9, 10): [partial(Stage.offer, name="laundry", figures=LAUNDRY)],
         date(2026, 9, 11): [_pledge("emile", "laundry", 1_000)],
         date(2026, 9, 12): [
             _pledge("amelie", "silos", 500),

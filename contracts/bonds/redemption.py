@@ -4,6 +4,7 @@ Who is redeemed is settled on the record date, like every run (`contracts.bonds.
 lots that a published seed draws. The price is the terms', and what has accrued is paid with it.
 """
 
+from collections.abc import Mapping
 from datetime import date
 
 from contracts import moves
@@ -31,8 +32,22 @@ def announce_call(
     """
     record = running_series(uow, series_id)
     terms = record.series.terms
+    held = check_call(uow, record, on=on, redeem_on=redeem_on, units=units, seed=seed)
+    facts: dict[str, JSON] = {"redeem_on": redeem_on.isoformat(), "units": units, "seed": seed}
+    moves.record_move(uow, SERIES, series_id, CALL_ANNOUNCED, on=on, facts=facts)
+    told: dict[str, JSON] = {"title": terms.title, "redeem_on": redeem_on.isoformat()}
+    number = 1 + len(record.moved(CALL_ANNOUNCED))
+    mails = [Mail(f"{series_id}:k{number}:{holder}", holder, told, "/portfolio") for holder in held]
+    emit_mails(uow, "bond-called", mails)
+
+
+def check_call(
+    uow: UnitOfWork, record: q.SeriesRecord, *, on: date, redeem_on: date, units: int | None, seed: str
+) -> Mapping[str, q.Holding]:
+    """Who holds units of a series that may be called so; refuses what `announce_call` refuses."""
+    terms = record.series.terms
     if terms.call is None:
-        raise Refusal("redemption-not-in-terms", series_id=series_id)
+        raise Refusal("redemption-not-in-terms", series_id=record.series.series_id)
     if not terms.call.first_on <= redeem_on < terms.matures_on:
         raise Refusal("redemption-day-unusable", redeem_on=redeem_on.isoformat())
     _refuse_short_notice(on, redeem_on, terms.call.notice_days)
@@ -43,12 +58,7 @@ def announce_call(
         raise Refusal("units-not-held", holder=terms.issuer, units=units, held_units=outstanding)
     if units is not None and terms.call.draw is DrawRule.LOTTERY and not seed:
         raise Refusal("lottery-seed-missing")
-    facts: dict[str, JSON] = {"redeem_on": redeem_on.isoformat(), "units": units, "seed": seed}
-    moves.record_move(uow, SERIES, series_id, CALL_ANNOUNCED, on=on, facts=facts)
-    told: dict[str, JSON] = {"title": terms.title, "redeem_on": redeem_on.isoformat()}
-    number = 1 + len(record.moved(CALL_ANNOUNCED))
-    mails = [Mail(f"{series_id}:k{number}:{holder}", holder, told, "/portfolio") for holder in held]
-    emit_mails(uow, "bond-called", mails)
+    return held
 
 
 def notify_put(

@@ -14,11 +14,9 @@ from contracts import moves
 from contracts.bonds import postings
 from contracts.bonds import queries as q
 from contracts.bonds import tables as t
-from contracts.bonds.allotment import Bid, allot
 from contracts.bonds.lifecycle import ALLOTTED, FAILED, ISSUED, OPENED, REGION_CLEARED, SERIES
 from contracts.bonds.model import (
     PUBLIC_BODIES,
-    AllotmentRule,
     IssuerKind,
     Placement,
     Series,
@@ -27,14 +25,15 @@ from contracts.bonds.model import (
     check_terms,
 )
 from contracts.bonds.queries import SeriesRecord, series_record
+from contracts.bonds.sharing import shares
 from contracts.bonds.terms import body_of
 from contracts.events import BOND_ISSUE, OFFER_NOT_CLOSED, emit_mail
 from contracts.offers import service as offers
 from contracts.offers.model import OfferDraft, OfferState, UnitsOffered
-from contracts.offers.queries import open_offer_ids, places
+from contracts.offers.queries import open_offer_ids
 from contracts.pledges import service as pledges
 from contracts.pledges.model import PledgeState
-from contracts.pledges.queries import pledge, pledges_of_offer, state_of
+from contracts.pledges.queries import pledge, state_of
 from contracts.terms.schedule import Every, RepaymentKind
 from ledger.book import Book, UnitOfWork
 from ledger.clock import check_happened
@@ -244,25 +243,8 @@ def _close_if_due(book: Book, series: Series, on: date) -> int:
 
 
 def _write_allotments(uow: UnitOfWork, series: Series, seed: str) -> None:
-    terms, order = series.terms, places(uow.connection, uow.book_id, series.offer_id)
-    drawn_with = hashlib.sha256(seed.encode()).hexdigest()
-    if terms.allotment is AllotmentRule.LOTTERY and seed and drawn_with != terms.lottery_seed_sha256:
-        raise Refusal("lottery-seed-differs", published_sha256=terms.lottery_seed_sha256)
-    firm = pledges_of_offer(uow.connection, uow.book_id, series.offer_id, PledgeState.FIRM)
-    bids = [
-        Bid(
-            pledge_id=each.pledge_id,
-            holder=each.lender,
-            units=each.amount_cents // terms.price_cents,
-            place=order[each.pledge_id],
-        )
-        for each, _ in firm
-    ]
-    given = allot(terms.allotment, terms.units, bids, seed=seed)
-    rows = [
-        (series.series_id, number, bid.pledge_id, bid.holder, bid.units, given[bid.pledge_id])
-        for number, bid in enumerate(sorted(bids, key=lambda bid: bid.place), 1)
-    ]
+    found = shares(uow.connection, uow.book_id, series, seed)
+    rows = [(series.series_id, x.number, x.pledge_id, x.holder, x.wanted_units, x.units) for x in found]
     columns = ("series_id", "number", "pledge_id", "holder", "wanted_units", "units")
     bulk.insert_rows(uow.connection, t.series_allotment, uow.book_id, columns, rows)
 

@@ -3,6 +3,7 @@
     series ── series_allotment    one row a pledge, frozen when the subscription was closed
       └────── series_run          a coupon or a redemption: its record date, and up to which entry the register counts
                 └── series_line   what each holder gets of it, frozen with the run
+    board_notice                  an interest to sell or buy units, as it was written
 
 All are insert-only. Who holds how many units is a position in the ledger, in the series' asset; what became of a series
 or of a run is its moves (`contracts.moves`).
@@ -80,4 +81,22 @@ series_line = record_table(
         name="series_line_run",
     ),
     sa.CheckConstraint("interest_cents >= 0 AND principal_cents >= 0", name="series_line_amounts"),
+)
+
+board_notice = record_table(
+    "board_notice",
+    sa.Column("book_id", Text, primary_key=True),
+    sa.Column("notice_id", Text, primary_key=True),
+    sa.Column("series_id", Text, nullable=False),
+    sa.Column("writer", Text, nullable=False),
+    sa.Column("side", Text, nullable=False),
+    sa.Column("units", Count, nullable=False),
+    sa.Column("reference_percent", Text),
+    sa.Column("posted_on", Day, nullable=False),
+    sa.Column("expires_on", Day, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["book_id", "series_id"], ["series.book_id", "series.series_id"], name="board_notice_series"
+    ),
+    sa.Index("board_notice_expiry", "book_id", "expires_on"),
+    sa.CheckConstraint("units > 0 AND posted_on < expires_on", name="board_notice_units"),
 )

@@ -80,6 +80,20 @@ def display_name(connection: sa.Connection, keeper: Keeper, party_id: str) -> st
         return party_id
 
 
+def contacts(connection: sa.Connection, keeper: Keeper, party_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Name and e-mail address of each of the parties; those that were erased since are left out."""
+    found: list[tuple[str, str]] = []
+    for party_id in party_ids:
+        try:
+            known = party(connection, keeper, party_id)
+        except Refusal as refusal:
+            if refusal.code != "subject-key-destroyed":
+                raise
+            continue
+        found.append((known.name, known.email))
+    return found
+
+
 def enterprises(connection: sa.Connection, keeper: Keeper) -> dict[str, str]:
     """The names of all enterprises and public bodies by their tokens, in order of name; erased ones are left out."""
     rows = tables.party.c

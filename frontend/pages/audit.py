@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.deps import BookDep, Language, Number, Staff, WiringDep
+from contracts.bonds.standing import register_totals
 from contracts.evidence import evidence
 from frontend.forms import Form, date_of
 from frontend.i18n import tongue
@@ -135,6 +136,15 @@ def exports(request: Request, staff: Staff) -> Response:
     """The commands that export the journal and check it without us."""
     del staff
     return render(request, "audit_exports.html", tab="exports", commands=COMMANDS)
+
+
+@router.get("/bonds")
+def bonds(request: Request, book: BookDep, staff: Staff) -> Response:
+    """The register of every series against the units that its issuer has outstanding."""
+    del staff
+    with book.read() as connection:
+        totals = register_totals(connection, book.book_id)
+    return render(request, "audit_bonds.html", tab="bonds", totals=totals)
 
 
 @router.get("/ecspr")

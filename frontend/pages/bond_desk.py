@@ -19,10 +19,12 @@ from contracts.bonds import queries, service
 from contracts.bonds.lifecycle import REGION_CLEARED
 from contracts.bonds.model import IssuerKind, SeriesState
 from contracts.bonds.overview import gate, series_card, series_cards
+from contracts.bonds.sharing import preview
+from contracts.bonds.standing import collected_cents, register_total, run_standings
 from contracts.bonds.terms import from_template, templates
 from contracts.offers import service as offers
 from contracts.offers.model import LANGUAGES
-from contracts.parties.queries import enterprises
+from contracts.parties.queries import display_name, enterprises
 from frontend.forms import Form, refused
 from frontend.i18n import Tongue, tongue
 from frontend.pages import series_form
@@ -35,6 +37,9 @@ from ledger.errors import Refusal
 
 Text = Annotated[str, Field()]
 Act = Callable[[UnitOfWork], object]
+SHOWN = 200
+"""So many holders are listed; the sums count all of them."""
+_ISSUED = frozenset({SeriesState.RUNNING, SeriesState.REDEEMED})
 router = APIRouter(prefix="/operations/bonds")
 
 
@@ -98,7 +103,7 @@ def clear(
     def do(uow: UnitOfWork) -> None:
         service.clear_regional_issue(uow, series_id, reference=reference.strip(), on=day, evidence=proof)
 
-    return _answer(request, wiring, operator, series_id, form, do, {"approval-reference-missing": "reference"})
+    return answer(request, wiring, operator, series_id, form, do, {"approval-reference-missing": "reference"})
 
 
 @router.post("/{series_id}/opening")
@@ -108,10 +113,10 @@ def ask_opening(
     """Ask a second person to approve that the subscription opens."""
     reason = tongue(language).text("bond-desk.open-ask")
     ask: Act = lambda uow: service.request_opening(uow, series_id, reason=reason)  # noqa: E731 -- read as one line
-    return _answer(request, wiring, operator, series_id, Form(), ask)
+    return answer(request, wiring, operator, series_id, Form(), ask)
 
 
-def _answer(
+def answer(
     request: Request,
     wiring: Wiring,
     operator: Session,
@@ -139,6 +144,13 @@ def _page(request: Request, wiring: Wiring, series_id: str, form: Form, *, code:
         card = series_card(connection, book, series_id, book.today_in(connection))
         missing = gate(connection, book.book_id, record) if record.state is SeriesState.DRAFT else []
         waiting = approvals.pending(connection, book.book_id, now=book.clock.now())
+        found, shares_refusal = preview(connection, book.book_id, record)
+        register = queries.register(connection, book.book_id, record.series) if record.state in _ISSUED else {}
+        shown = {each.holder for each in found[:SHOWN]} | set(list(register)[:SHOWN])
+        names = {holder: display_name(connection, book, holder) for holder in shown}
+        total = register_total(connection, book.book_id, record) if record.state in _ISSUED else None
+        runs = list(run_standings(connection, book.book_id, record)) if record.state in _ISSUED else []
+        collected = collected_cents(connection, book.book_id, series_id)
     asked = {str(each.body.get("offer_id")) for each in waiting if each.action == offers.PUBLISH}
     return render(
         request,
@@ -154,6 +166,15 @@ def _page(request: Request, wiring: Wiring, series_id: str, form: Form, *, code:
         cleared=record.moved(REGION_CLEARED),
         is_regional=card.terms.issuer_kind is IssuerKind.REGION,
         is_asked=card.offer.offer_id in asked,
+        shares=found[:SHOWN],
+        shares_more=max(0, len(found) - SHOWN),
+        shares_refusal=shares_refusal,
+        asked_units=sum(each.wanted_units for each in found),
+        register=list(register.items())[:SHOWN],
+        names=names,
+        total=total,
+        runs=runs,
+        collected=collected,
     )
 
 

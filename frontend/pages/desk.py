@@ -12,7 +12,7 @@ from api.identity.model import Session
 from api.operations import figures, standing_of
 from api.worker.dates import latest_move
 from contracts import payouts
-from contracts.bonds import proceeds, spending
+from contracts.bonds import decisions, proceeds, spending
 from contracts.bonds import service as bonds
 from contracts.dispatch import resolve_credits
 from contracts.erasure import erase_party
@@ -27,7 +27,7 @@ from contracts.offers import service as offers
 from contracts.offers.application import ApplicationState
 from contracts.offers.applications import applications
 from contracts.offers.model import OfferState
-from contracts.offers.queries import offer_record
+from contracts.offers.queries import OfferCard, offer_record
 from contracts.offers.queries import offers as offer_cards
 from contracts.parties import estates as deaths
 from contracts.parties.queries import display_name, ibans_to_verify
@@ -108,7 +108,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
     names |= {a.requested_by: _actor_name(book, a.requested_by) for a in waiting}
     move = latest_move(book)
     is_moving = move is not None and move.finished_at is None
-    titles = {card.offer_id: card.title for card in cards} | {loan.loan_id: loan.title for loan in overview}
+    titles = _titles(cards) | {loan.loan_id: loan.title for loan in overview}
     asked = {str(reference) for a in waiting for reference in references(a)}
     return render(
         request,
@@ -151,6 +151,12 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
     )
 
 
+def _titles(cards: Sequence[OfferCard]) -> dict[str, str]:
+    """The titles of offers, and of the series that some of them are of."""
+    of_series = {card.series_id: card.title for card in cards if card.series_id}
+    return {card.offer_id: card.title for card in cards} | of_series
+
+
 def _actor_name(book: Book, actor: str) -> str:
     """A person's name; what acts by itself is called as it is."""
     try:
@@ -186,10 +192,8 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
     approval = approvals.approve(uow, approval_id)
     on, about = uow.today(), references(approval)
     match approval.action:
-        case offers.PUBLISH:
-            _publish(uow, about[0], approval_id, on)
-        case offers.CANCEL:
-            pledges.cancel_offer(uow, about[0], on=on, approval_id=approval_id)
+        case offers.PUBLISH | offers.CANCEL:
+            _do_to_offer(uow, approval, about[0], on)
         case suspense.ASSIGN | suspense.SPLIT | suspense.JOIN:
             suspense.do_approved(uow, approval_id, resolve_credits=resolve_credits)
         case transfers.APPROVAL_ACTION | transfer_runs.ACTION:
@@ -200,6 +204,8 @@ def approve_and_do(uow: UnitOfWork, approval_id: str) -> None:
             _close(uow, approval)
         case action if action in _OF_ONE:
             _OF_ONE[action](uow, about[0], approval_id=approval_id)
+        case decisions.ALLOT | decisions.CALL | decisions.TRANSFER:
+            decisions.do_approved(uow, approval_id)
         case erasure.ERASE:
             erase_party(uow, str(approval.body["owner"]), approval_id=approval_id)
         case limits.LIMITS_CHANGE:
@@ -215,10 +221,13 @@ def _do_to_person(uow: UnitOfWork, approval: Approval, action: str) -> None:
     _OF_PERSONS[action](uow, approval.body, approval_id=approval.approval_id)
 
 
-def _publish(uow: UnitOfWork, offer_id: str, approval_id: str, on: date) -> None:
-    """Publish an offer; that of a bond series with the series."""
+def _do_to_offer(uow: UnitOfWork, approval: Approval, offer_id: str, on: date) -> None:
+    """Cancel an offer, or publish it; that of a bond series is opened with the series."""
+    approval_id = approval.approval_id
     units = offer_record(uow.connection, uow.book_id, offer_id).draft.units
-    if units is None:
+    if approval.action == offers.CANCEL:
+        pledges.cancel_offer(uow, offer_id, on=on, approval_id=approval_id)
+    elif units is None:
         offers.publish_offer(uow, offer_id, on=on, approval_id=approval_id)
     else:
         bonds.open_series(uow, units.series_id, on=on, approval_id=approval_id)
@@ -278,12 +287,17 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
     return ApprovalLine(
         approval=approval,
         key=f"operations.approval-{key}",
-        subject=titles.get(first.removeprefix(LOAN_REFERENCE), "") or _account(approval),
+        subject=titles.get(_bare(first), "") or _account(approval),
         ends_on=last_day(approval),
         amount_cents=_amount(approval),
         asked_by=names[approval.requested_by],
         is_own=approval.requested_by == operator.party_id,
     )
+
+
+def _bare(reference: str) -> str:
+    """The loan or series that a transfer's reference names, or what it is."""
+    return reference.removeprefix(LOAN_REFERENCE).removeprefix(proceeds.REFERENCE)
 
 
 def _account(approval: Approval) -> str:

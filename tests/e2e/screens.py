@@ -74,6 +74,9 @@ def shots(sessions: dict[str, BrowserContext], demo: Demo) -> Iterator[Shot]:
     yield Shot("offers", "visitor", "/fr/offers", "Open offers")
     offer = _first(visitor, demo, "/fr/offers", "main .card a")
     yield Shot("offer", "visitor", offer, "An offer: project, money, risk", ("phone", "dark"))
+    bond = _first(visitor, demo, "/fr/offers", "#bonds .card a")
+    yield Shot("bond", "visitor", bond, "The offer of a bond: interest, calendar, sharing, risk", ("phone",))
+    yield Shot("board", "citizen", "/fr/board", "The bulletin board: interests to sell or buy units", ("phone",))
     yield Shot("how", "visitor", "/en/how", "How it works, the words, how to verify a receipt")
     yield Shot("rules", "visitor", "/en/rules", "Dated rules in force, with sources and provisional marks")
     yield Shot(
@@ -83,9 +86,12 @@ def shots(sessions: dict[str, BrowserContext], demo: Demo) -> Iterator[Shot]:
     yield Shot("register", "visitor", "/nl/register", "Register as a lender, in Dutch")
     yield Shot("not-found", "visitor", "/fr/nothing-here", "A page that does not exist")
     yield Shot("pledge-form", "citizen", f"{offer}/pledge", "The form of a pledge", ("phone",))
+    yield Shot("bond-form", "citizen", f"{bond}/pledge", "The form of a subscription, in units")
     pledge = _pledge(citizen, demo, offer)
     yield Shot("pledge", "citizen", pledge, "A pledge: payment link and reflection clock", ("phone", "dark"))
     yield Shot("portfolio", "citizen", "/fr/portfolio", "A citizen's portfolio", ("phone", "dark"))
+    holding = _first(citizen, demo, "/fr/portfolio", "#bonds tbody a")
+    yield Shot("bond-holding", "citizen", holding, "A citizen's bond: units, coupons, register", ("phone",))
     for n, name in enumerate(("late", "on-time", "lost")):
         words = f"A loan that is {name.replace('-', ' ')}"
         yield Shot(f"loan-{name}", "citizen", _claim(citizen, demo, n), words, ("phone",) if n == 0 else ())
@@ -105,9 +111,13 @@ def shots(sessions: dict[str, BrowserContext], demo: Demo) -> Iterator[Shot]:
     yield Shot("audit-journal", "auditor", "/en/audit/entries", "Journal", ("dark",))
     yield Shot("audit-entry", "auditor", "/en/audit/entries/30", "One entry")
     yield Shot("audit-log", "auditor", "/en/audit/log", "Public log")
+    yield Shot("audit-bonds", "auditor", "/en/audit/bonds", "Every register of bonds against the units issued")
     yield Shot("audit-exports", "auditor", "/en/audit/exports", "Exports and the offline check")
     yield Shot("audit-exceptions", "auditor", "/en/audit/exceptions", "Exceptions")
     yield Shot("operations", "operator", "/fr/operations", "The operator's desk", ("phone", "dark"))
+    operator = _open(sessions["operator"], demo)
+    series = _first(operator, demo, "/fr/operations/bonds", "#series tbody a")
+    yield Shot("bond-desk", "operator", series, "The desk of a series: register, coupons and redemptions")
     yield Shot("forbidden", "citizen", "/fr/operations", "A page for another role")
     yield Shot("mailbox", "visitor", "/fr/mailbox", "The demonstration's mailbox")
 

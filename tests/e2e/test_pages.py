@@ -15,6 +15,7 @@ PAGES = {
     "visitor": [
         "",
         "offers",
+        "board",
         "how",
         "rules",
         "statistics",
@@ -25,30 +26,39 @@ PAGES = {
         "register",
         "mailbox",
     ],
-    "citizen": ["portfolio", "receipts", "totals"],
+    "citizen": ["portfolio", "board", "receipts", "totals"],
     "entrepreneur": ["enterprise"],
     "auditor": [
         "audit",
         "audit/entries",
         "audit/entries/30",
         "audit/log",
+        "audit/bonds",
         "audit/exports",
         "audit/votes",
         "audit/ecspr",
         "audit/exceptions",
     ],
-    "operator": ["operations", "operations/plans", "operations/bank", "operations/estates"],
+    "operator": [
+        "operations",
+        "operations/plans",
+        "operations/bank",
+        "operations/estates",
+        "operations/bonds",
+        "operations/bonds/new/etterbeek",
+    ],
 }
 LINKED = {
-    "visitor": [("offers", "main .card a")],
+    "visitor": [("offers", "main .card a"), ("offers", "#bonds .card a")],
     "citizen": [
         ("portfolio", "#claims tbody a"),
+        ("portfolio", "#bonds tbody a"),
         ("portfolio", "#pledges tbody a"),
         ("portfolio", "main a[href$='/vote']"),
     ],
     "entrepreneur": [("enterprise", "#loans a")],
     "auditor": [],
-    "operator": [("operations/plans", "main table a")],
+    "operator": [("operations/plans", "main table a"), ("operations/bonds", "#series tbody a")],
 }
 ROLES = pytest.mark.parametrize("role", PAGES)
 SMALLEST_PHONE = {"width": 320, "height": 640}
@@ -77,7 +87,8 @@ def _paths(page: Page, demo: Demo, role: str, language: str) -> list[str]:
         paths += [link for link in links[:3] if link]
     if role == "citizen":
         page.goto(f"{demo.origin}/{language}/offers")
-        paths.append(f"{page.locator('main .card a').first.get_attribute('href')}/pledge")
+        first = [page.locator(selector).first.get_attribute("href") for selector in ("main .card a", "#bonds .card a")]
+        paths += [f"{link}/pledge" for link in first]
     if role == "operator":
         page.goto(f"{demo.origin}/{language}/offers")
         paths.append(f"{page.locator('main .card a').first.get_attribute('href')}/kiis")
