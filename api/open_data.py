@@ -1,4 +1,4 @@
-"""Files that anyone may take: the figures of the statistics page, and the loan book without names."""
+"""Files that anyone may take: the figures of the statistics pages, the loan book and the plans without names."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -17,6 +17,21 @@ def statistics_file(wiring: WiringDep) -> Response:
 @router.get("/statistics/loan-book.csv")
 def loan_book_file(wiring: WiringDep) -> Response:
     """One row a loan, without names."""
-    headers = {"Content-Disposition": 'attachment; filename="loan-book.csv"'}
-    content = wiring.statistics.current(wiring.book).loan_book
+    return _table("loan-book.csv", wiring.statistics.current(wiring.book).loan_book)
+
+
+@router.get("/statistics/restructurings.json")
+def scorecard_file(wiring: WiringDep) -> Response:
+    """Every figure of the page on what became of plans, with definitions."""
+    return Response(wiring.statistics.current(wiring.book).scorecard_json, media_type="application/json")
+
+
+@router.get("/statistics/restructurings.csv")
+def restructurings_file(wiring: WiringDep) -> Response:
+    """One row a plan that came into effect, without names."""
+    return _table("restructurings.csv", wiring.statistics.current(wiring.book).restructurings)
+
+
+def _table(name: str, content: bytes) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type="text/csv; charset=utf-8; header=present", headers=headers)

@@ -12,6 +12,9 @@ from datetime import date, datetime, timedelta
 from contracts.statistics.figures import Statistics
 from contracts.statistics.files import loan_book_csv, statistics_json
 from contracts.statistics.queries import publish, version_of
+from contracts.statistics.restructurings import reckon_scorecard
+from contracts.statistics.scorecard import Scorecard
+from contracts.statistics.scorecard_files import scorecard_csv, scorecard_json
 from ledger.book import Book
 
 FEW_LOANS = 1_000
@@ -27,6 +30,9 @@ class Edition:
     statistics: Statistics
     json: bytes
     loan_book: bytes
+    scorecard: Scorecard
+    scorecard_json: bytes
+    restructurings: bytes
 
 
 class Editions:
@@ -60,8 +66,18 @@ def edition(book: Book, version: tuple[date, int, int], now: datetime) -> Editio
     """The statistics of the version's day, reckoned now."""
     with book.read() as connection:
         published = publish(connection, book, version[0])
+        card, plans = reckon_scorecard(connection, book, version[0])
     figures = published.statistics
-    return Edition(version, now, figures, statistics_json(figures), loan_book_csv(published.rows))
+    return Edition(
+        version=version,
+        made_at=now,
+        statistics=figures,
+        json=statistics_json(figures),
+        loan_book=loan_book_csv(published.rows),
+        scorecard=card,
+        scorecard_json=scorecard_json(card),
+        restructurings=scorecard_csv(plans),
+    )
 
 
 def _is_fresh(kept: Edition, version: tuple[date, int, int], now: datetime) -> bool:

@@ -39,6 +39,7 @@ from frontend.pages import (
     provider,
     public,
     safeguards,
+    scorecard,
     statistics,
     votes,
 )
@@ -70,6 +71,7 @@ _PAGES = (
     provider,
     operations,
     statistics,
+    scorecard,
     plans,
     votes,
     difficulty,
@@ -90,7 +92,7 @@ def build_site(wiring: Wiring) -> FastAPI:
         pages.include_router(module.router)
     for language in LANGUAGES:
         app.include_router(pages, prefix=f"/{language}")
-    for path in ("/", "/verify", "/statistics"):
+    for path in ("/", "/verify", "/statistics", "/statistics/restructurings"):
         app.add_api_route(path, _front_door, include_in_schema=False)
     app.add_api_route(stylesheet_path(), _stylesheet, include_in_schema=False)
     app.mount("/static", StaticFiles(packages=[("frontend", "static")]), name="static")

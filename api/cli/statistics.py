@@ -9,6 +9,7 @@ import click
 from api.bootstrap import open_book
 from api.cli.fields import CENTS, FLAG, MAX_INPUT_BYTES, Fields, Reader, day
 from api.cli.options import book_options, settings_for
+from api.cli.scorecard import restructurings_command
 from api.cli.terms import answer_in_json
 from contracts.servicing.model import Due, Position, Standing
 from contracts.statistics.defaults import Concession
@@ -65,6 +66,9 @@ def statistics(
     for point in figures.recovery:
         if point.loans:
             click.echo(f"Back within {point.months:>2} months: {_percent(point.share):>8} ({point.loans} defaults)")
+
+
+statistics.add_command(restructurings_command)
 
 
 @statistics.command(name="loan-book")

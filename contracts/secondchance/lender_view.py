@@ -1,4 +1,4 @@
-"""What a lender needs in order to decide on a plan: before and after for her, calendar, ballot, errors of the past."""
+"""What a lender needs in order to decide on a plan: before and after for her, calendar, ballot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from contracts.loans.books import LoanBook, loan_book
+from contracts.loans.books import loan_book
 from contracts.secondchance.model import State
 from contracts.secondchance.queries import ChanceFile, Plan, chance_file, loans_in
 from contracts.secondchance.voting import CARRIED
@@ -19,7 +19,6 @@ from contracts.votes.tally import Outcome
 from ledger.clock import brussels_date
 
 CASES = ("before", "after", "refused", "bankrupt")
-_ENDED = (State.WRITE_OFF, State.TAX_LOSS_CERTIFICATE, State.SECOND_CHANCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +28,6 @@ class CaseFigures:
     cents: int = 0
     present_value_cents: int = 0
     tax_credit_cents: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastCase:
-    """A plan of the past and what its lenders got in bankruptcy: expected then, and received since, in cents."""
-
-    expected_cents: int
-    received_cents: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +44,6 @@ class LenderVote:
     today: date
     given: Sequence[ProxyGiven]
     held: Sequence[ProxyGiven]
-    past: Sequence[PastCase]
 
     @property
     def spec(self) -> Spec:
@@ -90,25 +80,7 @@ def lender_vote(connection: sa.Connection, book_id: str, loan_id: str, lender: s
         today=today,
         given=votes.proxies_given(connection, book_id, file.vote_id, lender),
         held=held,
-        past=past_cases(connection, book_id),
     )
-
-
-def past_cases(connection: sa.Connection, book_id: str) -> list[PastCase]:
-    """Every loan that had a plan and was lost after it: what the plan expected of bankruptcy, and what came."""
-    found = []
-    for loan_id in loans_in(connection, book_id, *_ENDED):
-        file, book = chance_file(connection, book_id, loan_id), loan_book(connection, book_id, loan_id)
-        if file.plans and book.position.lost_cents(date.max):
-            found.append(_past(file.plans[-1], book))
-    return found
-
-
-def _past(plan: Plan, book: LoanBook) -> PastCase:
-    expected = sum(each["bankrupt"]["cents"] for each in plan.figures.values())
-    settled = [due for due in book.position.settled(date.max) if due.settled_on and due.settled_on > plan.on]
-    received = sum(due.principal_cents + due.interest_cents for due in settled)
-    return PastCase(expected_cents=expected, received_cents=received + book.position.recovered_cents(date.max))
 
 
 def _sum(figures: Sequence[Any]) -> CaseFigures:

@@ -20,6 +20,7 @@ from contracts.loans.lifecycle import LOAN, SETTLED, standing_of
 from contracts.loans.model import asked_from, claim_asset, dropped_on
 from contracts.offers.queries import newest_drafts
 from contracts.parties.queries import Keeper
+from contracts.secondchance import lifecycle as chance_life
 from contracts.servicing.model import Due, Position
 from contracts.statistics.defaults import Concession, Ground
 from contracts.statistics.figures import LoanFacts, LoanFigures, Statistics, assess, calendar_windows, statistics
@@ -49,6 +50,7 @@ GROUND_OF_EVENT: Mapping[str, Ground | None] = {
 }
 """What each event in the life of a loan means for the default rate: whoever adds an event decides it here, and one
 that is a concession (`Ground.CONCESSION`) enters the numerator. An event that is missing stops the statistics."""
+LOAN_BOOK_FILE = "public loan book, version 1"
 _PSEUDONYM_LETTERS = 16
 _DueRow = sa.Row[str, int, date, int, int, int, int, date | None]
 _DUES, _DRAFTS = 10_000, 500
@@ -73,7 +75,9 @@ def publish(connection: sa.Connection, keeper: Keeper, on: date) -> Published:
 
 def version_of(connection: sa.Connection, book_id: str) -> tuple[int, int]:
     """Two counts that grow whenever something happens that a statistic of a day could follow from."""
-    return balances.entry_count(connection, book_id), moves.count_of_machine(connection, book_id, LOAN)
+    moved = moves.count_of_machine(connection, book_id, LOAN)
+    moved += moves.count_of_machine(connection, book_id, chance_life.MACHINE)
+    return balances.entry_count(connection, book_id), moved
 
 
 def loan_facts(
@@ -185,11 +189,13 @@ def _profiles(
             yield profile, figures[loan_id]
 
 
-def pseudonym(key: bytes, loan_id: str) -> str:
-    """The loan's name in the public file: the first 64 bits of HMAC-SHA-256 under the book's key.
+def pseudonym(key: bytes, object_id: str, file: str = LOAN_BOOK_FILE) -> str:
+    """The name of a loan, or of its plan, in a public file: the first 64 bits of HMAC-SHA-256 under the book's key.
+
+    Each file has names of its own, so that no row of one leads to a row of another.
 
     >>> pseudonym(bytes(32), "l1") == pseudonym(bytes(31) + b"1", "l1")
     False
     """
-    digest = hmac.digest(key, f"public loan book, version 1\x00{loan_id}".encode(), "sha256")
+    digest = hmac.digest(key, f"{file}\x00{object_id}".encode(), "sha256")
     return digest.hex()[:_PSEUDONYM_LETTERS]

@@ -14,12 +14,14 @@ from api.identity.model import Session
 from api.refusals import status
 from contracts.loans.queries import loan_page
 from contracts.secondchance.lender_view import LenderVote, lender_vote
+from contracts.statistics.scorecard import Outcome
 from contracts.votes import service as votes
 from contracts.votes.tally import Choice
 from frontend.forms import Form, refused
 from frontend.i18n import tongue
 from frontend.pages import ballot_box
 from frontend.pages.plan_words import plan_sentences
+from frontend.pages.scorecard import whole_percent
 from frontend.rendering import render, see_other
 from ledger.errors import Refusal
 from ledger.storage.base import json_text
@@ -134,8 +136,9 @@ def _page(
         confirms=confirms,
         choices=ballot_box.OFFERED,
         me=citizen.party_id,
-        expected_cents=sum(each.expected_cents for each in seen.past),
-        received_cents=sum(each.received_cents for each in seen.past),
+        card=wiring.statistics.current(book).scorecard,
+        outcomes=list(Outcome),
+        share=lambda value: whole_percent(value, tongue(language)),
         proxies_until=last_day_for_proxies,
         judicial=seen.plan.body["route"] == "judicial",
     )

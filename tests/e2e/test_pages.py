@@ -19,6 +19,7 @@ PAGES = {
         "how",
         "rules",
         "statistics",
+        "statistics/restructurings",
         "votes",
         "verify",
         "log-in",
