@@ -27,6 +27,7 @@ from contracts.loans.transfers import note_failed_disbursement
 from contracts.parties.queries import told_ibans
 from contracts.pledges import chargebacks as pledge_chargebacks
 from contracts.pledges import service as pledges
+from contracts.secondchance.planning import continue_entries
 from contracts.servicing.accounts import note_failed_transfer as block_account_at_fault
 from ledger.accounts import AccountRef
 from ledger.book import UnitOfWork
@@ -192,6 +193,7 @@ HANDLERS: Mapping[str, Handler] = {
     events.LOAN_DISTRIBUTE: loan_dues.continue_distribution,
     events.LOAN_WRITE_OFF: loans.continue_write_off,
     events.LOAN_RECOVER: continue_recovery,
+    events.LOAN_PLAN: continue_entries,
     events.LOAN_OWED: tell_and_ask,
     events.PAYOUT_ORDER: payouts.continue_payouts,
 }

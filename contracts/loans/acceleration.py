@@ -17,9 +17,9 @@ from contracts.loans.dues import ask_for, call_dues
 from contracts.loans.lifecycle import ACCELERATED, CALLED, CANCELLED, DISBURSED, INSTALMENT, LOAN, SETTLED
 from contracts.loans.model import Ground, InstalmentState, LoanState
 from contracts.loans.steps import approved, instalment_id, lock_loan, mail, tell
+from contracts.loans.uncalled import not_called
 from contracts.schemes.rules import rule
 from contracts.terms.dates import add_months
-from contracts.terms.schedule import all_due
 from ledger import approvals
 from ledger.book import UnitOfWork
 from ledger.clock import check_happened
@@ -35,7 +35,8 @@ def request_acceleration(uow: UnitOfWork, loan_id: str, *, ground: Ground, on: d
 
     `evidence` is the SHA-256 of the notice with what proves its day and its ground. Refuses `evidence-malformed`,
     `move-not-allowed`, `date-not-reached`, `date-too-early` for a day before the last due date or payment, and
-    `acceleration-ground-not-met` where arrears are stated that are not three months old, and `loan-under-plan`.
+    `acceleration-ground-not-met` where arrears are stated that are not three months old, and `loan-under-plan`
+    while a plan has not fallen.
     """
     moves.check_evidence(evidence, key=f"{loan_id}:{ACCELERATED}")
     _refuse_unfit(lock_loan(uow, loan_id), ground, on, today=uow.today())
@@ -58,8 +59,8 @@ def accelerate(uow: UnitOfWork, loan_id: str, *, approval_id: str) -> None:
     facts: dict[str, JSON] = {"ground": ground, "approval_id": approval_id}
     is_called = bool(left) and book.state is LoanState.RUNNING
     if is_called:
-        due = all_due(book.loan.terms, left[0], on)
-        facts |= {"n": due.n, "days": due.days}
+        due = not_called(book, on).end(on)
+        facts |= {"n": left[0], "days": due.days}
         facts |= {"interest_cents": due.interest_cents, "principal_cents": due.principal_cents}
     moves.record_move(uow, LOAN, loan_id, ACCELERATED, on=on, evidence=str(body["evidence"]), facts=facts)
     book = loan_book(uow.connection, uow.book_id, loan_id)

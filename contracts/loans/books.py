@@ -30,10 +30,12 @@ from contracts.loans.model import (
     LenderClaim,
     Loan,
     LoanState,
+    Numbered,
     Rebase,
     asked_from,
     distribution_over,
     dropped_on,
+    in_force,
     recovery_shares,
 )
 from contracts.loans.passing import (
@@ -43,7 +45,7 @@ from contracts.loans.passing import (
     Passing,
     Step,
     agreed_rebases,
-    borne_now,
+    borne,
     change_of,
     dues_held,
     held_plan,
@@ -55,10 +57,10 @@ from contracts.offers.queries import newest_drafts
 from contracts.parties.queries import Keeper, holder_kinds
 from contracts.schemes.withholding import HolderKind, withholding
 from contracts.servicing.model import Due, Position, Recovery
-from contracts.terms.schedule import Instalment
+from contracts.terms.amortisation import Instalment
 from ledger.errors import Refusal
 from ledger.storage import bulk
-from ledger.storage.base import JSON
+from ledger.storage.base import JSON, json_text
 
 ALL_DUE = ("n", "days", "interest_cents", "principal_cents")
 """What a move states that lets one instalment take the place of all the later ones."""
@@ -133,21 +135,30 @@ class LoanBook:
         """The number of the agreed claim that it comes from."""
         return roots(self.claims, self.passings)[claim.number]
 
-    def borne(self, rebase: Rebase) -> tuple[ClaimChange, ...]:
-        """What a plan changed, in the order of the claims, as their holders bear it now."""
+    def borne(self, before: int | None = None) -> list[tuple[int, tuple[ClaimChange, ...]]]:
+        """What the plans in force changed, by their numbers, in the order of the claims: as their holders bear it now,
+        or bore it when change of terms number `before` was made.
+        """
         steps = _steps(self.history)
-        later = steps[steps.index(rebase) + 1 :]
-        return borne_now(rebase, self.claims, [step for step in later if isinstance(step, Passing)])
+        changes = [k for k, step in enumerate(steps) if isinstance(step, Rebase)]
+        end = None if before is None or before > len(changes) else changes[before - 1]
+        return borne(self.claims, steps[:end])
 
     @property
     def agreed_instalments(self) -> int:
         """How many instalments the agreement has; the rest is of plans."""
         return self.rebases[0].first_n - 1 if self.rebases else len(self.instalments)
 
+    @property
+    def plans_in_force(self) -> list[Numbered]:
+        """The plans that have not fallen, each with its number among all changes of terms."""
+        return in_force(self.rebases)
+
     def refuse_under_plan(self) -> None:
-        """What the agreement says of everything at once holds no more once a plan has changed it: `loan-under-plan`."""
-        if self.rebases:
-            raise Refusal("loan-under-plan", loan_id=self.loan.loan_id, since_on=self.rebases[0].on.isoformat())
+        """What the agreement says of claims and of everything at once does not hold while a plan does."""
+        if self.plans_in_force:
+            since_on = self.plans_in_force[0][1].on.isoformat()
+            raise Refusal("loan-under-plan", loan_id=self.loan.loan_id, since_on=since_on)
 
     @property
     def dropped(self) -> frozenset[int]:
@@ -416,6 +427,8 @@ def _rebase(move: moves.Move) -> Rebase:
             for capitalised, cut, converted in facts["changes"]
         ),
         is_revival=move.event == REVIVED,
+        waived_cents=tuple(facts.get("waived", ())),
+        amortisation=json_text(facts["amortisation"]) if "amortisation" in facts else None,
     )
 
 

@@ -88,10 +88,10 @@ def settle_early(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 
 
 def _in_time(book: LoanBook, asked: moves.Move, on: date) -> bool:
-    """Whether it came by its day, of a loan that still runs as agreed, and nothing else has paid the instalment."""
+    """Whether it came by its day, on the terms on which it was asked, and nothing else has paid the instalment."""
     n = int(str(asked.facts["n"]))
-    changed = book.rebases or not LOAN.allows(book.state, REPAID_EARLY)
-    if changed or on > date.fromisoformat(str(asked.facts["until_on"])):
+    changed = bool(book.rebases) and n < book.rebases[-1].first_n
+    if changed or not LOAN.allows(book.state, REPAID_EARLY) or on > date.fromisoformat(str(asked.facts["until_on"])):
         return False
     return n <= len(book.instalments) and INSTALMENT.allows(book.instalment_state(n), SETTLED)
 

@@ -320,9 +320,9 @@ def _pass_claim(
 
 
 def _cut_cents(uow: UnitOfWork, book: LoanBook, claim: LenderClaim) -> int:
-    """What a plan cut of the claim and may still revive."""
+    """What plans cut of the claim and may still revive."""
     booked = balances.balance(uow.connection, uow.book_id, AccountRef(_CUT, claim.lender, book.loan.asset.code))
-    return sum(book.borne(each)[claim.number - 1].cut_cents for each in book.rebases) if booked else 0
+    return sum(borne[claim.number - 1].cut_cents for _, borne in book.borne()) if booked else 0
 
 
 def _write_claims(uow: UnitOfWork, loan_id: str, came: Sequence[LenderClaim]) -> None:

@@ -335,7 +335,7 @@ class Rebase:
     """Other terms from a day on: instalments from number `first_n` take the place of those that are dropped.
 
     `changes` are in the order of the claims. The old schedule stays on record beside the new. `is_revival`: the plan
-    before it fell.
+    before it fell. `waived_cents` of called interest were given up of each claim; empty where none were.
     """
 
     on: date
@@ -343,6 +343,9 @@ class Rebase:
     dropped: tuple[int, ...]
     changes: tuple[ClaimChange, ...]
     is_revival: bool = False
+    amortisation: str | None = None
+    """Where it left what was not called yet (`Amortisation.to_state`), as text; None where that was not kept."""
+    waived_cents: tuple[int, ...] = ()
 
     @property
     def total(self) -> ClaimChange:
@@ -352,6 +355,17 @@ class Rebase:
             cut_cents=sum(each.cut_cents for each in self.changes),
             converted_cents=sum(each.converted_cents for each in self.changes),
         )
+
+
+Numbered = tuple[int, Rebase]
+"""A change of terms with its number among all of a loan."""
+
+
+def in_force(rebases: Sequence[Rebase]) -> list[Numbered]:
+    """The plans that have not fallen."""
+    numbered = list(enumerate(rebases, 1))
+    fallen = max((number for number, each in numbered if each.is_revival), default=0)
+    return numbered[fallen:]
 
 
 Distribution = tuple[tuple[ClaimShare, ...], ...]

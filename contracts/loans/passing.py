@@ -159,19 +159,32 @@ def dues_held(
     return tuple(found)
 
 
-def borne_now(rebase: Rebase, claims: Sequence[LenderClaim], later: Iterable[Passing]) -> tuple[ClaimChange, ...]:
-    """A plan's changes in the order of the claims, where claims have passed since: their holders bear them now."""
-    changes = {claim.number: change_of(rebase, claim.number) for claim in claims}
-    for passing in later:
-        made, weights = changes[passing.number], [part.cents for part in passing.to]
-        capitalised = allocate(made.capitalised_cents, weights)
-        converted = allocate(made.converted_cents, weights)
-        for part, added, turned in zip(passing.to, capitalised, converted, strict=True):
-            changes[part.number] = ClaimChange(
-                capitalised_cents=added, cut_cents=part.cut_cents, converted_cents=turned
-            )
+def borne(claims: Sequence[LenderClaim], steps: Iterable[Step]) -> list[tuple[int, tuple[ClaimChange, ...]]]:
+    """What the plans that have not fallen changed, each with its number among all changes of terms, as the holders of
+    the claims bear it after the steps; in the order of the claims.
+    """
+    number, plans = 0, dict[int, dict[int, ClaimChange]]()
+    for step in steps:
+        if isinstance(step, Rebase):
+            number += 1
+            changes = {claim.number: change_of(step, claim.number) for claim in claims}
+            plans = {} if step.is_revival else plans | {number: changes}
+        elif isinstance(step, Passing):
+            _hand_on(plans.values(), step)
+    return [(plan, tuple(changes[claim.number] for claim in claims)) for plan, changes in plans.items()]
+
+
+def _hand_on(plans: Iterable[dict[int, ClaimChange]], passing: Passing) -> None:
+    """Split what each plan changed of a claim that passes; what all of them cut of it comes to what was passed of it."""
+    weights, cut_left = [part.cents for part in passing.to], [part.cut_cents for part in passing.to]
+    for changes in plans:
+        made = changes[passing.number]
+        cuts = allocate(made.cut_cents if any(cut_left) else 0, cut_left)  # what was released before is cut no more
+        cut_left = [left - cut for left, cut in zip(cut_left, cuts, strict=True)]
+        capitalised, converted = (allocate(cents, weights) for cents in (made.capitalised_cents, made.converted_cents))
+        for part, added, cut, turned in zip(passing.to, capitalised, cuts, converted, strict=True):
+            changes[part.number] = ClaimChange(capitalised_cents=added, cut_cents=cut, converted_cents=turned)
         changes[passing.number] = ClaimChange()
-    return tuple(changes[claim.number] for claim in claims)
 
 
 def change_of(rebase: Rebase, number: int) -> ClaimChange:

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from contracts.loans.books import ALL_DUE, LoanBook
 from contracts.loans.lifecycle import EARLY_ASKED, LOAN, REPAID_EARLY
 from contracts.loans.model import EARLY, EarlyQuote, InstalmentState
+from contracts.loans.uncalled import not_called
 from contracts.moves import Move
-from contracts.terms.schedule import all_due
 from ledger.errors import Refusal
 
 QUOTED_FOR = timedelta(days=14)
@@ -18,14 +18,15 @@ def quote(book: LoanBook, on: date, *, today: date) -> EarlyQuote:
 
     Refuses `early-repayment-not-allowed` where the deed excludes it, `move-not-allowed` for a loan that does not run,
     `early-repayment-dues-open` while an instalment is called and unpaid, `early-repayment-quote-expired` for a day that
-    is over, `early-repayment-day-unfit` from the next due date on, and `loan-under-plan`.
+    is over, and `early-repayment-day-unfit` from the next due date on. Under a plan it is what the plan's terms make of
+    it.
     """
     loan = book.loan
     if not loan.early_repayment:
         raise Refusal("early-repayment-not-allowed", loan_id=loan.loan_id)
     LOAN.after(book.state, EARLY_ASKED)
-    book.refuse_under_plan()
-    unpaid = [each for each in book.instalments if book.instalment_state(each.n) is not InstalmentState.SETTLED]
+    asked = [each for each in book.instalments if each.n not in book.dropped]
+    unpaid = [each for each in asked if book.instalment_state(each.n) is not InstalmentState.SETTLED]
     if not unpaid or book.instalment_state(unpaid[0].n) is not InstalmentState.SCHEDULED:
         n = unpaid[0].n if unpaid else len(book.instalments)
         raise Refusal("early-repayment-dues-open", loan_id=loan.loan_id, n=n)
@@ -35,7 +36,7 @@ def quote(book: LoanBook, on: date, *, today: date) -> EarlyQuote:
     if on >= coming.due_on:
         days = {"stated_on": on.isoformat(), "due_on": coming.due_on.isoformat()}
         raise Refusal("early-repayment-day-unfit", loan_id=loan.loan_id, **days)
-    due = all_due(loan.terms, coming.n, on)
+    due = not_called(book, on).end(on)
     return EarlyQuote(
         loan_id=loan.loan_id,
         n=coming.n,

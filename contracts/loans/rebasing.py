@@ -4,15 +4,15 @@ Nothing of the old schedule goes: its instalments stay, cancelled, beside the ne
 the ledger is posted by whoever makes the plan; here it is on record in the move, from which every figure follows.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from contracts import moves
 from contracts.loans import postings
 from contracts.loans.books import LoanBook
 from contracts.loans.lifecycle import CANCELLED, INSTALMENT, LOAN, REPAID, SETTLED
-from contracts.loans.model import ClaimChange, InstalmentState, Rebase
+from contracts.loans.model import ClaimChange, InstalmentState
 from contracts.loans.steps import instalment_id, write_instalments
 from contracts.terms.schedule import Instalment
 from ledger.book import UnitOfWork
@@ -21,23 +21,28 @@ from ledger.errors import InvariantError
 from ledger.storage.base import JSON
 
 
-def rebase(
-    uow: UnitOfWork,
-    book: LoanBook,
-    event: str,
-    *,
-    on: date,
-    evidence: str,
-    rows: Sequence[Instalment],
-    changes: Sequence[ClaimChange],
-    forgone_cents: int = 0,
-) -> Rebase:
-    """Drop every unsettled instalment, and ask for `rows` instead; the caller holds the loan, and names the event.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTerms:
+    """What takes the place of the unsettled schedule.
 
     `changes` are in the order of the claims, and `rows` repay exactly what the claims then are; where that is nothing,
-    the loan has ended. `forgone_cents` of called interest are accounted for elsewhere, the oldest first. Refuses
-    `move-not-allowed`, `evidence-malformed`, and a day after today or before a payment.
+    the loan has ended. `amortisation` is where what is not called yet stands then. `forgone_cents` of called interest
+    are accounted for elsewhere, the oldest first; `waived_cents` of them are given up, of each claim.
     """
+
+    rows: Sequence[Instalment]
+    changes: Sequence[ClaimChange]
+    amortisation: Mapping[str, JSON]
+    forgone_cents: int = 0
+    waived_cents: Sequence[int] = ()
+
+
+def rebase(uow: UnitOfWork, book: LoanBook, event: str, terms: NewTerms, *, on: date, evidence: str) -> None:
+    """Drop every unsettled instalment, and ask for new ones instead; the caller holds the loan, and names the event.
+
+    Refuses `move-not-allowed`, `evidence-malformed`, and a day after today or before a payment.
+    """
+    rows, changes = terms.rows, terms.changes
     paid = [book.instalment_on(each.n, SETTLED) for each in book.instalments]
     check_happened(on, today=uow.today(), since=[book.loan.agreed_on, *paid, *(each.on for each in book.rebases)])
     owed = book.position.outstanding_cents(on) + sum(change.cents for change in changes)
@@ -49,13 +54,14 @@ def rebase(
         "first_n": first_n,
         "dropped": [each.n for each in dropped],
         "changes": [[each.capitalised_cents, each.cut_cents, each.converted_cents] for each in changes],
+        "amortisation": dict(terms.amortisation),
+        "waived": list(terms.waived_cents),
     }
     moves.record_move(uow, LOAN, book.loan.loan_id, event, on=on, evidence=evidence, facts=facts)
-    _cancel(uow, book, dropped, on=on, forgone_cents=forgone_cents)
+    _cancel(uow, book, dropped, on=on, forgone_cents=terms.forgone_cents)
     write_instalments(uow, book.loan.loan_id, [row for row in rows if row.total_cents], first=first_n)
     if not owed:
         moves.record_move(uow, LOAN, book.loan.loan_id, REPAID, on=on)
-    return Rebase(on=on, first_n=first_n, dropped=tuple(each.n for each in dropped), changes=tuple(changes))
 
 
 def _cancel(uow: UnitOfWork, book: LoanBook, dropped: Sequence[Instalment], *, on: date, forgone_cents: int) -> None:

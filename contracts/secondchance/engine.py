@@ -1,8 +1,8 @@
 """The tools of a plan at work on a loan's remaining schedule: a replay of its life, and then the plan, on one day."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from contracts.loans.simulation.dues import Allocation, Component, parts, unpaid
 from contracts.loans.simulation.events import Event, EventType
@@ -44,6 +44,8 @@ class Changed:
     cut_cents: int
     converted_cents: int
     rules: tuple[Rule, ...]
+    amortisation: Mapping[str, Any]
+    """Where the plan leaves what is not called yet (`Amortisation.to_state`)."""
 
 
 def restructure(frame: Frame, order: Allocation, events: Sequence[Event], uses: Sequence[Use]) -> Changed:
@@ -51,23 +53,60 @@ def restructure(frame: Frame, order: Allocation, events: Sequence[Event], uses: 
 
     Refuses what `contracts.secondchance.tools` and the replay refuse, and `plan-without-debt`.
     """
-    check_order(uses, frame.on)
     for event in events:
         if event.on > frame.on:
             raise event.out_of_place()
-    loan = Restructured(replayed(frame.terms, order, events, frame.on), frame)
-    before = loan.owed()
+    return use_tools(replayed(frame.terms, order, events, frame.on), frame, uses)
+
+
+def use_tools(standing: Replay, frame: Frame, uses: Sequence[Use]) -> Changed:
+    """Use the tools in their order on a loan as it stands on the frame's day, which is changed by it.
+
+    Refuses what `contracts.secondchance.tools` and the replay refuse, and `plan-without-debt`.
+    """
+    check_order(uses, frame.on)
+    loan = Restructured(standing, frame)
+    before = owed(standing)
     if not before.principal_cents:
         raise Refusal("plan-without-debt", on_on=frame.on.isoformat())
     for use in uses:
         loan.use(use)
-    after = loan.owed()
+    after = owed(standing)
     kept = before.principal_cents + loan.capitalised - loan.cut - loan.converted
     if after.principal_cents != kept:
         raise InvariantError("a plan loses or makes principal")
     later = sum(row.principal_cents for row in after.rows) - after.principal_cents
     rules = (*loan.rules, *check_capitalised(frame, loan.capitalised + later))
-    return Changed(before, after, loan.waived, loan.capitalised, later, loan.cut, loan.converted, rules)
+    return Changed(
+        before=before,
+        after=after,
+        waived_cents=loan.waived,
+        capitalised_cents=loan.capitalised,
+        later_cents=later,
+        cut_cents=loan.cut,
+        converted_cents=loan.converted,
+        rules=rules,
+        amortisation=standing.plan.to_state(),
+    )
+
+
+def owed(loan: Replay) -> Owed:
+    """What is owed, and by when; what was called and is unpaid first, the oldest of it ahead."""
+    left, rows = loan.principal, []
+    for due in loan.dues:
+        if due.is_open:
+            interest, principal = due.unpaid(Component.INTEREST), due.unpaid(Component.PRINCIPAL)
+            left -= principal
+            rows.append(
+                replace(
+                    due.row,
+                    interest_cents=interest,
+                    principal_cents=principal,
+                    total_cents=interest + principal,
+                    outstanding_cents=left,
+                )
+            )
+    return Owed(loan.principal, unpaid(loan.dues, Component.INTEREST), (*rows, *loan.rest()))
 
 
 class Restructured:
@@ -77,25 +116,6 @@ class Restructured:
         self.waived = self.capitalised = self.cut = self.converted = 0
         self.rules: list[Rule] = []
         self._loan, self._frame = loan, frame
-
-    def owed(self) -> Owed:
-        """What is owed, and by when; what was called and is unpaid first, the oldest of it ahead."""
-        left, rows = self._loan.principal, []
-        for due in self._loan.dues:
-            if due.is_open:
-                interest, principal = due.unpaid(Component.INTEREST), due.unpaid(Component.PRINCIPAL)
-                left -= principal
-                rows.append(
-                    replace(
-                        due.row,
-                        interest_cents=interest,
-                        principal_cents=principal,
-                        total_cents=interest + principal,
-                        outstanding_cents=left,
-                    )
-                )
-        called = unpaid(self._loan.dues, Component.INTEREST)
-        return Owed(self._loan.principal, called, (*rows, *self._loan.rest()))
 
     def use(self, use: Use) -> None:
         """Use one tool."""

@@ -6,6 +6,7 @@ would bring is an assumption that the plan states: a share of what is owed, afte
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,11 +14,12 @@ from fractions import Fraction
 
 from contracts.loans.simulation.dues import Allocation
 from contracts.loans.simulation.events import Event
+from contracts.loans.simulation.replay import Replay
 from contracts.loans.simulation.simulate import replayed
 from contracts.schemes.credit import CreditPart, credit_of_parts
 from contracts.schemes.loss import Haircut, Loss, LossEvent, LostLoan, loss_credit
 from contracts.schemes.rules import Rule, find_rule, rule
-from contracts.secondchance.engine import Changed, Owed, restructure
+from contracts.secondchance.engine import Changed, Owed, restructure, use_tools
 from contracts.secondchance.guards import SUPERVISORS, check_creditor_minimum, check_plan_length
 from contracts.secondchance.model import CreditorPart
 from contracts.secondchance.tools import DISTRESSED, NO_CONCESSION, PROXI, Frame, Tool, Use, notes
@@ -57,7 +59,11 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A plan to be reckoned. `reasons` are why a creditor is paid less than the minimum."""
+    """A plan to be reckoned. `reasons` are why a creditor is paid less than the minimum.
+
+    A loan on record is given as it stands on the frame's day (`standing`), with its principal at the end of the year
+    before (`opening_cents`); else both follow from the terms and `events`.
+    """
 
     frame: Frame
     order: Allocation
@@ -69,6 +75,8 @@ class Draft:
     discount_rate: Decimal | None = None
     reasons: str = ""
     is_exemplary: bool = False
+    standing: Replay | None = None
+    opening_cents: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +137,10 @@ def propose(draft: Draft) -> Proposal:
     if sum(lender.lent_cents for lender in draft.lenders) != frame.terms.principal_cents:
         lent = sum(lender.lent_cents for lender in draft.lenders)
         raise Refusal("lenders-differ-from-loan", lent_cents=lent, principal_cents=frame.terms.principal_cents)
-    changed = restructure(frame, draft.order, draft.events, draft.uses)
+    if draft.standing is None:
+        changed = restructure(frame, draft.order, draft.events, draft.uses)
+    else:
+        changed = use_tools(deepcopy(draft.standing), frame, draft.uses)
     stated = [lender.claim_cents for lender in draft.lenders if lender.claim_cents is not None]
     if stated and (len(stated) < len(draft.lenders) or sum(stated) != changed.before.principal_cents):
         owed = changed.before.principal_cents
@@ -164,6 +175,15 @@ def _paid(case: LenderCase) -> int:
     return case.claim_cents - case.cut_cents - case.converted_cents
 
 
+def _opening_cents(draft: Draft) -> int:
+    """What was owed of principal at the end of the year before the plan's."""
+    new_year, terms = date(draft.frame.on.year - 1, 12, 31), draft.frame.terms
+    if draft.standing is not None or new_year < terms.starts_on:
+        return draft.opening_cents
+    past = [event for event in draft.events if event.on <= new_year]
+    return replayed(terms, draft.order, past, new_year).principal
+
+
 Flow = tuple[date, int, int]
 """A day, interest and principal in cents."""
 
@@ -179,12 +199,7 @@ class _Cases:
         self._claims = {
             each.holder: split[each.holder] if each.claim_cents is None else each.claim_cents for each in self._lenders
         }
-        new_year = date(draft.frame.on.year - 1, 12, 31)
-        opening = 0
-        if new_year >= draft.frame.terms.starts_on:
-            past = [event for event in draft.events if event.on <= new_year]
-            opening = replayed(draft.frame.terms, draft.order, past, new_year).principal
-        self._openings = self._split(opening)
+        self._openings = self._split(_opening_cents(draft))
 
     def all(self) -> tuple[LenderCase, ...]:
         """One case a lender, in order of holder."""

@@ -113,7 +113,20 @@ class ChanceFile:
         """The body of the plan that the borrower asked for last, unless it has been put forward."""
         asked = self._notes(life.PLAN_ASKED)
         body: Any = asked[-1].facts["body"] if asked else None
-        return None if body is None or body in [plan.body for plan in self.plans] else body
+        since = [plan.body for plan in self.plans if asked and plan.on >= asked[-1].effective_on]
+        return None if body in since else body
+
+    @property
+    def plans_in_force(self) -> list[Plan]:
+        """The versions that came into effect and have not fallen."""
+        versions = {plan.sha256: plan for plan in self.plans}
+        found: list[Plan] = []
+        for move in self.history:
+            if move.event in {life.CONSENTED, life.HOMOLOGATED}:
+                found.append(versions[str(move.facts["sha256"])])
+            elif move.event == life.CLAIMS_REVIVED:
+                found = []
+        return found
 
     @property
     def vote_ids(self) -> list[str]:

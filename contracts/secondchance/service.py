@@ -436,9 +436,9 @@ def _clean_since(book: LoanBook, on: date) -> date:
 
 
 def _clause_until(file: ChanceFile) -> date | None:
-    """Until when what the plan cut may revive."""
-    tools = PlanTerms.of(file.plans[-1].body).uses
-    return next((use.expires_on for use in tools if use.tool is Tool.BETTER_FORTUNE), None)
+    """Until when what the plans in force cut may revive."""
+    uses = [use for plan in file.plans_in_force for use in PlanTerms.of(plan.body).uses]
+    return max((use.expires_on for use in uses if use.tool is Tool.BETTER_FORTUNE and use.expires_on), default=None)
 
 
 def _days(stay: Stay) -> dict[str, JSON]:

@@ -10,13 +10,13 @@ at the rate and on the debt then known; it is solved again after every change. I
 is what it would be had the whole debt run through it at the new rate, and the interest is what really accrued.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
-from typing import assert_never
+from typing import Any, Self, assert_never
 
 from contracts.terms.agreed import MAX_INSTALMENTS, RateConvention, RepaymentKind, Terms
 from contracts.terms.dates import years
@@ -66,6 +66,43 @@ class Amortisation:
         self._moves: list[tuple[date, int]] = []
         self._rates = [(self.opens_on, terms.rate_annual)]
         self._constant_cents: int | None = None
+
+    @classmethod
+    def resumed(cls, terms: Terms, state: Mapping[str, Any]) -> Self:
+        """The debt where `to_state` left it."""
+        plan = cls(terms)
+        plan.last, plan.n, plan.balance_cents = state["last"], state["n"], state["balance_cents"]
+        plan.opens_on, plan.rate_annual = date.fromisoformat(state["opens_on"]), Decimal(state["rate_annual"])
+        plan._carried_cents, plan._capitalised_cents = state["carried_cents"], state["capitalised_cents"]
+        plan._no_principal, plan._no_interest = set(state["no_principal"]), set(state["no_interest"])
+        plan._to_capitalise = set(state["to_capitalise"])
+        plan._moves = [(date.fromisoformat(on), cents) for on, cents in state["moves"]]
+        plan._rates = [(date.fromisoformat(on), Decimal(rate)) for on, rate in state["rates"]]
+        plan._constant_cents = state["constant_cents"]
+        return plan
+
+    def to_state(self) -> dict[str, Any]:
+        """Where the debt stands, in JSON, so that it can go on from there."""
+        return {
+            "last": self.last,
+            "n": self.n,
+            "opens_on": self.opens_on.isoformat(),
+            "balance_cents": self.balance_cents,
+            "rate_annual": str(self.rate_annual),
+            "carried_cents": self._carried_cents,
+            "capitalised_cents": self._capitalised_cents,
+            "no_principal": sorted(self._no_principal),
+            "no_interest": sorted(self._no_interest),
+            "to_capitalise": sorted(self._to_capitalise),
+            "moves": [[on.isoformat(), cents] for on, cents in self._moves],
+            "rates": [[on.isoformat(), str(rate)] for on, rate in self._rates],
+            "constant_cents": self._constant_cents,
+        }
+
+    def pass_until(self, on: date) -> None:
+        """Close every period whose instalment is due by that day."""
+        while not self.is_over and min(self.closes_on, self.due_on) <= on:
+            self.close()
 
     @property
     def is_over(self) -> bool:
