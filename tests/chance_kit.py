@@ -64,7 +64,7 @@ class Chance:
             return votes.cast(uow, vote_id, BallotCast(voter=voter, parts=[(choice, claim.weight_cents)]))
 
     def cast_all(self, choice: Choice) -> None:
-        for lender in {claim.lender for claim in self.book().claims}:
+        for lender in self.book().lenders:
             self.cast(lender, choice)
 
     def vote(self, *, accepted: bool = True) -> State:

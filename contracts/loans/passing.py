@@ -175,7 +175,7 @@ def borne(claims: Sequence[LenderClaim], steps: Iterable[Step]) -> list[tuple[in
 
 
 def _hand_on(plans: Iterable[dict[int, ClaimChange]], passing: Passing) -> None:
-    """Split what each plan changed of a claim that passes; what all of them cut of it comes to what was passed of it."""
+    """Split what each plan changed of a claim that passes; what they cut of it is together what was passed of it."""
     weights, cut_left = [part.cents for part in passing.to], [part.cut_cents for part in passing.to]
     for changes in plans:
         made = changes[passing.number]

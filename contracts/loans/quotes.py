@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 from contracts.loans.books import ALL_DUE, LoanBook
-from contracts.loans.lifecycle import EARLY_ASKED, LOAN, REPAID_EARLY
+from contracts.loans.lifecycle import EARLY_ASKED, INSTALMENT, LOAN, REPAID_EARLY, SETTLED
 from contracts.loans.model import EARLY, EarlyQuote, InstalmentState
 from contracts.loans.uncalled import not_called
 from contracts.moves import Move
@@ -67,7 +67,7 @@ def asked_quote(book: LoanBook, on: date) -> EarlyQuote | None:
         return None
     facts, until_on = asked[-1].facts, date.fromisoformat(str(asked[-1].facts["until_on"]))
     n, days, interest, principal = (int(str(facts[name])) for name in ALL_DUE)
-    if until_on < on or book.instalment_state(n) is InstalmentState.SETTLED:
+    if until_on < on or not INSTALMENT.allows(book.instalment_state(n), SETTLED):
         return None
     return EarlyQuote(
         loan_id=book.loan.loan_id,
