@@ -23,6 +23,7 @@ import click
 from api.cli.supervisor import ChildGone, Stopped, Supervisor
 from api.demo.files import SANDBOX_STATE, clear_unfinished
 from api.demo.witnesses import witness_folders
+from api.rails.sandbox.stamps import ROOT, STAMPS
 from api.settings import SANDBOX_KEY, Settings, SettingsError, read_settings
 from api.witnesses.addresses import write_addresses
 from ledger.signing import newest_policy_file
@@ -83,6 +84,8 @@ def _run_all(settings: Settings) -> int:
         arguments = ("sandbox", "serve", "--port", str(sandbox_port), "--state", str(state))
         supervisor.start("payment sandbox", *arguments, quiet=True)
         _await_answer(supervisor, f"{sandbox_url}/health")
+        if settings.tsa_url is None:
+            supervisor.environment |= _timestamps(settings, sandbox_url)
         log_ins = json.loads(supervisor.run_once("preparation of the book", "demo", "prepare"))
         _start_witnesses(settings, supervisor)
         supervisor.start("web", "serve")
@@ -108,6 +111,14 @@ def _welcome(settings: Settings, log_ins: list[dict[str, str]]) -> None:
         _say(f"  {person['role']:<{width}}  {person['name']:<{name_width}}  {person['link']}")
     _say(f"\n  A link works once, for 15 minutes. For more, see the mailbox: {settings.origin}/en/mailbox")
     _say("  Ctrl-C stops everything; the book is kept.\n")
+
+
+def _timestamps(settings: Settings, sandbox_url: str) -> dict[str, str]:
+    """The sandbox as timestamp authority, its root kept in a file: the demo's signatures carry stamps."""
+    root = settings.data / "sandbox-timestamps.pem"
+    with urllib.request.urlopen(f"{sandbox_url}{ROOT}", timeout=_READY_SECONDS) as answer:  # noqa: S310 -- our own address
+        root.write_bytes(answer.read())
+    return {"BXL_TSA_URL": f"{sandbox_url}{STAMPS}", "BXL_TSA_CERTIFICATE": str(root)}
 
 
 def _start_witnesses(settings: Settings, supervisor: Supervisor) -> None:

@@ -2,22 +2,30 @@
 
 import shutil
 import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from api.rails.sandbox.server import SandboxServer
+from api.rails.sandbox.stamps import ROOT, STAMPS
 from api.timestamps import TimestampAuthority, read_certificates
 from contracts.documents import authority
 from contracts.documents.agreement import SIGNATURE_FIELDS, render_agreement
+from contracts.documents.cms import Encoding
 from contracts.documents.model import AskTimestamp
 from contracts.documents.receipt import render_receipt
 from contracts.documents.signature import DocumentSigner, sign_pdf, sign_receipt
 from contracts.documents.statement import render_statement
 from contracts.documents.text import money, wording
+from contracts.documents.verify import verify_pdf_signatures
 from ledger.errors import Refusal
 from tests import papers
-from tests.timestamp_authority import make_authority, serving
+from tests.timestamp_authority import make_authority, openssl, openssl_accepts, serving
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 VALID = "Signature Validation: Signature is Valid."
@@ -65,6 +73,40 @@ def test_poppler_accepts_signatures_stamped_by_an_authority_over_http(tmp_path: 
     assert "Total document signed" in report.split("Signature #2")[1]
 
 
+def test_the_sandbox_stamps_as_an_authority_does_and_keeps_its_keys(tmp_path: Path) -> None:
+    state, root, file = tmp_path / "state", tmp_path / "root.pem", tmp_path / "agreement.pdf"
+    for turn in ("first", "again"):
+        with sandbox(state) as base:
+            served = urllib.request.urlopen(f"{base}{ROOT}").read()
+            assert turn == "first" or served == root.read_bytes()
+            root.write_bytes(served)
+            tsa = TimestampAuthority(f"{base}{STAMPS}", read_certificates(root))
+            file.write_bytes(signed_agreement(tmp_path / "keys", tsa.answer))
+            (tmp_path / "token").write_bytes(tsa.stamp(b"a checkpoint"))
+            (tmp_path / "stamped").write_bytes(b"a checkpoint")
+            for query in (b"", b"no query", openssl("ts", "-query", "-data", str(root), "-sha1")):
+                with pytest.raises(urllib.error.HTTPError, match="400"):
+                    urllib.request.urlopen(f"{base}{STAMPS}", query)
+        assert openssl_accepts(tmp_path / "token", tmp_path / "stamped", root)
+        assert tool("pdfsig", str(file)).count(VALID) == 2
+        reports = verify_pdf_signatures(
+            file.read_bytes(),
+            roots_der=[authority.root_certificate(tmp_path / "keys").public_bytes(Encoding.DER)],
+            timestamp_roots_der=[c.public_bytes(Encoding.DER) for c in read_certificates(root)],
+        )
+        assert [report.stamped_at is not None for report in reports] == [True, True]
+
+
+@contextmanager
+def sandbox(state: Path) -> Iterator[str]:
+    server = SandboxServer(state=state)
+    server.start()
+    try:
+        yield server.base
+    finally:
+        server.close()
+
+
 def test_nothing_is_signed_where_the_answer_is_of_another_authority(tmp_path: Path) -> None:
     asked, trusted = make_authority(tmp_path / "tsa"), make_authority(tmp_path / "other")
     with (
@@ -97,9 +139,6 @@ def test_poppler_accepts_the_seal_of_a_receipt_and_cuts_out_its_files(tmp_path: 
 
 
 def test_pyhanko_accepts_the_seal_of_a_receipt(tmp_path: Path) -> None:
-    from contracts.documents.cms import Encoding
-    from contracts.documents.verify import verify_pdf_signatures
-
     sealed = sealed_receipt(tmp_path)
     certificate = authority.make_receipt_identity(tmp_path, now=NOW).certificate.public_bytes(Encoding.DER)
     (report,) = verify_pdf_signatures(sealed, roots_der=[certificate])

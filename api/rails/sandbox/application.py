@@ -17,6 +17,7 @@ from api.rails.sandbox.faults import FaultRule, Faults, misbehave
 from api.rails.sandbox.http import JSON_TYPE, Answer, Asked, json_answer, problem
 from api.rails.sandbox.pages import Pages
 from api.rails.sandbox.provider import Provider
+from api.rails.sandbox.stamps import STAMPS, Stamps
 from api.rails.sandbox.timeline import Timeline
 
 _MOST_REMEMBERED = 10_000
@@ -30,6 +31,7 @@ class Application:
         provider: Provider,
         callbacks: Callbacks,
         timeline: Timeline,
+        stamps: Stamps,
         *,
         base: str,
         wait: Callable[[float], Any],
@@ -43,6 +45,7 @@ class Application:
         self._bank = BankDesk(Bank(world.store, world.today, provider.payouts, world.happened))
         self._controls = Controls(provider, callbacks, self._faults, timeline, self._bank)
         self._pages = Pages(provider)
+        self._stamps = stamps
         self._wait = wait
         self._control_token = control_token
         self._remembered: list[Object] = []
@@ -54,6 +57,8 @@ class Application:
                 return json_answer(200, {"status": "ok"}, JSON_TYPE)
             if asked.path.startswith(("/v2/", BANK_API)):
                 return self._api_with_faults(asked)
+            if asked.path.startswith(STAMPS):
+                return self._stamps.answer(asked)
             if asked.path.startswith("/control/"):
                 check_control(asked, self._control_token)
                 answer = self._locked(lambda: self._controls.answer(asked, list(self._remembered)))

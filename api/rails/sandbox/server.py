@@ -12,6 +12,7 @@ from api.rails.sandbox.callbacks import Callbacks
 from api.rails.sandbox.clock import VirtualClock
 from api.rails.sandbox.http import Answer, Asked, Silence
 from api.rails.sandbox.provider import Provider
+from api.rails.sandbox.stamps import Stamps
 from api.rails.sandbox.store import Store
 from api.rails.sandbox.timeline import Timeline
 from api.rails.sandbox.world import World
@@ -44,13 +45,15 @@ class SandboxServer(ThreadingHTTPServer):
         self.base = f"http://127.0.0.1:{self.server_port}"
         self.stopping = threading.Event()
         self._store = Store(state)
-        virtual, timeline = VirtualClock(self._store, clock or SystemClock()), Timeline()
+        base = clock or SystemClock()
+        virtual, timeline = VirtualClock(self._store, base), Timeline()
         self.callbacks = Callbacks(virtual, timeline)
         self.provider = Provider(World(self._store, virtual, self.callbacks, timeline, seed or secrets.token_hex(8)))
         self.application = Application(
             self.provider,
             self.callbacks,
             timeline,
+            Stamps(self._store, base.now),
             base=self.base,
             wait=self.stopping.wait,
             control_token=control_token,
