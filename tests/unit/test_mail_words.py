@@ -2,6 +2,7 @@
 
 import ast
 import string
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def placeholders(template: str, language: str) -> set[str]:
     return {name for _, name, _, _ in found if name}
 
 
+@cache
 def facts_emitted() -> dict[str, set[str]]:
     """Which fact names stand, as literals, in the files that name a template, or are given with every loan's mail."""
     found: dict[str, set[str]] = {}
