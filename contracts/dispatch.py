@@ -25,6 +25,7 @@ from contracts.loans.owed import OWED, settle_owed, tell_and_ask
 from contracts.loans.recovery import continue_recovery, settle_recovery
 from contracts.loans.transfers import note_failed_disbursement
 from contracts.parties.queries import told_ibans
+from contracts.pledges import amendments
 from contracts.pledges import chargebacks as pledge_chargebacks
 from contracts.pledges import service as pledges
 from contracts.secondchance.planning import continue_entries
@@ -187,6 +188,8 @@ HANDLERS: Mapping[str, Handler] = {
     events.TRANSFER_FAILED: note_failed_transfer,
     events.DEBIT_FAILED: loan_debits.note_failed_debit,
     events.OFFER_RETURN: pledges.continue_return,
+    events.OFFER_SUSPENDED: amendments.tell_of_suspension,
+    events.OFFER_SHEET_AMENDED: amendments.tell_of_amendment,
     events.BOND_ISSUE: bonds.continue_issue,
     events.BOND_CHANGE: bond_meetings.continue_change,
     events.LOAN_ISSUE: loans.continue_issue,

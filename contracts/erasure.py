@@ -15,7 +15,7 @@ from contracts.loans.lifecycle import LOAN
 from contracts.loans.model import LoanState
 from contracts.loans.tables import loan, loan_claim
 from contracts.offers.lifecycle import MACHINE as OFFER
-from contracts.offers.model import OfferState
+from contracts.offers.model import STANDING, OfferState
 from contracts.offers.tables import offer
 from contracts.parties.model import PartyKind
 from contracts.parties.service import lock_party
@@ -32,7 +32,7 @@ from ledger.errors import Refusal
 
 _OPEN_PLEDGES = LIVE | {PledgeState.REFUND_FAILED}
 _OPEN_LOANS = frozenset(LoanState) - {LoanState.REPAID, LoanState.WRITTEN_OFF}
-_OPEN_OFFERS = (OfferState.DRAFT, OfferState.OPEN)
+_OPEN_OFFERS = (OfferState.DRAFT, *STANDING)
 
 
 def request_erasure(uow: UnitOfWork, party_id: str, *, basis: erasure.Basis, reason: str) -> str:

@@ -21,6 +21,9 @@ TRANSFER_FAILED = "transfer.failed"
 
 OFFER_NOT_CLOSED = "offer.not-closed"
 """An offer that is due could not be closed: `offer_id`, `code`, `facts`; it is tried again every day."""
+OFFER_SUSPENDED = "offer.suspended"
+OFFER_SHEET_AMENDED = "offer.sheet-amended"
+"""The next chunk of lenders to tell of a suspension or an amended sheet: `offer_id`, `version`, `first`."""
 OFFER_RETURN = "offer.return-pledges"
 BOND_ISSUE = "bond.issue"
 BOND_CHANGE = "bond.change"
@@ -44,6 +47,9 @@ MAIL_TEMPLATES = frozenset({
     "payment-charged-back",
     "refund-sent",
     "refund-failed",
+    "offer-suspended",
+    "sheet-amended",
+    "sheet-unchanged",
     "campaign-failed",
     "offer-funded",
     "loan-agreed",

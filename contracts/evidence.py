@@ -24,7 +24,7 @@ from contracts import moves
 from contracts.bonds import board
 from contracts.offers import kiis
 from contracts.offers.lifecycle import MACHINE as OFFER
-from contracts.offers.lifecycle import PUBLISHED
+from contracts.offers.lifecycle import PUBLISHED, PUBLISHED_AGAIN, SUSPENDED
 from contracts.parties.model import Attribute
 from contracts.parties.queries import Keeper
 from contracts.parties.tables import party_attribute
@@ -141,6 +141,9 @@ def _of_sheets(connection: sa.Connection, book_id: str) -> Iterator[Evidence]:
         for move in _moves(connection, book_id, kiis.MACHINE.name, event):
             facts = {name: value for name, value in move.facts.items() if name != "sheet"}
             yield _line("23", f"kiis-{event}", move.object_id.partition(":")[0], move, facts)
+    for event in (SUSPENDED, PUBLISHED_AGAIN):
+        for move in _moves(connection, book_id, OFFER.name, event):
+            yield _line("23", f"offer-{event}", move.object_id, move, move.facts)
 
 
 def _of_board(connection: sa.Connection, book_id: str) -> Iterator[Evidence]:

@@ -1,6 +1,7 @@
 """Writing and issuing the key investment information sheet of an offer.
 
-Whoever draws up the sheet (the project owner, or staff for it) writes versions for as long as the offer is a draft.
+Whoever draws up the sheet (the project owner, or staff for it) writes versions while the offer is a draft, and to amend
+that of an offer that is published: the first version after publication suspends the offer until it is published again.
 Issuing draws the newest version in every language, outside any database transaction, counts the pages of what was
 drawn, and stores the papers: they are frozen with the version of the offer that they were drawn from.
 """
@@ -18,10 +19,18 @@ from contracts.documents.model import LANGUAGES, DocumentKind, Enterprise, Langu
 from contracts.documents.service import Keeper, open_document, store_document
 from contracts.loans.model import DocumentDesk
 from contracts.offers import sheets
-from contracts.offers.kiis import ISSUED, MACHINE, WRITTEN, checked_sheet, missing_items, offer_identifier
-from contracts.offers.model import OfferState
+from contracts.offers.kiis import (
+    ISSUED,
+    MACHINE,
+    WRITTEN,
+    changes,
+    checked_sheet,
+    missing_items,
+    offer_identifier,
+)
+from contracts.offers.model import STANDING, OfferState
 from contracts.offers.queries import OfferRecord, offer_record
-from contracts.offers.service import lock_offer
+from contracts.offers.service import lock_offer, suspend_offer
 from contracts.parties.model import LegalIdentity, shown_enterprise_number
 from contracts.parties.queries import party
 from contracts.schemes.ecspr import SCHEME
@@ -35,27 +44,33 @@ from ledger.storage.base import JSON, json_text
 def write_sheet(uow: UnitOfWork, offer_id: str, values: Mapping[str, JSON], *, on: date) -> int:
     """Keep the answers as the next version of the sheet; gives its number. Items may still be open.
 
-    Refuses `kiis-item-unknown`, `kiis-item-malformed`, and `kiis-offer-not-draft` once the offer is published.
+    Refuses `kiis-item-unknown`, `kiis-item-malformed`, `kiis-not-amendable` once the offer has ended or where it was
+    published without a sheet, and `kiis-unchanged` for the very sheet that an open offer has.
     """
     record = lock_offer(uow, offer_id)
-    _require_draft(record)
+    _require_amendable(uow.connection, uow.book_id, record)
     sheet = checked_sheet(values)
-    version = len(sheets.sheet_versions(uow.connection, uow.book_id, offer_id)) + 1
+    versions = sheets.sheet_versions(uow.connection, uow.book_id, offer_id)
+    if record.state is OfferState.OPEN and not changes(versions[-1].sheet, sheet):
+        raise Refusal("kiis-unchanged", version=versions[-1].version)
+    version = len(versions) + 1
     facts: dict[str, JSON] = {"version": version, "sheet": sheet}
     proof = hashlib.sha256(json_text(sheet).encode()).hexdigest()
     moves.record_move(uow, MACHINE, sheets.object_of(offer_id), WRITTEN, on=on, evidence=proof, facts=facts)
+    if record.state is OfferState.OPEN:
+        suspend_offer(uow, offer_id, version=version, on=on)
     return version
 
 
 def issue_sheet(book: Book, desk: DocumentDesk, offer_id: str, *, actor: str) -> sheets.SheetVersion:
     """Draw the newest version in every language, check its length, and store the papers; gives the issued version.
 
-    Refuses `kiis-incomplete`, `kiis-too-long`, `kiis-offer-not-draft`, and `kiis-outdated` where the sheet or the offer
+    Refuses `kiis-incomplete`, `kiis-too-long`, `kiis-not-amendable`, and `kiis-outdated` where the sheet or the offer
     changed while the papers were drawn.
     """
     with book.read() as connection:
         record = offer_record(connection, book.book_id, offer_id)
-        _require_draft(record)
+        _require_amendable(connection, book.book_id, record)
         versions = sheets.sheet_versions(connection, book.book_id, offer_id)
         today = book.today_in(connection)
         missing = missing_items(versions[-1].sheet if versions else {})
@@ -90,17 +105,36 @@ def issue_sheet(book: Book, desk: DocumentDesk, offer_id: str, *, actor: str) ->
         return sheets.sheet_versions(uow.connection, uow.book_id, offer_id)[-1]
 
 
-def open_sheet(keeper: Keeper, connection: sa.Connection, offer_id: str, language: str) -> bytes:
-    """The paper in force of an offer's sheet; refuses `kiis-not-issued` while there is none."""
-    issued = sheets.issued_sheet(connection, keeper.book_id, offer_id)
-    if issued is None or language not in issued.papers:
-        raise Refusal("kiis-not-issued", offer_id=offer_id, version=0)
-    return open_document(keeper, connection, issued.papers[language].document_id)
+def open_sheet(
+    keeper: Keeper,
+    connection: sa.Connection,
+    offer_id: str,
+    language: str,
+    *,
+    version: int | None = None,
+    is_insider: bool = False,
+) -> bytes:
+    """The paper of an offer's sheet: that in force, or of the `version` named; refuses `kiis-not-issued` for no paper.
+
+    Everybody reads what was published; an insider (its maker, staff) also what was only issued.
+    """
+    readable = [each.version for each in sheets.published_sheets(connection, keeper.book_id, offer_id)]
+    if is_insider and (version is not None or not readable):
+        versions = sheets.sheet_versions(connection, keeper.book_id, offer_id)
+        readable = [each for each in versions if each.issued_on is not None]
+    found = next((each for each in reversed(readable) if version in {None, each.version}), None)
+    if found is None or language not in found.papers:
+        raise Refusal("kiis-not-issued", offer_id=offer_id, version=version or 0)
+    return open_document(keeper, connection, found.papers[language].document_id)
 
 
-def _require_draft(record: OfferRecord) -> None:
-    if record.state is not OfferState.DRAFT:
-        raise Refusal("kiis-offer-not-draft", offer_id=record.offer_id, state=record.state.value)
+def _require_amendable(connection: sa.Connection, book_id: str, record: OfferRecord) -> None:
+    """Refuse to change the sheet of an offer that has ended, or that was published without one."""
+    is_draft = record.state is OfferState.DRAFT
+    if not is_draft and (
+        record.state not in STANDING or not sheets.published_sheets(connection, book_id, record.offer_id)
+    ):
+        raise Refusal("kiis-not-amendable", offer_id=record.offer_id, state=record.state.value)
 
 
 def _owner(connection: sa.Connection, book: Book, record: OfferRecord) -> tuple[Enterprise, str]:

@@ -31,6 +31,7 @@ _PLEDGE_KINDS: Mapping[PledgeState, str] = {
 _OFFER_KINDS: Mapping[OfferState, str] = {
     OfferState.DRAFT: "warn",
     OfferState.OPEN: "brand",
+    OfferState.SUSPENDED: "warn",
     OfferState.FUNDED: "good",
 }
 

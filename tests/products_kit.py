@@ -39,7 +39,7 @@ from contracts.offers.sheets import SheetVersion
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute, LegalIdentity, LenderDeclaration, NaturalIdentity, Role, StaffIdentity
 from contracts.parties.safeguards import OwnerDeclaration
-from contracts.pledges import knowledge
+from contracts.pledges import amendments, knowledge
 from contracts.pledges import queries as pledge_queries
 from contracts.pledges import service as pledges
 from contracts.pledges.model import PledgeMade, PledgeState
@@ -69,6 +69,8 @@ EVIDENCE = hashlib.sha256(b"a paper").hexdigest()
 JOBS = (
     pledges.firm_up_pledges,
     pledges.lapse_unpaid_pledges,
+    amendments.cancel_uncorrected_offers,
+    bonds.cancel_uncorrected_series,
     loans.close_due_offers,
     bonds.close_due_series,
     bonds.issue_due_series,
@@ -191,6 +193,10 @@ class Town:
 
     def publish(self, offer_id: str) -> None:
         self.inform(offer_id)
+        self.publish_as_informed(offer_id)
+
+    def publish_as_informed(self, offer_id: str) -> None:
+        """Publish the offer, for the first time or again, with the sheet that was issued for it."""
         with self.book.unit_of_work(actor=self.maker) as uow:
             approval_id = offers.request_publication(uow, offer_id, reason="checked")
         self.approve(approval_id)

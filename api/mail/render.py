@@ -19,14 +19,21 @@ class Text:
     body: str
 
 
-def render(template: str, language: str, *, name: str, facts: Mapping[str, Fact]) -> Text:
+MailFact = Fact | Mapping[str, str]
+"""A fact of a mail; what is already in words stands by language."""
+
+
+def render(template: str, language: str, *, name: str, facts: Mapping[str, MailFact]) -> Text:
     """The mail in words; a missing fact is a defect and raises `KeyError`.
 
     >>> render("log-in", "en", name="Ada", facts={"link": "https://x/1", "minutes": 15}).subject
     'Your log-in link'
     """
     words = templates()[template][language]
-    values = {fact: shown(fact, value, language) for fact, value in facts.items()}
+    values = {
+        fact: value[language] if isinstance(value, Mapping) else shown(fact, value, language)
+        for fact, value in facts.items()
+    }
     greeting = templates()["greeting"][language].format(name=name)
     body = f"{greeting}\n\n{words['body'].format(**values)}\n\n{templates()['signature'][language]}\n"
     return Text(words["subject"].format(**values), body)

@@ -15,12 +15,12 @@ from datetime import timedelta
 import sqlalchemy as sa
 import structlog
 
-from api.mail.render import render
+from api.mail.render import MailFact, render
 from api.mail.tables import mail
 from api.mail.transport import Letter, MailTransport
 from contracts.parties import queries as parties
 from ledger.book import Book, UnitOfWork
-from ledger.errors import Fact, Refusal
+from ledger.errors import Refusal
 
 ATTEMPTS = 10
 _FIRST_PAUSE = timedelta(minutes=1)
@@ -33,7 +33,7 @@ def write_mail(
     template: str,
     to: str,
     key: str,
-    facts: Mapping[str, Fact],
+    facts: Mapping[str, MailFact],
     language: str | None = None,
     page: tuple[str, str] | None = None,
 ) -> None:

@@ -22,6 +22,7 @@ from contracts.loans import debits as loan_debits
 from contracts.loans import dues as loan_dues
 from contracts.loans import notices as loan_notices
 from contracts.loans import service as loans
+from contracts.pledges import amendments
 from contracts.pledges import service as pledges
 from contracts.secondchance import jobs as chance_jobs
 from ledger.attest import attest, daily_key
@@ -63,6 +64,8 @@ def check_bridges(book: Book, on: date) -> int:
 JOBS: tuple[Job, ...] = (
     Job("firm-up-pledges", pledges.firm_up_pledges),
     Job("lapse-unpaid-pledges", pledges.lapse_unpaid_pledges),
+    Job("cancel-uncorrected-offers", amendments.cancel_uncorrected_offers),
+    Job("cancel-uncorrected-series", bonds.cancel_uncorrected_series),
     Job("close-offers", loans.close_due_offers),
     Job("close-series", bonds.close_due_series),
     Job("issue-series", bonds.issue_due_series),

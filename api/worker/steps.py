@@ -29,6 +29,7 @@ from functools import partial
 from typing import cast
 
 from api.bootstrap import Wiring, document_desk, open_book, search_path
+from api.mail.render import MailFact
 from api.mail.service import send_due_mails, write_mail
 from api.worker import dates
 from api.worker.anchoring import DailyAnchor
@@ -48,7 +49,6 @@ from ledger.audit.totals import enter_totals, publish_totals
 from ledger.book import Book, UnitOfWork
 from ledger.bridges import open_peers
 from ledger.bridges import sweep as sweep_bridge
-from ledger.errors import Fact
 from ledger.holds import expire_due
 from ledger.integrator import copy_checkpoint, integrate, read_checkpoint
 from ledger.outbox import OutboxRow
@@ -167,7 +167,7 @@ def _with_body(handle: ProductHandler) -> Handler:
 def _write_mail(origin: str, uow: UnitOfWork, row: OutboxRow) -> None:
     """A product's wish for a mail becomes the mail, with a link in its reader's language."""
     template, page = str(row.body["template"]), (origin, str(row.body["path"]))
-    facts = cast("Mapping[str, Fact]", row.body["facts"])
+    facts = cast("Mapping[str, MailFact]", row.body["facts"])
     write_mail(uow, template=template, to=str(row.body["to"]), key=f"{template}:{row.key}", facts=facts, page=page)
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from contracts.bonds import queries as q
 from contracts.bonds.model import SeriesState, SeriesTerms
 from contracts.bonds.service import refuse_unless_cleared
+from contracts.offers.model import OfferState
 from contracts.offers.queries import OfferCard, offer_card, publication_body
 from contracts.parties.queries import Keeper
 from contracts.schemes.rules import Rule
@@ -100,6 +101,7 @@ def subscribable(connection: sa.Connection, keeper: Keeper, on: date) -> list[Se
     """Every series that accepts subscriptions on that date; the one that closes first stands first."""
     cards = series_cards(connection, keeper, on, SeriesState.OPEN)
     open_now = [card for card in cards if card.offer.opens_on <= on and card.offer.days_left]
+    open_now = [card for card in open_now if card.offer.state is OfferState.OPEN]
     return sorted(open_now, key=lambda card: (card.offer.closes_on, card.series_id))
 
 

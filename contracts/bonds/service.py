@@ -29,9 +29,10 @@ from contracts.bonds.sharing import shares
 from contracts.bonds.terms import body_of
 from contracts.events import BOND_ISSUE, OFFER_NOT_CLOSED, emit_mail
 from contracts.offers import service as offers
-from contracts.offers.model import OfferDraft, OfferState, UnitsOffered
+from contracts.offers.model import NOT_DUE, OfferDraft, OfferState, UnitsOffered
 from contracts.offers.queries import open_offer_ids
 from contracts.pledges import service as pledges
+from contracts.pledges.amendments import cancel_uncorrected
 from contracts.pledges.model import PledgeState
 from contracts.pledges.queries import pledge, state_of
 from contracts.terms.schedule import Every, RepaymentKind
@@ -180,6 +181,20 @@ def close_due_series(book: Book, on: date) -> int:
     return sum(_close_if_due(book, series, on) for series in found if series.offer_id in offered)
 
 
+def cancel_uncorrected_series(book: Book, on: date) -> int:
+    """Dated job: every series whose offer stayed suspended too long fails; gives how many did."""
+    with book.read() as connection:
+        suspended = set(open_offer_ids(connection, book.book_id, of_series=True, state=OfferState.SUSPENDED))
+        found = q.series_ids(connection, book.book_id, SeriesState.OPEN)
+        offer_of = {x: series_record(connection, book.book_id, x).series.offer_id for x in found}
+    done = 0
+    for series_id, offer_id in offer_of.items():
+        if offer_id in suspended:
+            with book.unit_of_work(actor=JOB) as uow:
+                done += _cancel_uncorrected(uow, series_id, offer_id, on)
+    return done
+
+
 def issue_due_series(book: Book, on: date) -> int:
     """Dated job: the units of every allotted series whose day of issue has come are entered in its register."""
     with book.read() as connection:
@@ -230,7 +245,7 @@ def _close_if_due(book: Book, series: Series, on: date) -> int:
         with book.unit_of_work(actor=JOB) as uow:
             close_series(uow, series.series_id, on=on)
     except Refusal as refusal:
-        if refusal.code not in {"offer-still-open", "offer-has-open-pledges"}:
+        if refusal.code not in NOT_DUE:
             with book.unit_of_work(actor=JOB) as uow:
                 body: dict[str, JSON] = {
                     "offer_id": series.offer_id,
@@ -240,6 +255,14 @@ def _close_if_due(book: Book, series: Series, on: date) -> int:
                 uow.emit(OFFER_NOT_CLOSED, f"{series.offer_id}:{refusal.code}", body)
         return 0
     return 1
+
+
+def _cancel_uncorrected(uow: UnitOfWork, series_id: str, offer_id: str, on: date) -> bool:
+    lock_series(uow, series_id)
+    is_cancelled = cancel_uncorrected(uow, offer_id, on=on)
+    if is_cancelled:
+        moves.record_move(uow, SERIES, series_id, FAILED, on=on)
+    return is_cancelled
 
 
 def _write_allotments(uow: UnitOfWork, series: Series, seed: str) -> None:

@@ -26,7 +26,7 @@ from contracts.loans.lifecycle import (
 from contracts.loans.model import LOAN_REFERENCE, InstalmentState, OfferClosed
 from contracts.loans.steps import JOB, chunk, emit_rest, instalment_id, lock_loan, tell, write_instalments
 from contracts.offers import service as offers
-from contracts.offers.model import OfferState
+from contracts.offers.model import NOT_DUE, OfferState
 from contracts.offers.queries import OfferRecord, gauge, open_offer_ids
 from contracts.parties.queries import payout_iban
 from contracts.pledges import service as pledges
@@ -178,7 +178,7 @@ def _close_if_due(book: Book, offer_id: str, on: date) -> int:
         with book.unit_of_work(actor=JOB) as uow:
             close_offer(uow, offer_id, on=on)
     except Refusal as refusal:
-        if refusal.code not in {"offer-still-open", "offer-has-open-pledges"}:
+        if refusal.code not in NOT_DUE:
             with book.unit_of_work(actor=JOB) as uow:
                 body: dict[str, JSON] = {"offer_id": offer_id, "code": refusal.code, "facts": dict(refusal.facts)}
                 uow.emit(OFFER_NOT_CLOSED, f"{offer_id}:{refusal.code}", body)

@@ -27,9 +27,16 @@ class OfferState(StrEnum):
 
     DRAFT = "draft"
     OPEN = "open"
+    SUSPENDED = "suspended"
     FUNDED = "funded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+STANDING = (OfferState.OPEN, OfferState.SUSPENDED)
+"""States of an offer whose pledges stand: it was published and has not ended."""
+NOT_DUE = frozenset({"offer-still-open", "offer-has-open-pledges", "offer-withdrawal-open"})
+"""Refusals of an end that time alone takes away."""
 
 
 class Oversubscription(StrEnum):
@@ -227,6 +234,8 @@ def check_accepts(
     """Refuses a pledge of `amount_cents` made `on` that date: not open, too small, or beyond the maximum."""
     if state is OfferState.DRAFT or on < max(draft.opens_on, published_on or draft.opens_on):
         raise Refusal("offer-not-open-yet", opens_on=draft.opens_on.isoformat())
+    if state is OfferState.SUSPENDED:
+        raise Refusal("offer-suspended")
     if state is not OfferState.OPEN or on > draft.closes_on:
         raise Refusal("offer-closed", closes_on=draft.closes_on.isoformat())
     if amount_cents < draft.pledge_minimum_cents:

@@ -10,6 +10,7 @@ from typing import cast
 
 from contracts import moves
 from contracts.offers.lifecycle import FUNDED, PUBLISHED
+from contracts.offers.model import STANDING
 from contracts.offers.queries import OfferRecord, newest_drafts, offer_ids
 from contracts.parties.model import Attribute
 from contracts.parties.queries import attribute_as_of
@@ -56,7 +57,7 @@ def raised_here_cents(uow: UnitOfWork, borrower: str, on: date) -> int:
         published = [move for move in history if move.event == PUBLISHED and move.effective_on >= starts_on]
         if not published:
             continue
-        if history[-1].event == PUBLISHED:
+        if history[-1].to_state in STANDING:
             total += drafts[offer_id].maximum_cents
         elif history[-1].event == FUNDED:
             total += cast("int", history[-1].facts["firm_cents"])

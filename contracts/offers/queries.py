@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.offers import tables as t
-from contracts.offers.lifecycle import MACHINE, PUBLISHED
+from contracts.offers.lifecycle import MACHINE, PUBLISHED, PUBLISHED_AGAIN, SUSPENDED
 from contracts.offers.model import Gauge, OfferDraft, OfferState, Oversubscription, days_left, draft_of
 from contracts.offers.sheets import sheet_to_publish
 from contracts.parties.queries import Keeper, display_name
@@ -79,7 +79,11 @@ class OfferPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferRecord:
-    """An offer as the products work with it: its newest version, its state, and since when it is public."""
+    """An offer as the products work with it: its newest version, its state, and since when it is public.
+
+    `suspended_on` is the day of its last suspension; `withdraw_until` the last day on which whoever had pledged before
+    its sheet was published again may withdraw for that. Both are None where it never happened.
+    """
 
     offer_id: str
     version: int
@@ -87,12 +91,19 @@ class OfferRecord:
     draft: OfferDraft
     state: OfferState
     published_on: date | None
+    suspended_on: date | None
+    withdraw_until: date | None
     rule_ids: tuple[str, ...]
 
     @property
     def is_of_public_body(self) -> bool:
         """Whether it offers bonds of a Region or a commune, which is no crowdfunding of a project owner."""
         return self.draft.units is not None and self.draft.units.of_public_body
+
+    def sheet_lets_withdraw(self, on: date) -> bool:
+        """Whether the sheet's amendment lets every pledge be withdrawn on that day, those that are firm included."""
+        is_open = self.withdraw_until is not None and on <= self.withdraw_until
+        return self.state is OfferState.SUSPENDED or (self.state is OfferState.OPEN and is_open)
 
 
 def open_offers(connection: sa.Connection, keeper: Keeper, on: date) -> list[OfferCard]:
@@ -166,14 +177,17 @@ def offer_record(connection: sa.Connection, book_id: str, offer_id: str) -> Offe
     if row is None:
         raise Refusal("offer-not-known", offer_id=offer_id)
     history = moves.moves_of(connection, book_id, [offer_id])[offer_id]
-    published = [move.effective_on for move in history if move.event == PUBLISHED]
+    last = {move.event: move for move in history}
+    again = last.get(PUBLISHED_AGAIN)
     return OfferRecord(
         offer_id=offer_id,
         version=row.version,
         body_hash=row.body_hash,
         draft=draft_of(row.body),
         state=OfferState(history[-1].to_state) if history else MACHINE.initial,
-        published_on=published[0] if published else None,
+        published_on=last[PUBLISHED].effective_on if PUBLISHED in last else None,
+        suspended_on=last[SUSPENDED].effective_on if SUSPENDED in last else None,
+        withdraw_until=None if again is None else date.fromisoformat(str(again.facts["withdraw_until_on"])),
         rule_ids=tuple(row.rules),
     )
 
@@ -187,9 +201,11 @@ def newest_drafts(connection: sa.Connection, book_id: str, offer_ids: Iterable[s
     return {offer_id: draft_of(body) for offer_id, body in bodies.items()}
 
 
-def open_offer_ids(connection: sa.Connection, book_id: str, *, of_series: bool) -> list[str]:
-    """The open offers of bond series, or those of loans, newest first."""
-    found = offer_ids(connection, book_id, OfferState.OPEN)
+def open_offer_ids(
+    connection: sa.Connection, book_id: str, *, of_series: bool, state: OfferState = OfferState.OPEN
+) -> list[str]:
+    """The open (or suspended) offers of bond series, or those of loans, newest first."""
+    found = offer_ids(connection, book_id, state)
     drafts = newest_drafts(connection, book_id, found)
     return [offer_id for offer_id in found if (drafts[offer_id].units is not None) == of_series]
 

@@ -10,14 +10,34 @@ from datetime import date
 import sqlalchemy as sa
 
 from contracts import moves
+from contracts.events import OFFER_SHEET_AMENDED, OFFER_SUSPENDED
 from contracts.offers import queries as q
 from contracts.offers import tables as t
-from contracts.offers.lifecycle import CANCELLED, FAILED, FUNDED, MACHINE, PUBLISHED, REVISED
-from contracts.offers.model import Gauge, OfferDraft, OfferState, body_of, check_accepts, check_draft, outcome
+from contracts.offers.lifecycle import (
+    CANCELLED,
+    FAILED,
+    FUNDED,
+    MACHINE,
+    PUBLISHED,
+    PUBLISHED_AGAIN,
+    REVISED,
+    SUSPENDED,
+)
+from contracts.offers.model import (
+    STANDING,
+    Gauge,
+    OfferDraft,
+    OfferState,
+    body_of,
+    check_accepts,
+    check_draft,
+    outcome,
+)
 from contracts.offers.owner import check_owner
 from contracts.parties.queries import party
 from contracts.parties.service import lock_party
 from contracts.schemes import conditions
+from contracts.schemes.ecspr import reflection_ends_on, suspension_ends_on
 from contracts.schemes.rules import Rule, rule
 from ledger import approvals, balances
 from ledger.book import UnitOfWork
@@ -64,10 +84,10 @@ def revise_offer(uow: UnitOfWork, offer_id: str, draft: OfferDraft, *, on: date)
 def request_publication(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
     """Ask a second person to approve the offer as it stands; gives the approval's id.
 
-    Refuses `move-not-allowed` for an offer that is no draft, and `kiis-…` while its key investment information sheet
-    is not complete, issued, and drawn from the offer as it stands.
+    Refuses `move-not-allowed` for an offer that is neither a draft nor suspended, and `kiis-…` while its key investment
+    information sheet is not complete, issued, and drawn from the offer as it stands.
     """
-    MACHINE.after(lock_offer(uow, offer_id).state, PUBLISHED)
+    MACHINE.after(state := lock_offer(uow, offer_id).state, _publication(state))
     body = q.publication_body(uow.connection, uow.book_id, offer_id)
     return approvals.request(uow, action=PUBLISH, body=body, reason=reason)
 
@@ -75,12 +95,16 @@ def request_publication(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
 def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str, series_id: str | None = None) -> None:
     """Open the offer to the public, as it was approved, with the sheet that was approved with it.
 
-    That of a bond series is opened with its series only. Refuses what `ledger.approvals` refuses,
+    That of a bond series is opened with its series only. A suspended offer is published again: with its amended sheet,
+    also after its last day, so that lenders have their days to withdraw. Refuses what `ledger.approvals` refuses,
     `offer-is-of-a-series`, `kiis-…` as the request does, `owner-…` as `check_owner` does, `offer-dates-inconsistent`
     once its last day is over, and whatever the scheme refuses on this date; the borrower's cap counts the maximum of
     every open offer of a loan.
     """
     record = lock_offer(uow, offer_id)
+    if record.state is OfferState.SUSPENDED:
+        _publish_again(uow, record, on=on, approval_id=approval_id)
+        return
     if series_id != (None if record.draft.units is None else record.draft.units.series_id):
         raise Refusal("offer-is-of-a-series", offer_id=offer_id)
     MACHINE.after(record.state, PUBLISHED)
@@ -97,6 +121,15 @@ def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str,
         **({} if record.is_of_public_body else check_owner(uow, record, on)),
     }
     moves.record_move(uow, MACHINE, offer_id, PUBLISHED, on=on, facts=facts)
+
+
+def suspend_offer(uow: UnitOfWork, offer_id: str, *, version: int, on: date) -> None:
+    """A new `version` of the sheet of an open offer: no pledge is taken until it is published; lenders are told.
+
+    Refuses `move-not-allowed` for an offer that is not open.
+    """
+    moves.record_move(uow, MACHINE, offer_id, SUSPENDED, on=on)
+    uow.emit(OFFER_SUSPENDED, f"{offer_id}:{version}", {"offer_id": offer_id, "version": version, "first": 0})
 
 
 def lock_offer(uow: UnitOfWork, offer_id: str) -> q.OfferRecord:
@@ -142,10 +175,13 @@ def count(
 def end_offer(uow: UnitOfWork, offer_id: str, *, on: date) -> q.OfferRecord:
     """Decide the offer's outcome by the money that is firm, and give it in its new state.
 
-    Refuses `offer-still-open`, `offer-has-open-pledges`, and `move-not-allowed` when it has ended before.
+    Refuses `offer-still-open`, `offer-has-open-pledges`, `offer-withdrawal-open` while its sheet's amendment lets firm
+    pledges be withdrawn, and `move-not-allowed` when it has ended before or is suspended.
     """
     record = lock_offer(uow, offer_id)
     MACHINE.after(record.state, FAILED)
+    if record.withdraw_until is not None and on <= record.withdraw_until:
+        raise Refusal("offer-withdrawal-open", until_on=record.withdraw_until.isoformat())
     money = q.gauge(uow.connection, uow.book_id, offer_id)
     end = outcome(record.draft, money, on=on)
     moves.record_move(uow, MACHINE, offer_id, _OUTCOMES[end], on=on, facts={"firm_cents": money.firm})
@@ -167,6 +203,41 @@ def mark_cancelled(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str
     lock_offer(uow, offer_id)
     approvals.require(uow, approval_id, CANCEL, cancellation_body(offer_id))
     moves.record_move(uow, MACHINE, offer_id, CANCELLED, on=on, facts={"approval_id": approval_id})
+
+
+def cancel_uncorrected(uow: UnitOfWork, offer_id: str, *, on: date) -> bool:
+    """Cancel an offer that stayed suspended too long (article 23(12)); False where it is not so, or no longer."""
+    record = lock_offer(uow, offer_id)
+    if record.state is not OfferState.SUSPENDED or record.suspended_on is None:
+        return False
+    last_day = suspension_ends_on(record.suspended_on)
+    if on <= last_day:
+        return False
+    moves.record_move(uow, MACHINE, offer_id, CANCELLED, on=on, facts={"suspended_until_on": last_day.isoformat()})
+    return True
+
+
+def _publish_again(uow: UnitOfWork, record: q.OfferRecord, *, on: date, approval_id: str) -> None:
+    """Open a suspended offer with the sheet that two people approved; lenders are told what changed.
+
+    Whoever had pledged may withdraw as after a pledge: until the fourth calendar day after.
+    """
+    offer_id, body = record.offer_id, q.publication_body(uow.connection, uow.book_id, record.offer_id)
+    approvals.require(uow, approval_id, PUBLISH, body)
+    version = body["kiis_version"]
+    facts: dict[str, JSON] = {
+        "approval_id": approval_id,
+        "version": record.version,
+        "kiis_version": version,
+        "withdraw_until_on": reflection_ends_on(on).isoformat(),
+    }
+    moves.record_move(uow, MACHINE, offer_id, PUBLISHED_AGAIN, on=on, facts=facts)
+    uow.emit(OFFER_SHEET_AMENDED, f"{offer_id}:{version}", {"offer_id": offer_id, "version": version, "first": 0})
+
+
+def _publication(state: OfferState) -> str:
+    """By which event an offer in that state is published."""
+    return PUBLISHED_AGAIN if state is OfferState.SUSPENDED else PUBLISHED
 
 
 def _check(uow: UnitOfWork, draft: OfferDraft, on: date) -> tuple[Rule, ...]:
@@ -201,7 +272,7 @@ def _check_borrower_cap(uow: UnitOfWork, record: q.OfferRecord, on: date) -> Non
     if record.draft.units is not None:
         return
     lock_party(uow, borrower)
-    open_now = q.offers(uow.connection, uow, on, state=OfferState.OPEN, borrower=borrower)
+    open_now = [x for state in STANDING for x in q.offers(uow.connection, uow, on, state=state, borrower=borrower)]
     open_elsewhere = sum(card.maximum_cents for card in open_now if card.series_id is None)
     outstanding = borrower_outstanding_cents(uow, borrower)
     conditions.check_borrower_cap(

@@ -8,7 +8,8 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from contracts import moves
-from contracts.offers.kiis import ISSUED, MACHINE, WRITTEN, Sheet, missing_items
+from contracts.offers.kiis import ISSUED, MACHINE, WRITTEN, Change, Sheet, changes, missing_items
+from contracts.offers.lifecycle import PUBLISHED, PUBLISHED_AGAIN
 from ledger.errors import Refusal
 
 
@@ -38,6 +39,15 @@ class SheetVersion:
     papers: Mapping[str, SheetPaper]
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedSheet:
+    """A version that the public read from `published_on`; `changes` are those to the published version before it."""
+
+    version: SheetVersion
+    published_on: date
+    changes: tuple[Change, ...]
+
+
 def object_of(offer_id: str) -> str:
     """Under which name the moves of an offer's sheet stand."""
     return f"{offer_id}:kiis"
@@ -60,6 +70,18 @@ def issued_sheet(connection: sa.Connection, book_id: str, offer_id: str) -> Shee
     """The newest version that has papers: what lenders read."""
     versions = sheet_versions(connection, book_id, offer_id)
     return next((each for each in reversed(versions) if each.issued_on is not None), None)
+
+
+def published_sheets(connection: sa.Connection, book_id: str, offer_id: str) -> list[PublishedSheet]:
+    """The versions that the offer was published with, oldest first; the last is in force."""
+    by_number = {each.version: each for each in sheet_versions(connection, book_id, offer_id)}
+    found: list[PublishedSheet] = []
+    for move in moves.moves_of(connection, book_id, [offer_id])[offer_id]:
+        if move.event in {PUBLISHED, PUBLISHED_AGAIN} and move.facts.get("kiis_version"):
+            version = by_number[int(str(move.facts["kiis_version"]))]
+            changed = changes(found[-1].version.sheet, version.sheet) if found else ()
+            found.append(PublishedSheet(version, move.effective_on, changed))
+    return found
 
 
 def sheet_to_publish(connection: sa.Connection, book_id: str, offer_id: str, offer_version: int) -> SheetVersion:

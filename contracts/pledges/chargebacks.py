@@ -13,7 +13,7 @@ Money that comes back goes where it was taken from; where its offer has ended me
 from contracts import moves
 from contracts.events import emit_mail
 from contracts.offers import service as offers
-from contracts.offers.model import OfferState
+from contracts.offers.model import STANDING
 from contracts.offers.queries import gauge, offer_record
 from contracts.pledges import postings
 from contracts.pledges import queries as q
@@ -93,13 +93,13 @@ def _stood_on(uow: UnitOfWork, pledge: Pledge) -> AccountRef:
 
 
 def _is_open(uow: UnitOfWork, pledge: Pledge) -> bool:
-    return offer_record(uow.connection, uow.book_id, pledge.offer_id).state is OfferState.OPEN
+    return offer_record(uow.connection, uow.book_id, pledge.offer_id).state in STANDING
 
 
 def _has_room(uow: UnitOfWork, pledge: Pledge) -> bool:
     record = offer_record(uow.connection, uow.book_id, pledge.offer_id)
     taken = gauge(uow.connection, uow.book_id, pledge.offer_id).taken
-    return record.state is OfferState.OPEN and taken + pledge.amount_cents <= record.draft.maximum_cents
+    return record.state in STANDING and taken + pledge.amount_cents <= record.draft.maximum_cents
 
 
 def _pledge_id(reference: str) -> str:

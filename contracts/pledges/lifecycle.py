@@ -32,6 +32,7 @@ MACHINE = Machine(
         Transition(_S.PAID, WITHDRAWN, _S.WITHDRAWN),
         Transition(_S.PAID, REFLECTION_OVER, _S.FIRM),
         Transition(_S.PAID, CAMPAIGN_FAILED, _S.RETURNED),
+        Transition(_S.FIRM, WITHDRAWN, _S.WITHDRAWN),
         Transition(_S.FIRM, ISSUED, _S.CONVERTED),
         Transition(_S.FIRM, CAMPAIGN_FAILED, _S.RETURNED),
         Transition(_S.FIRM, NOT_ALLOTTED, _S.RETURNED),

@@ -1,7 +1,10 @@
 """A pledge: one citizen's promise to lend to one offer, and the four days in which she may take it back.
 
 Reflection runs from the day of the pledge and ends with the fourth calendar day after it, whether or not the pledge has
-been paid (Regulation (EU) 2020/1503, article 22). The state says where the promise is, the accounts where its money is:
+been paid (Regulation (EU) 2020/1503, article 22). While its offer is suspended, and for as many days after the offer's
+sheet is published again, every pledge may be withdrawn, a firm one too.
+
+The state says where the promise is, the accounts where its money is:
 
 | state | money |
 |---|---|
@@ -74,14 +77,16 @@ class PledgeWithdrawn:
     refund_id: str | None
 
 
-def check_can_withdraw(pledge: Pledge, state: PledgeState, *, on: date) -> None:
+def check_can_withdraw(pledge: Pledge, state: PledgeState, *, on: date, is_amended: bool) -> None:
     """Refuses a withdrawal after the reflection period, or of a pledge that is no longer a promise."""
-    if state not in {PledgeState.PLEDGED, PledgeState.PAID} or on > pledge.reflection_ends_on:
+    if not can_withdraw(pledge, state, on=on, is_amended=is_amended):
         raise Refusal("reflection-over", reflection_ends_on=pledge.reflection_ends_on.isoformat(), state=state.value)
 
 
-def can_withdraw(pledge: Pledge, state: PledgeState, *, on: date) -> bool:
-    """Whether the pledge may be withdrawn on that date."""
+def can_withdraw(pledge: Pledge, state: PledgeState, *, on: date, is_amended: bool) -> bool:
+    """Whether the pledge may be withdrawn on that date; `is_amended`: its offer's sheet lets every live one be."""
+    if is_amended:
+        return state in LIVE
     return state in {PledgeState.PLEDGED, PledgeState.PAID} and on <= pledge.reflection_ends_on
 
 

@@ -2,11 +2,12 @@
 
 | event | debit | credit | fact key |
 |---|---|---|---|
-| pledge-withdrawn | 489100 lender | 489400 lender | wd:<pledge> |
+| pledge-withdrawn | 489100 or 489200 lender | 489400 lender | wd:<pledge> |
 | pledge-firm | 489100 lender | 489200 lender | pledge:<pledge>:firm |
 | payment-unusable | 489100 lender | 489400 lender | excess:<payment> |
 
-A withdrawal is posted where the pledge was paid, or when its payment arrives afterwards. A payment is unusable where it
+A withdrawal is posted where the pledge was paid, or when its payment arrives afterwards; out of 489200 where it was
+firm and its offer's sheet was amended. A payment is unusable where it
 is a second one, or came too late.
 """
 
@@ -21,7 +22,7 @@ PLEDGE_WITHDRAWN = Template(
     "pledge-withdrawn",
     key="wd:<pledge>",
     dated_by=DatedBy.OUTSIDE,
-    legs=(debit("489100", of="lender"), credit("489400", of="lender")),
+    legs=(debit("489100", "489200", of="lender", given=True), credit("489400", of="lender")),
 )
 PLEDGE_FIRM = Template(
     "pledge-firm",
@@ -53,9 +54,10 @@ def to_refund(party: str) -> AccountRef:
     return AccountRef("489400", party)
 
 
-def pledge_withdrawn(pledge: Pledge, *, on: date, actor: str) -> JournalEntry:
+def pledge_withdrawn(pledge: Pledge, *, is_firm: bool, on: date, actor: str) -> JournalEntry:
     """A paid pledge is withdrawn: its money is to be refunded."""
-    return _move(PLEDGE_WITHDRAWN, pledge, on, actor)
+    stood_on = committed(pledge.lender) if is_firm else in_reflection(pledge.lender)
+    return _move(PLEDGE_WITHDRAWN, pledge, on, actor, account=stood_on)
 
 
 def pledge_firm(pledge: Pledge, *, on: date, actor: str) -> JournalEntry:
@@ -69,6 +71,8 @@ def payment_unusable(*, payment_id: str, lender: str, amount_cents: int, on: dat
     return PAYMENT_UNUSABLE.entry(on=on, actor=actor, ids=ids, amounts={"amount": amount_cents})
 
 
-def _move(template: Template, pledge: Pledge, on: date, actor: str) -> JournalEntry:
+def _move(
+    template: Template, pledge: Pledge, on: date, actor: str, *, account: AccountRef | None = None
+) -> JournalEntry:
     ids = {"pledge": pledge.pledge_id, "lender": pledge.lender}
-    return template.entry(on=on, actor=actor, ids=ids, amounts={"amount": pledge.amount_cents})
+    return template.entry(on=on, actor=actor, ids=ids, amounts={"amount": pledge.amount_cents}, account=account)

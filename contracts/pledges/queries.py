@@ -1,6 +1,6 @@
 """Read models of pledges, for pages, the JSON API and the loans."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts import moves
-from contracts.offers.model import OfferDraft
-from contracts.offers.queries import newest_drafts
+from contracts.offers.model import OfferDraft, OfferState
+from contracts.offers.queries import OfferRecord, newest_drafts, offer_record
 from contracts.pledges import tables as t
 from contracts.pledges.lifecycle import ISSUED, MACHINE, PAID
 from contracts.pledges.model import LIVE, Pledge, PledgeState, can_withdraw
@@ -24,6 +24,8 @@ class PledgeLine:
     """A pledge as its lender sees it; `payment` is the one to pay or the one that was paid, `refund` the newest one.
 
     `transfer` is the payment to make by bank transfer instead. A pledge of a bond series is of `units`; None: a loan.
+    `is_amended`: its offer's sheet is being or was amended, so that it may be withdrawn, until `withdraw_until` where
+    that day is known.
     """
 
     pledge_id: str
@@ -37,6 +39,8 @@ class PledgeLine:
     payable_until: date
     paid_on: date | None
     can_withdraw: bool
+    is_amended: bool
+    withdraw_until: date | None
     can_pay: bool
     payment: PaymentView | None
     transfer: PaymentView | None
@@ -158,14 +162,38 @@ def payment_to_show(payments: Sequence[PaymentView]) -> PaymentView | None:
 def _lines(connection: sa.Connection, book_id: str, found: list[Pledge], on: date) -> list[PledgeLine]:
     histories = moves.moves_of(connection, book_id, [each.pledge_id for each in found])
     drafts = newest_drafts(connection, book_id, {each.offer_id for each in found})
-    return [_line(connection, book_id, each, drafts[each.offer_id], histories[each.pledge_id], on) for each in found]
+    states = {each.pledge_id: _state(histories[each.pledge_id]) for each in found}
+    # only a pledge that still stands can be withdrawn, so only its offer is read in full
+    standing = {each.offer_id for each in found if states[each.pledge_id] in LIVE}
+    amended = {
+        offer_id: record
+        for offer_id in sorted(standing)
+        if (record := offer_record(connection, book_id, offer_id)).sheet_lets_withdraw(on)
+    }
+    return [
+        _line(
+            connection,
+            book_id,
+            each,
+            drafts[each.offer_id],
+            histories[each.pledge_id],
+            amended.get(each.offer_id) if states[each.pledge_id] in LIVE else None,
+            on,
+        )
+        for each in found
+    ]
 
 
 def _line(
-    connection: sa.Connection, book_id: str, each: Pledge, draft: OfferDraft, history: Iterable[moves.Move], on: date
+    connection: sa.Connection,
+    book_id: str,
+    each: Pledge,
+    draft: OfferDraft,
+    steps: Sequence[moves.Move],
+    amended: OfferRecord | None,
+    on: date,
 ) -> PledgeLine:
-    steps = list(history)
-    state = PledgeState(steps[-1].to_state) if steps else MACHINE.initial
+    state = _state(steps)
     paid = next((move for move in steps if move.event == PAID), None)
     payments = payments_for(connection, book_id, f"pledge:{each.pledge_id}")
     refunds = refunds_for(connection, book_id, f"pledge:{each.pledge_id}")
@@ -182,12 +210,18 @@ def _line(
         reflection_ends_on=each.reflection_ends_on,
         payable_until=each.payable_until,
         paid_on=None if paid is None else paid.effective_on,
-        can_withdraw=can_withdraw(each, state, on=on),
+        can_withdraw=can_withdraw(each, state, on=on, is_amended=amended is not None),
+        is_amended=amended is not None,
+        withdraw_until=None if amended is None or amended.state is OfferState.SUSPENDED else amended.withdraw_until,
         can_pay=state is PledgeState.PLEDGED and on <= each.payable_until,
         payment=shown,
         transfer=still_to_pay(payments, by_transfer=True),
         refund=refunds[-1] if refunds else None,
     )
+
+
+def _state(steps: Sequence[moves.Move]) -> PledgeState:
+    return PledgeState(steps[-1].to_state) if steps else MACHINE.initial
 
 
 def _pledge(row: sa.Row[Any]) -> Pledge:

@@ -146,32 +146,32 @@ def request_new_payment(uow: UnitOfWork, pledge_id: str, *, on: date) -> str:
         raise Refusal("pledge-not-payable", state=state.value, payable_until_on=pledge.payable_until.isoformat())
     payments = payments_for(uow.connection, uow.book_id, _reference(pledge_id))
     known = paid(payments) or still_to_pay(payments, by_transfer=False)
-    if known is not None:
-        return known.payment_id
-    return _request_payment(uow, pledge, offer_record(uow.connection, uow.book_id, pledge.offer_id).draft.title)
+    return known.payment_id if known is not None else _request_payment(uow, pledge, _title(uow, pledge))
 
 
 def withdraw_pledge(uow: UnitOfWork, pledge_id: str, *, on: date) -> PledgeWithdrawn:
     """Take a pledge back within its reflection period, without reason or cost; paid money is sent back.
 
-    Asked twice it happens once. Refuses `reflection-over`.
+    An amended sheet of its offer gives the right again, for a firm pledge too. Asked twice it happens once; refuses
+    `reflection-over`.
     """
     pledge, state = lock_pledge(uow, pledge_id)
     if _was_withdrawn(uow, pledge_id):
         refunds = refunds_for(uow.connection, uow.book_id, _reference(pledge_id))
         return PledgeWithdrawn(pledge_id=pledge_id, refund_id=refunds[-1].refund_id if refunds else None)
-    check_can_withdraw(pledge, state, on=on)
-    refund_id = None
-    if state is PledgeState.PAID:
-        entry = postings.pledge_withdrawn(pledge, on=on, actor=uow.actor)
+    record = offer_record(uow.connection, uow.book_id, pledge.offer_id)
+    check_can_withdraw(pledge, state, on=on, is_amended=record.sheet_lets_withdraw(on))
+    refund_id, amount, is_firm = None, pledge.amount_cents, state is PledgeState.FIRM
+    if state is not PledgeState.PLEDGED:
+        entry = postings.pledge_withdrawn(pledge, is_firm=is_firm, on=on, actor=uow.actor)
         uow.post(entry)
         moves.record_move(uow, MACHINE, pledge_id, WITHDRAWN, on=on, fact_key=entry.key)
-        offers.count(uow, pledge.offer_id, pledge_id, received=-pledge.amount_cents, in_reflection=-pledge.amount_cents)
+        offers.count(uow, pledge.offer_id, pledge_id, received=-amount, in_reflection=0 if is_firm else -amount)
         refund_id = refund_pledge(uow, pledge, _paid_by(uow, pledge_id))
     else:
         moves.record_move(uow, MACHINE, pledge_id, WITHDRAWN, on=on)
-        offers.count(uow, pledge.offer_id, pledge_id, committed=-pledge.amount_cents)
-    _mail(uow, "pledge-withdrawn", pledge, _title(uow, pledge), key=pledge_id)
+        offers.count(uow, pledge.offer_id, pledge_id, committed=-amount)
+    _mail(uow, "pledge-withdrawn", pledge, record.draft.title, key=pledge_id)
     return PledgeWithdrawn(pledge_id=pledge_id, refund_id=refund_id)
 
 
@@ -366,7 +366,7 @@ def _send_back(
         uow.connection, uow.book_id, _reference(pledge.pledge_id)
     )
     if held and state is PledgeState.WITHDRAWN and is_first:
-        uow.post(postings.pledge_withdrawn(pledge, on=paid_on, actor=uow.actor))
+        uow.post(postings.pledge_withdrawn(pledge, is_firm=False, on=paid_on, actor=uow.actor))
     elif held:
         uow.post(
             postings.payment_unusable(

@@ -23,6 +23,15 @@ def reflection_ends_on(pledged_on: date) -> date:
     return pledged_on + timedelta(days=rule(SCHEME, "reflection_calendar_days", pledged_on).integer())
 
 
+def suspension_ends_on(suspended_on: date) -> date:
+    """The last day on which a suspended offer may be opened again: the thirtieth calendar day after it (art. 23(12)).
+
+    >>> suspension_ends_on(date(2026, 3, 2))
+    datetime.date(2026, 4, 1)
+    """
+    return suspended_on + timedelta(days=rule(SCHEME, "suspension_calendar_days", suspended_on).integer())
+
+
 def reflection_is_over(pledged_on: date, on: date) -> bool:
     """Whether the reflection period of a pledge has ended before `on` begins.
 

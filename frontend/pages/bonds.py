@@ -12,8 +12,10 @@ from contracts.bonds import queries
 from contracts.bonds.lifecycle import REGION_CLEARED
 from contracts.bonds.model import PERCENT, PUBLIC_BODIES, SeriesTerms
 from contracts.bonds.overview import SeriesPage, series_page
+from contracts.mandates import LANGUAGES
 from contracts.offers.model import OfferState
-from contracts.offers.sheets import issued_sheet
+from contracts.offers.sheet_words import published_in_words
+from contracts.offers.sheets import issued_sheet, published_sheets
 from frontend.forms import Form
 from frontend.i18n import Tongue, tongue
 from frontend.rendering import page_language, render
@@ -29,6 +31,7 @@ def series_offer(request: Request, book: Book, series_id: str, session: Session 
         page = series_page(connection, book, series_id, book.today_in(connection))
         record = queries.series_record(connection, book.book_id, series_id)
         sheet = issued_sheet(connection, book.book_id, page.card.offer.offer_id)
+        published = published_sheets(connection, book.book_id, page.card.offer.offer_id)
     offer, terms = page.card.offer, page.card.terms
     may_see = session is not None and (session.role in STAFF or session.party_id == terms.issuer)
     if offer.state is OfferState.DRAFT and not may_see:
@@ -44,6 +47,7 @@ def series_offer(request: Request, book: Book, series_id: str, session: Session 
         price_share=terms.price_percent / PERCENT,
         call_share=terms.call.price_percent / PERCENT if terms.call else Decimal(1),
         is_public=terms.issuer_kind in PUBLIC_BODIES,
+        sheets=published_in_words(published, LANGUAGES[page_language(request)]),
         has_sheet=sheet is not None,
         cleared=record.moved(REGION_CLEARED),
     )

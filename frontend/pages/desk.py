@@ -120,7 +120,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         move=move if is_moving else None,
         # a named address, since a page that was reached by its fragment would not be asked for again
         refresh=f"{REFRESH_SECONDS}; url={request.url.path}" if is_moving and not form.has_errors else None,
-        drafts=[card for card in cards if card.state is OfferState.DRAFT],
+        to_publish=[card for card in cards if card.state in {OfferState.DRAFT, OfferState.SUSPENDED}],
         open_cards=[card for card in cards if card.state is OfferState.OPEN],
         approvals=[_line(each, titles, names, operator) for each in waiting],
         asked=asked,
@@ -222,12 +222,13 @@ def _do_to_person(uow: UnitOfWork, approval: Approval, action: str) -> None:
 
 
 def _do_to_offer(uow: UnitOfWork, approval: Approval, offer_id: str, on: date) -> None:
-    """Cancel an offer, or publish it; that of a bond series is opened with the series."""
+    """Cancel an offer, or publish it; that of a bond series is opened with the series, and its sheet amended alone."""
     approval_id = approval.approval_id
-    units = offer_record(uow.connection, uow.book_id, offer_id).draft.units
+    record = offer_record(uow.connection, uow.book_id, offer_id)
+    units = record.draft.units
     if approval.action == offers.CANCEL:
         pledges.cancel_offer(uow, offer_id, on=on, approval_id=approval_id)
-    elif units is None:
+    elif units is None or record.state is OfferState.SUSPENDED:
         offers.publish_offer(uow, offer_id, on=on, approval_id=approval_id)
     else:
         bonds.open_series(uow, units.series_id, on=on, approval_id=approval_id)

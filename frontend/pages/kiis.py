@@ -1,7 +1,6 @@
 """The key investment information sheet of an offer: its paper for everybody, and the form in which it is drawn up."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -16,8 +15,10 @@ from contracts.documents.text import wording
 from contracts.mandates import LANGUAGES
 from contracts.offers import sheets
 from contracts.offers.kiis import BY_KEY, ITEMS, MOST_YEARS, YEAR_FIGURES, ItemKind, Sheet, changes, missing_items
-from contracts.offers.model import OfferState
+from contracts.offers.model import STANDING, OfferState
 from contracts.offers.queries import OfferRecord, offer_record
+from contracts.offers.sheet_words import in_words
+from contracts.schemes.ecspr import suspension_ends_on
 from frontend.forms import Form, cents_of, refused
 from frontend.i18n import tongue
 from frontend.pages.typed import Typed
@@ -28,24 +29,20 @@ from ledger.storage.base import JSON
 router = APIRouter()
 
 
-@dataclass(frozen=True, slots=True)
-class ShownChange:
-    """One answer that differs from the version before, as the page shows it."""
-
-    label: str
-    language: str | None
-    before: str
-    after: str
-
-
 @router.get("/offers/{offer_id}/kiis.pdf")
-def sheet_paper(book: BookDep, session: MaybeSession, language: Language, offer_id: str) -> Response:
-    """The sheet in the language of the address; that of a draft is there for its maker and staff only."""
+def sheet_paper(
+    book: BookDep, session: MaybeSession, language: Language, offer_id: str, version: int | None = None
+) -> Response:
+    """The sheet in force, or a version of it, in the language of the address.
+
+    What was not published, a draft's sheet or an amended one, is there for its maker and staff only.
+    """
     with book.read() as connection:
         record = offer_record(connection, book.book_id, offer_id)
-        if record.state is OfferState.DRAFT and not _may_see(record, session):
+        is_insider = _may_see(record, session)
+        if record.state is OfferState.DRAFT and not is_insider:
             raise Refusal("offer-not-known", offer_id=offer_id)
-        pdf = kiis.open_sheet(book, connection, offer_id, language)
+        pdf = kiis.open_sheet(book, connection, offer_id, language, version=version, is_insider=is_insider)
     headers = {"Content-Disposition": f'attachment; filename="bxl-kiis-{offer_id}-{language}.pdf"'}
     return Response(pdf, media_type="application/pdf", headers=headers)
 
@@ -109,6 +106,7 @@ def _page(
         if not _may_see(record, session):
             raise Refusal("offer-not-known", offer_id=offer_id)
         versions = sheets.sheet_versions(connection, book.book_id, offer_id)
+        published = sheets.published_sheets(connection, book.book_id, offer_id)
     newest = versions[-1].sheet if versions else {}
     before = versions[-2].sheet if len(versions) > 1 else {}
     shown = form if form is not None and form.values else Form(_fields(newest), general=form.general if form else [])
@@ -124,13 +122,13 @@ def _page(
         most_years=MOST_YEARS,
         year_figures=YEAR_FIGURES,
         missing=missing_items(newest),
-        changes=[
-            ShownChange(say(f"kiis.{each.key}"), each.language, _in_words(each.before), _in_words(each.after))
-            for each in (changes(before, newest) if before else ())
-        ],
+        changes=[in_words(each, LANGUAGES[language]) for each in (changes(before, newest) if before else ())],
+        published={each.version.version: each.published_on for each in published},
+        suspended_until=None if record.suspended_on is None else suspension_ends_on(record.suspended_on),
         form=shown,
         say=lambda key: say(f"kiis.{key}"),
-        may_write=record.state is OfferState.DRAFT and _may_write(record, session),
+        may_write=(record.state is OfferState.DRAFT or (record.state in STANDING and bool(published)))
+        and _may_write(record, session),
     )
 
 
@@ -209,12 +207,6 @@ def _typed(cents: JSON) -> str:
     assert isinstance(cents, int)
     sign, whole, rest = "-" if cents < 0 else "", *divmod(abs(cents), 100)
     return f"{sign}{whole},{rest:02d}" if rest else f"{sign}{whole}"
-
-
-def _in_words(answer: JSON) -> str:
-    if isinstance(answer, list):
-        return "; ".join(", ".join(f"{value}" for value in row.values()) for row in answer if isinstance(row, Mapping))
-    return "" if answer is None else str(answer)
 
 
 def _require_writer(wiring: Wiring, session: Session, offer_id: str) -> None:

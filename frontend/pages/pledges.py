@@ -59,10 +59,14 @@ class ClockDay:
 
 @dataclass(frozen=True, slots=True)
 class ReflectionClock:
-    """The day of the pledge and the days after it on which it may be withdrawn; `left` are the days after today."""
+    """The day of the pledge and the days after it on which it may be withdrawn; `left` are the days after today.
+
+    It is not `is_running` once they are over, or where the pledge has become firm.
+    """
 
     days: list[ClockDay]
     left: int
+    is_running: bool
 
 
 @router.get("/offers/{offer_id}/pledge")
@@ -270,6 +274,7 @@ def _clock(line: PledgeLine, today: date) -> ReflectionClock | None:
     return ReflectionClock(
         days=[ClockDay(day, state) for day, state in zip(days, states, strict=True)],
         left=max(0, (line.reflection_ends_on - today).days),
+        is_running=line.state is not PledgeState.FIRM and today <= line.reflection_ends_on,
     )
 
 

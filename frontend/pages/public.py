@@ -8,9 +8,11 @@ from starlette.responses import Response
 from api.deps import STAFF, BookDep, Language, MaybeSession, WiringDep
 from api.identity.model import Session
 from contracts.bonds.overview import subscribable
-from contracts.offers.model import OfferState
+from contracts.mandates import LANGUAGES
+from contracts.offers.model import STANDING, OfferState
 from contracts.offers.queries import EXAMPLE_CENTS, OfferCard, OfferPage, offer_page, offer_record, open_offers
-from contracts.offers.sheets import issued_sheet
+from contracts.offers.sheet_words import published_in_words
+from contracts.offers.sheets import issued_sheet, published_sheets
 from contracts.schemes.credit import SCHEME, TaxCredit, credit_by_year
 from contracts.schemes.net_yield import NetYield, net_yield
 from contracts.schemes.rules import rules_in_force, schemes
@@ -57,6 +59,7 @@ def offer(request: Request, offer_id: str, book: BookDep, session: MaybeSession,
     with book.read() as connection:
         page = offer_page(connection, book, offer_id, today)
         sheet = issued_sheet(connection, book.book_id, offer_id)
+        published = published_sheets(connection, book.book_id, offer_id)
     if page.card.state is OfferState.DRAFT and not _may_see_draft(page.card, session):
         raise Refusal("offer-not-known", offer_id=offer_id)
     net, withholding = net_rate_annual(page.card.rate_annual, HolderKind.RESIDENT_INDIVIDUAL, today)
@@ -72,7 +75,8 @@ def offer(request: Request, offer_id: str, book: BookDep, session: MaybeSession,
         net_rate=net,
         withholding=withholding,
         has_sheet=sheet is not None,
-        may_draw_up=page.card.state is OfferState.DRAFT,
+        sheets=published_in_words(published, LANGUAGES[language]),
+        may_draw_up=page.card.state in {OfferState.DRAFT, *STANDING} and _may_see_draft(page.card, session),
     )
 
 

@@ -4,6 +4,7 @@ import io
 import shutil
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pikepdf
@@ -38,7 +39,7 @@ def request(town, offer_id):
 
 def opened(town, offer_id, language):
     with town.book.read() as connection:
-        return kiis.open_sheet(town.book, connection, offer_id, language)
+        return kiis.open_sheet(town.book, connection, offer_id, language, is_insider=True)
 
 
 def text_of(pdf: bytes, tmp_path: Path) -> str:
@@ -160,12 +161,13 @@ def test_what_was_approved_is_the_sheet_that_is_published(sqlite_town):
         offers.publish_offer(uow, offer_id, on=DAY, approval_id=approval_id)
 
 
-def test_a_published_offers_sheet_is_written_no_more(sqlite_town):
+def test_the_sheet_of_an_offer_that_has_ended_is_written_no_more(sqlite_town):
     town = sqlite_town
     offer_id = town.open_offer(town.enterprise())
-    with refused(town, "kiis-offer-not-draft"):
+    town.go_to(DAY + timedelta(days=11))
+    with refused(town, "kiis-not-amendable", state="failed"):
         write(town, offer_id, sheet())
-    with refused(town, "kiis-offer-not-draft"):
+    with refused(town, "kiis-not-amendable"):
         kiis.issue_sheet(town.book, DESK, offer_id, actor=town.maker)
 
 

@@ -53,7 +53,8 @@ ALLOWED = {
     },
     "offer": {
         "draft": {"revised": "draft", "published": "open", "cancelled": "cancelled"},
-        "open": {"funded": "funded", "failed": "failed", "cancelled": "cancelled"},
+        "open": {"funded": "funded", "failed": "failed", "cancelled": "cancelled", "suspended": "suspended"},
+        "suspended": {"published-again": "open", "cancelled": "cancelled"},
     },
     "pledge": {
         "pledged": {
@@ -70,6 +71,7 @@ ALLOWED = {
             "charged-back": "charged_back",
         },
         "firm": {
+            "withdrawn": "withdrawn",
             "issued": "converted",
             "campaign-failed": "returned",
             "not-allotted": "returned",
