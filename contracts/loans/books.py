@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -66,9 +66,9 @@ ALL_DUE = ("n", "days", "interest_cents", "principal_cents")
 """What a move states that lets one instalment take the place of all the later ones."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoanBook:
-    """A loan with everything its figures follow from, read once.
+    """A loan with everything its figures follow from, read once; what is asked for claim by claim is kept.
 
     `instalments` are those of its frozen schedule, up to one that took the place of all the later ones: everything was
     repaid early, or claimed at once.
@@ -91,13 +91,13 @@ class LoanBook:
         terms = self.loan.terms
         return terms.paid_on(terms.instalments)
 
-    @property
+    @cached_property
     def agreed_claims(self) -> tuple[LenderClaim, ...]:
         """The claims of the agreement, whoever has them now."""
         came = {part.number for passing in self.passings for part in passing.to}
         return tuple(claim for claim in self.claims if claim.number not in came)
 
-    @property
+    @cached_property
     def held_claims(self) -> tuple[LenderClaim, ...]:
         """The claims as they are held now: without those that passed to others."""
         gone = {passing.number for passing in self.passings}
@@ -108,17 +108,17 @@ class LoanBook:
         """Everybody who holds a claim, once."""
         return sorted({claim.lender for claim in self.held_claims})
 
-    @property
+    @cached_property
     def plan(self) -> Distribution:
         """Every claim's share of every instalment."""
         return self._held.plan
 
-    @property
+    @cached_property
     def rebases(self) -> tuple[Rebase, ...]:
         """Every change of terms by a plan, in order."""
         return rebases_of(self.history)
 
-    @property
+    @cached_property
     def passings(self) -> tuple[Passing, ...]:
         """Every claim that passed to others, in order."""
         return tuple(_passing(move) for move in self.history if move.event == CLAIM_PASSED)
@@ -192,7 +192,7 @@ class LoanBook:
             return position
         return replace(position, dues=dues_held(position.dues, self._held.dropped.get(claim.number, {}), left, came))
 
-    @property
+    @cached_property
     def recovered(self) -> Sequence[Mapping[str, int]]:
         """What each pledge has of each recovery, in order of arrival, in cents."""
         steps = _steps(self.history)
@@ -233,18 +233,18 @@ class LoanBook:
         """The date of effect of an event of instalment `n`, if it happened."""
         return _happened_on(self.instalment_history[n - 1], event)
 
-    @property
+    @cached_property
     def _agreed_rebases(self) -> tuple[Rebase, ...]:
         if len(self.agreed_claims) == len(self.claims):
             return self.rebases
         return agreed_rebases(self.rebases, roots(self.claims, self.passings), len(self.agreed_claims))
 
-    @property
+    @cached_property
     def _agreed_plan(self) -> Distribution:
         """The agreed claims' shares, as if none had passed."""
         return _plan(self.instalments, self.agreed_claims, self._agreed_rebases)
 
-    @property
+    @cached_property
     def _held(self) -> Held:
         if len(self.agreed_claims) == len(self.claims):
             return Held(self._agreed_plan, {})

@@ -87,6 +87,12 @@ def roots(claims: Sequence[LenderClaim], passings: Iterable[Passing]) -> dict[in
     return root
 
 
+def causes(passings: Sequence[Passing], number: int) -> frozenset[Cause]:
+    """Every way in which a claim ever passed until it came to its holder; none for one of the agreement."""
+    came = next((each for each in passings if any(part.number == number for part in each.to)), None)
+    return frozenset() if came is None else causes(passings, came.number) | {came.cause}
+
+
 def agreed_rebases(rebases: Sequence[Rebase], root: Mapping[int, int], agreed: int) -> tuple[Rebase, ...]:
     """The changes of terms as the agreed claims bear them, each with all that came of it."""
     return tuple(replace(each, changes=tuple(_summed(each, root, n) for n in range(1, agreed + 1))) for each in rebases)

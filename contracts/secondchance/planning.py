@@ -15,7 +15,7 @@ from contracts.events import LOAN_PLAN
 from contracts.loans.books import LoanBook
 from contracts.loans.lifecycle import CONCEDED, EASED, REVIVED, SETTLED
 from contracts.loans.model import ClaimChange, Numbered, Rebase
-from contracts.loans.passing import change_of
+from contracts.loans.passing import causes, change_of
 from contracts.loans.rebasing import NewTerms, rebase
 from contracts.loans.simulation.dues import LAWFUL, CalledDue, Component, parts
 from contracts.loans.simulation.replay import Replay
@@ -114,7 +114,15 @@ def reckon(book: LoanBook, plan: PlanTerms, *, on: date, borrower_outstanding_ce
         order=LAWFUL,
         events=(),
         uses=plan.uses,
-        lenders=tuple(Lender(claim.pledge_id, claim.principal_cents, claim_cents=cents) for claim, cents in claims),
+        lenders=tuple(
+            Lender(
+                claim.pledge_id,
+                claim.principal_cents,
+                claim_cents=cents,
+                came_by=causes(book.passings, claim.number),
+            )
+            for claim, cents in claims
+        ),
         refused=plan.refused,
         bankrupt=plan.bankrupt,
         reasons=plan.reasons,

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from contracts.loans.passing import Cause
 from contracts.loans.simulation.dues import Allocation
 from contracts.loans.simulation.events import Event
 from contracts.loans.simulation.replay import Replay
@@ -40,13 +41,16 @@ TAX_YEARS = 8
 class Lender:
     """A creditor of the loan: what she lent of it, and whether she can have a tax credit.
 
-    `claim_cents` is what her claim is by the ledger; None: her part of what is owed by what she lent.
+    `claim_cents` is what her claim is by the ledger; None: her part of what is owed by what she lent. `came_by` are the
+    ways in which it came to her from who lent it: the yearly credit passes to nobody, and the one-off credit on a loss
+    only in those that its scheme names.
     """
 
     holder: str
     lent_cents: int
     is_resident: bool = True
     claim_cents: int | None = None
+    came_by: frozenset[Cause] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,10 @@ class _Cases:
         }
         before, after = _flows(changed.before, self._claims), _flows(changed.after, kept)
         owed = changed.before.principal_cents + changed.before.due_interest_cents
+        refused, bankrupt = (
+            self._share(half_up(owed * Fraction(assumed.share)))
+            for assumed in (self._draft.refused, self._draft.bankrupt)
+        )
         cases = []
         for lender in self._lenders:
             holder = lender.holder
@@ -222,8 +230,8 @@ class _Cases:
                     claim_cents=self._claims[holder],
                     before=self._planned(lender, before[holder], gone=0, cut=0),
                     after=self._planned(lender, after[holder], gone=gone, cut=cut[holder]),
-                    refused=self._assumed(lender, self._draft.refused, owed, is_lost=False),
-                    bankrupt=self._assumed(lender, self._draft.bankrupt, owed, is_lost=True),
+                    refused=self._assumed(lender, self._draft.refused, refused[holder], is_lost=False),
+                    bankrupt=self._assumed(lender, self._draft.bankrupt, bankrupt[holder], is_lost=True),
                     waived_cents=waived[holder],
                     capitalised_cents=capitalised[holder],
                     cut_cents=cut[holder],
@@ -255,9 +263,8 @@ class _Cases:
             tax_credit_cents=credit,
         )
 
-    def _assumed(self, lender: Lender, assumed: Assumption, owed: int, *, is_lost: bool) -> Outcome:
+    def _assumed(self, lender: Lender, assumed: Assumption, part: int, *, is_lost: bool) -> Outcome:
         frame, claim = self._draft.frame, self._claims[lender.holder]
-        part = self._share(half_up(owed * Fraction(assumed.share)))[lender.holder]
         on = add_months(frame.on, assumed.months)
         principal = min(part, claim)
         lost = claim - principal if is_lost else 0
@@ -277,7 +284,7 @@ class _Cases:
     def _yearly_credit(self, lender: Lender, flows: Sequence[Flow], gone: int) -> int:
         """The yearly credits from the plan's year on, while the scheme has rules and its longest term runs."""
         frame, total = self._draft.frame, 0
-        if frame.scheme is None or not lender.is_resident:
+        if frame.scheme is None or not lender.is_resident or lender.came_by:
             return 0
         starts_on = frame.terms.starts_on
         last = max((on.year for on, _, _ in flows), default=frame.on.year)
@@ -308,6 +315,10 @@ class _Cases:
         known = ("loss_credit_rate", "loss_event_months_after_term")
         if frame.scheme is None or None in {find_rule(frame.scheme, each, date(on.year, 12, 31)) for each in known}:
             return 0
+        if lender.came_by:
+            passes = find_rule(frame.scheme, "loss_credit_passes_by", date(on.year, 12, 31))
+            if passes is None or not lender.came_by <= set(passes.members()):
+                return 0
         lost = LostLoan(
             loan_id=lender.holder,
             term_ends_on=max(frame.terms.ends_on, self._last_due_on),

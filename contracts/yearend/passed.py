@@ -10,7 +10,7 @@ from datetime import date
 
 from contracts.loans.books import LoanBook
 from contracts.loans.model import LenderClaim
-from contracts.loans.passing import Cause, Passing, change_of
+from contracts.loans.passing import Cause, Passing, causes, change_of
 from contracts.schemes.rules import Rule, rule
 from contracts.yearend.movements import WRITTEN_OFF, LoanYear, tie
 from ledger.accounts import AccountRef
@@ -42,7 +42,9 @@ def came_on(book: LoanBook, lender: str) -> date | None:
 def lost_without_credit(loan: LoanYear, lender: str) -> tuple[int, tuple[Rule, ...]]:
     """What she lost in the year of claims by which no one-off credit comes, in cents, and the rules that say so."""
     book, on = loan.book, loan.period.ends_on
-    given = [claim for claim in book.claims if claim.lender == lender and Cause.GIFT in _causes(book, claim)]
+    given = [
+        claim for claim in book.claims if claim.lender == lender and Cause.GIFT in causes(book.passings, claim.number)
+    ]
     if not given or not loan.claim_of(lender).lost_cents:
         return 0, ()
     row = rule(book.loan.scheme, "loss_credit_passes_by", on)
@@ -92,13 +94,3 @@ def _balance(loan: LoanYear, claim: LenderClaim, day: date) -> int:
 
 def _cents_of(came: Passing, claim: LenderClaim) -> int:
     return sum(part.cents for part in came.to if part.number == claim.number)
-
-
-def _causes(book: LoanBook, claim: LenderClaim) -> set[Cause]:
-    """Every way in which the claim ever passed."""
-    found, came = set[Cause](), book.came_by(claim)
-    while came is not None:
-        found.add(came.cause)
-        claim = book.claims[came.number - 1]
-        came = book.came_by(claim)
-    return found

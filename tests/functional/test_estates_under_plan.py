@@ -4,6 +4,7 @@ from datetime import date
 from fractions import Fraction
 
 from contracts.secondchance import service
+from contracts.secondchance.lender_view import CASES
 from contracts.secondchance.model import Route, State
 from contracts.secondchance.tools import Tool, Use
 from tests.chance_kit import late_loan
@@ -74,6 +75,10 @@ def test_heirs_go_through_two_plans_that_fall_and_a_third_that_is_performed(sqli
     )
     check_claims(town, chance.loan_id)
     assert held("023000", ada, bob, cem, dora) == [0, 4_000, 5_333, 2_667]
+    named, figures = {claim.lender: claim.pledge_id for claim in chance.book().claims}, chance.file().plans[-1].figures
+    credit = {who: [figures[named[who]][case]["tax_credit_cents"] > 0 for case in CASES] for who in (bob, cem)}
+    assert credit[bob] == [True, True, False, True], "by the year before and after the plan, and on a loss"
+    assert credit[cem] == [False, True, False, True], "an heir has that on a loss alone, as on what a court cuts"
     assert chance.book().rebases[0].total.capitalised_cents == sum(held("020000", bob, cem, dora)) - (120_000 - 12_000)
     town.jump_to(date(2029, 3, 7))
     town.pay_due(chance.loan_id, chance.book().rebases[0].first_n)
