@@ -7,7 +7,7 @@ from contracts.loans.books import LoanBook
 from contracts.loans.steps import approved, lock_loan
 from contracts.offers.service import borrower_outstanding_cents
 from contracts.secondchance import lifecycle as life
-from contracts.secondchance import service
+from contracts.secondchance import limits, service
 from contracts.secondchance.model import CashPosition, State
 from contracts.secondchance.planning import PlanTerms, plan_hash
 from contracts.secondchance.queries import ChanceFile, chance_file, notes_id
@@ -66,11 +66,12 @@ def request_publication(uow: UnitOfWork, loan_id: str, plan: PlanTerms, *, updat
 
     Refuses `update-date-too-early`, and what publishing it today would refuse.
     """
+    limits.hold_files(uow, loan_id)
     book, file = lock_loan(uow, loan_id), chance_file(uow.connection, uow.book_id, loan_id)
     _check_may_propose(file)
     if update_on <= uow.today():
         raise Refusal("update-date-too-early", on_on=uow.today().isoformat())
-    service.reckon_plan(uow, book, plan, on=uow.today())
+    limits.check(uow, service.reckon_plan(uow, book, plan, on=uow.today()), loan_id)
     body: dict[str, JSON] = {"loan_id": loan_id, "plan": plan.body, "update_on": update_on.isoformat()}
     return approvals.request(uow, action=PUBLISH, body=body, reason=reason)
 

@@ -14,7 +14,7 @@ from contracts.loans.model import LoanState
 from contracts.loans.steps import lock_loan, mail
 from contracts.loans.voters import voters_of
 from contracts.offers.service import borrower_outstanding_cents
-from contracts.secondchance import guards, planning
+from contracts.secondchance import guards, limits, planning
 from contracts.secondchance import lifecycle as life
 from contracts.secondchance.labels import Past, ecspr_default
 from contracts.secondchance.model import CashPosition, Concession, Ground, Procedure, Route, Signal, State, Stay
@@ -134,12 +134,14 @@ def end_standstill(uow: UnitOfWork, loan_id: str, *, on: date, evidence: str) ->
 def publish_plan(uow: UnitOfWork, loan_id: str, plan: PlanTerms, *, on: date, evidence: str) -> tuple[str, Proposal]:
     """Put a plan before the lenders, or its next version; gives its hash and its figures.
 
-    Refuses what `contracts.secondchance.planning.reckon` refuses.
+    Refuses what `contracts.secondchance.planning.reckon` and `contracts.secondchance.limits.check` refuse.
     """
+    limits.hold_files(uow, loan_id)
     book, file = _file(uow, loan_id)
     event = life.REVISED if file.state is State.PROPOSAL else life.PROPOSED
     life.step_for(file.state, event)
     found, sha256 = reckon_plan(uow, book, plan, on=on), planning.plan_hash(plan.body)
+    limits.check(uow, found, loan_id)
     facts: dict[str, JSON] = {"sha256": sha256, "body": plan.body, "figures": planning.figures(found)}
     facts |= {"version": len(file.plans) + 1, "distressed": int(found.is_distressed)}
     _move(uow, file, event, on=on, evidence=evidence, facts=facts)

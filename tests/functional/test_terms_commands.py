@@ -191,7 +191,7 @@ def test_a_date_before_the_scheme_and_an_unknown_scheme_are_refused() -> None:
     assert early["code"] == "no-rule-for-date"
     unknown = bxl("scheme", "show", "proxi.Z", "--on", "2026-03-02")
     assert unknown.returncode == 1
-    known = "BE, BE-XX, EBA, ECSPR, coup-de-pouce, proxi.A, proxi.B, winwin"
+    known = "BE, BE-XX, EBA, ECSPR, coup-de-pouce, programme, proxi.A, proxi.B, winwin"
     assert unknown.stderr == f"There is no scheme proxi.Z. Known schemes: {known}.\n"
 
 
