@@ -12,6 +12,7 @@ from tests.lives.chance import ChanceLife
 from tests.lives.life import Life
 
 POSTGRESQL_EVERY = 10
+MEMORY = Path("/dev/shm")
 KINDS = {"loans": Life, "chances": ChanceLife}
 
 
@@ -23,7 +24,8 @@ def main() -> None:
     parser.add_argument("--of", choices=sorted(KINDS), default="loans")
     asked = parser.parse_args()
     steps = refused = 0
-    with tempfile.TemporaryDirectory() as folder, postgresql_server(durable=False) as server:
+    where = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=where) as folder, postgresql_server(durable=False) as server:
         for seed in range(asked.seed, asked.seed + asked.lives):
             database = "sqlite" if seed % POSTGRESQL_EVERY else "postgresql"
             sys.stdout.write(f"seed {seed} on {database}\n")
