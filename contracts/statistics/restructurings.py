@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.loans.books import LoanBook, loan_books
+from contracts.loans.lifecycle import CONCEDED
 from contracts.loans.model import Rebase
 from contracts.parties.queries import Keeper
 from contracts.secondchance import lifecycle as life
@@ -100,7 +101,8 @@ def _restructurings(file: ChanceFile, book: LoanBook, voted: Sequence[_Voted]) -
     spans = [(made, after) for made, after in pairwise(rebases) if made is not None and not made.is_revival]
     in_effect = [(each.plan, each.effect) for each in voted if each.effect is not None]
     for (plan, place), (made, after) in zip(in_effect, spans, strict=False):
-        later = file.history[place + 1 :]
+        later = [move.effective_on for move in file.history[place + 1 :] if move.to_state in _IN_DEFAULT]
+        later += [move.effective_on for move in book.events(CONCEDED) if move.effective_on > made.on]
         yield Restructuring(
             restructuring_id="",
             effect_on=made.on,
@@ -108,7 +110,7 @@ def _restructurings(file: ChanceFile, book: LoanBook, voted: Sequence[_Voted]) -
             position=book.position,
             asked=_asked(book, made, after),
             paid=_paid(book, made),
-            defaulted_on=tuple(move.effective_on for move in later if move.to_state in _IN_DEFAULT),
+            defaulted_on=tuple(later),
             states=tuple((move.effective_on, State(move.to_state)) for move in file.history[place:]),
         )
 
@@ -130,16 +132,22 @@ def _named(plan: Marked, name: str) -> Marked:
 
 
 def _cases(position: Position, voted: Sequence[_Voted], on: date) -> Iterator[ModelCase]:
-    """What was shown before the newest vote, held against what came, once the debt is over."""
+    """What was shown before the votes, held against what came, once the debt is over: every plan that came into effect,
+    and of the newest vote also what refusal or bankruptcy was to bring.
+    """
     standing = position.standing
     is_lost, is_repaid = (day is not None and day <= on for day in (standing.lost_on, standing.repaid_on))
     if not voted or not (is_lost or is_repaid):
         return
-    plan, effect = voted[-1]
-    received = _received(position, plan.on, on)
-    yield _case(Assumed.REFUSED if effect is None else Assumed.AFTER, plan.figures, received)
+    for plan, effect in voted:
+        if effect is not None:
+            yield _case(Assumed.AFTER, plan.figures, _received(position, plan.on, on))
+    newest, effect = voted[-1]
+    received = _received(position, newest.on, on)
+    if effect is None:
+        yield _case(Assumed.REFUSED, newest.figures, received)
     if is_lost:
-        yield _case(Assumed.BANKRUPT, plan.figures, received)
+        yield _case(Assumed.BANKRUPT, newest.figures, received)
 
 
 def _case(assumed: Assumed, figures: Mapping[str, Any], received_cents: int) -> ModelCase:

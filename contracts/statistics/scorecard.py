@@ -4,9 +4,10 @@
                                          of the debt, in order: lost | paid off | in default again | late | on time
 
 A plan counts at a mark once it is that old, whatever became of it: none drops out because it fell. It has defaulted
-again where, since it came into effect, the file moved into default or the plan fell, or the loan is in default by the
-rule of the default rate (`contracts.statistics.defaults`), its own concession left out. What is paid counts up to what
-the plan asked by then, so that nobody who pays early makes up for another who does not pay.
+again where, since it came into effect, the file moved into default, the plan fell, another was a distressed concession,
+or the loan is in default by the rule of the default rate (`contracts.statistics.defaults`), its own concession left
+out. What is paid counts up to what the plan asked by then, so that nobody who pays early makes up for another who does
+not pay.
 
 The model's past error sets what lenders were told against what came. A plan that was accepted is judged by what it
 promised also where its loan was lost: otherwise only those that went well would be counted.
@@ -49,7 +50,7 @@ class Assumed(StrEnum):
 class Restructuring:
     """One plan in effect: what it asks and what was paid of it, as days and cents, and the moves of its file.
 
-    `defaulted_on` are the days on which the file moved into default, or the plan fell, since the effect.
+    `defaulted_on` are the days since on which the file moved into default, the plan fell, or another was distressed.
     """
 
     restructuring_id: str

@@ -96,8 +96,9 @@ def _definitions() -> dict[str, JSON]:
         "marks_months": list(MARKS),
         "counted": "plans in effect for at least so many months, whatever became of them since",
         "outcome": "the first that is true of: lost, paid-off, defaulted-again, late, on-time",
-        "defaulted_again": "since the effect the file moved into default or the plan fell, or the loan is in default "
-        "by the rule of the default rate, the plan's own concession left out; also where it was paid off or lost later",
+        "defaulted_again": "since the effect the file moved into default, the plan fell, another plan was a distressed "
+        "concession, or the loan is in default by the rule of the default rate, the plan's own concession left out; "
+        "also where it was paid off or lost later",
         "asked": "interest and principal of the plan that fell due by then, before tax, also where it fell since",
         "paid": "what settled it or came after its fall, with what was recovered of a loss; no more than asked, a plan",
         "model_error": "of what lenders were shown before the vote, what came more until the debt was over, as a share "

@@ -17,6 +17,7 @@ from contracts.schemes.credit import SCHEME, TaxCredit, credit_by_year
 from contracts.schemes.net_yield import NetYield, net_yield
 from contracts.schemes.rules import rules_in_force, schemes
 from contracts.schemes.withholding import HolderKind, net_rate_annual
+from contracts.secondchance.history import disclosed_failures
 from frontend.charts import Label, stacked
 from frontend.figures import schedule_bars
 from frontend.i18n import Tongue, tongue
@@ -60,6 +61,7 @@ def offer(request: Request, offer_id: str, book: BookDep, session: MaybeSession,
         page = offer_page(connection, book, offer_id, today)
         sheet = issued_sheet(connection, book.book_id, offer_id)
         published = published_sheets(connection, book.book_id, offer_id)
+        failures = disclosed_failures(connection, book.book_id, page.card.borrower, today)
     if page.card.state is OfferState.DRAFT and not _may_see_draft(page.card, session):
         raise Refusal("offer-not-known", offer_id=offer_id)
     net, withholding = net_rate_annual(page.card.rate_annual, HolderKind.RESIDENT_INDIVIDUAL, today)
@@ -74,6 +76,7 @@ def offer(request: Request, offer_id: str, book: BookDep, session: MaybeSession,
         yields=_yields(page),
         net_rate=net,
         withholding=withholding,
+        failures=failures,
         has_sheet=sheet is not None,
         sheets=published_in_words(published, LANGUAGES[language]),
         may_draw_up=page.card.state in {OfferState.DRAFT, *STANDING} and _may_see_draft(page.card, session),

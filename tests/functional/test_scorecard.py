@@ -23,16 +23,17 @@ from api.settings import EMBEDDED_FILE, read_settings
 from api.statistics import Editions
 from contracts.loans import service as loans
 from contracts.secondchance import service
-from contracts.secondchance.model import Route, State
+from contracts.secondchance.model import Route, Signal, State
 from contracts.secondchance.tools import Tool, Use
 from contracts.statistics.restructurings import Reckoned, reckon_scorecard
 from contracts.statistics.scorecard import Assumed, Outcome
+from contracts.terms.dates import add_months
 from contracts.votes.tally import Choice
 from frontend.i18n import LANGUAGES, tongue
 from frontend.site import build_site
 from ledger.clock import FixedClock
 from ledger.storage.engine import open_engine
-from tests.chance_kit import NOTICE, Chance
+from tests.chance_kit import NOTICE, Chance, late_loan
 from tests.commands import run_bxl
 from tests.conftest import NOON, WRAPPING_KEY, make_book
 from tests.functional.conftest import quiet_rail
@@ -223,3 +224,22 @@ def test_a_move_of_a_file_that_posts_nothing_makes_a_new_edition(sqlite_town: To
     first = editions.current(sqlite_town.book)
     chance.do(service.report_insolvency)
     assert editions.current(sqlite_town.book) is not first
+
+
+def test_a_second_plan_that_is_distressed_is_a_default_again_of_the_first(sqlite_town: Town) -> None:
+    town, chance = sqlite_town, late_loan(sqlite_town, (150_000,))
+    chance.observe()
+    assert chance.accept(chance.plan(Use(tool=Tool.CARRY_FORWARD))) is State.PERFORMING_UNDER_PLAN
+    first_on = town.today
+    town.jump_to(add_months(town.today, 3))
+    assert chance.do(service.cure) is State.CURED
+    signal = {"is_material": False, "update_on": town.today + timedelta(days=10)}
+    chance.do(service.note_signal, Signal.SELF_REPORT, **signal)
+    cut = Use(tool=Tool.HAIRCUT, amount_cents=20_000)
+    assert chance.accept(chance.plan(cut)) is State.PERFORMING_UNDER_PLAN
+    town.jump_to(add_months(first_on, 6))
+    with town.book.read() as connection:
+        card = reckon_scorecard(connection, town.book, town.today).scorecard
+    six = card.totals[0]
+    assert (card.plans, six.plans, six.redefaulted) == (2, 1, 1)
+    assert six.outcomes[Outcome.DEFAULTED_AGAIN] == 1
