@@ -42,6 +42,7 @@ _UNSEALED = "SELECT 1 FROM request WHERE book_id = ? AND block IS NULL LIMIT 1"
 _LAST_BLOCK = "SELECT block, hash FROM block WHERE book_id = ? ORDER BY block DESC LIMIT 1"
 _STANDS = "SELECT n FROM entry WHERE book_id = ? AND fact_key = ?"
 _COUNT = "SELECT count(*) FROM attestation WHERE book_id = ? AND relation = ?"
+_ROWS = "SELECT count(*) FROM {relation} WHERE book_id = ? AND {part}"
 
 
 class Digested(NamedTuple):
@@ -138,7 +139,14 @@ def count_kept(connection: sa.Connection, book_id: str, relation: str) -> int:
 
 
 def _attest_relation(connection: sa.Connection, book_id: str, relation: str, key: str) -> tuple[int, int, bytes]:
-    """Attest the relation's new rows; gives their number, the number of all, and the root over the new ones."""
+    """Attest the relation's new rows; gives their number, the number of all, and the root over the new ones.
+
+    Rows are only ever added, so a relation with as many rows as are attested has none that is new and is not read.
+    """
+    kept = count_kept(connection, book_id, relation)
+    rows_of_relation = _ROWS.format(relation=relation, part=PARTS.get(relation, "TRUE"))
+    if fetch(connection, rows_of_relation, (book_id,)) == [(kept,)]:
+        return 0, kept, Frontier().root()
     new = 0
     for page in digested(connection, book_id, relation):
         known = kept_digests(connection, book_id, relation, [row.row_key for row in page])
@@ -153,7 +161,7 @@ def _attest_relation(connection: sa.Connection, book_id: str, relation: str, key
         )
         for (digest,) in stored:
             frontier.append(leaf_hash(digest))
-    return new, count_kept(connection, book_id, relation), frontier.root()
+    return new, kept + new, frontier.root()
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 -- text or a number

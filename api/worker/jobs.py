@@ -5,7 +5,7 @@ and do nothing twice, so a job that was cut short simply runs again. Days that t
 caught up with.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -97,24 +97,51 @@ def run_dated_jobs(book: Book, jobs: Sequence[Job] = JOBS) -> int:
     day = today if last is None else last + timedelta(days=1)
     done = 0
     while day <= today:
-        done += sum(_run(book, job, day) for job in jobs)
+        done += _live(book, jobs, day)
         day += timedelta(days=1)
     return done
 
 
-def _run(book: Book, job: Job, on: date) -> int:
-    named = {"book_id": book.book_id, "on_date": on, "job": job.name}
-    known = sa.select(dated_job.c.job).where(*(dated_job.c[name] == value for name, value in named.items()))
+def _live(book: Book, jobs: Sequence[Job], on: date) -> int:
+    """Run what has not run on that date. Jobs that find nothing are noted together, before the last of the day."""
     with book.read() as connection:
-        if connection.execute(known).first():
-            return 0
-    count = job.run(book, on)
-    with book.unit_of_work(actor=f"job:{job.name}") as uow:
-        if uow.connection.execute(known).first() is None:
-            uow.connection.execute(dated_job.insert().values(**named, outcome=str(count), done_at=uow.now()))
-    if count:
-        logger.info("job-done", job=job.name, on=on.isoformat(), count=count)
-    return int(count > 0)
+        known = _done_on(connection, book.book_id, on)
+    found: dict[str, int] = {}
+    busy = 0
+    for job in jobs:
+        if job is jobs[-1]:
+            _note(book, on, found)
+            found = {}
+        if job.name in known:
+            continue
+        found[job.name] = count = job.run(book, on)
+        if count:
+            _note(book, on, found)
+            found = {}
+            busy += 1
+            logger.info("job-done", job=job.name, on=on.isoformat(), count=count)
+    _note(book, on, found)
+    return busy
+
+
+def _note(book: Book, on: date, found: Mapping[str, int]) -> None:
+    """Note how much each job did on that date; what another worker has noted stays."""
+    if not found:
+        return
+    with book.unit_of_work(actor="system:jobs") as uow:
+        known = _done_on(uow.connection, uow.book_id, on)
+        rows = [
+            {"book_id": uow.book_id, "on_date": on, "job": name, "outcome": str(count), "done_at": uow.now()}
+            for name, count in found.items()
+            if name not in known
+        ]
+        if rows:
+            uow.connection.execute(dated_job.insert(), rows)
+
+
+def _done_on(connection: sa.Connection, book_id: str, on: date) -> set[str]:
+    rows = dated_job.c
+    return set(connection.scalars(sa.select(rows.job).where(rows.book_id == book_id, rows.on_date == on)))
 
 
 def _last_day(book_id: str, jobs: Sequence[Job]) -> sa.Select[Any]:
