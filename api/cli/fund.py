@@ -12,10 +12,10 @@ from api.bootstrap import open_book
 from api.cli.options import as_actor, book_options, settings_for
 from contracts.documents.folder import check_empty
 from contracts.loans.books import loan_book
+from contracts.registration.filings import chosen
 from contracts.registration.package import registration_package, write_package
 from contracts.registration.queries import Registration, registrations
 from contracts.registration.service import ANSWERS, record_answer, record_filed
-from ledger.errors import Refusal
 
 
 @click.group("fund")
@@ -80,8 +80,8 @@ def answer_command(  # noqa: PLR0913 -- a command line's words
     evidence = hashlib.sha256(paper.read_bytes()).hexdigest()
     with open_book(settings_for(database, book)).unit_of_work(actor=actor) as uow:
         known = registrations(uow.connection, uow.book_id, loan_book(uow.connection, uow.book_id, loan_id))
-        chosen = _chosen(known, loan_id, numbers)
-        done = record_answer(uow, loan_id, chosen, answer, on=on, reference=reference, evidence=evidence)
+        pledge_ids = chosen(known, loan_id, numbers or [each.number for each in known])
+        done = record_answer(uow, loan_id, pledge_ids, answer, on=on, reference=reference, evidence=evidence)
     click.echo(f"{done} agreements of {loan_id}: {answer} on {on.isoformat()}")
 
 
@@ -100,14 +100,6 @@ def show_command(loan_id: str, *, as_json: bool, database: str | None, book: str
     for each in known:
         days = [day.isoformat() for day in (each.registered_on, each.deregistered_on) if day]
         click.echo(" ".join([str(each.number), each.lender, each.state.value, *days, each.reference or ""]).strip())
-
-
-def _chosen(known: Sequence[Registration], loan_id: str, numbers: Sequence[int]) -> list[str]:
-    by_number = {each.number: each.pledge_id for each in known}
-    for number in numbers:
-        if number not in by_number:
-            raise Refusal("agreement-not-of-loan", loan_id=loan_id, pledge_id=str(number))
-    return [by_number[number] for number in sorted(set(numbers))] if numbers else list(by_number.values())
 
 
 def _shown(each: Registration) -> dict[str, object]:

@@ -1,13 +1,15 @@
-"""Papers as a folder with an index of hashes, which appears whole or not at all.
+"""Papers as a folder or an archive with an index of hashes; a folder appears whole or not at all.
 
 The same papers give the same bytes: JSON has sorted members and one form, and nothing of the machine, its clock or its
 place enters. The folder is written beside its place, readable by its owner only, and then renamed.
 """
 
 import hashlib
+import io
 import json
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
 from datetime import date
@@ -47,6 +49,17 @@ def write_folder(folder: Path, files: Iterable[tuple[str, bytes]], index: Callab
     return listed
 
 
+def as_zip(files: Iterable[tuple[str, bytes]], index: Callable[[list[JSON]], object]) -> bytes:
+    """The same files and index in one archive; nothing of the clock enters it."""
+    out, listed = io.BytesIO(), list[JSON]()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, body in files:
+            archive.writestr(zipfile.ZipInfo(path), body, zipfile.ZIP_DEFLATED)
+            listed.append(_listed(path, body))
+        archive.writestr(zipfile.ZipInfo(INDEX), as_json(index(listed)), zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
 def as_json(value: object) -> bytes:
     """A frozen value as JSON in its one form: sorted members, ISO dates, rates as text, cents as whole numbers."""
     return json.dumps(plain(value), ensure_ascii=False, sort_keys=True, indent=1).encode() + b"\n"
@@ -77,4 +90,8 @@ def _written(folder: Path, path: str, body: bytes) -> dict[str, JSON]:
     file = folder / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(body)
+    return _listed(path, body)
+
+
+def _listed(path: str, body: bytes) -> dict[str, JSON]:
     return {"path": path, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}

@@ -17,6 +17,11 @@ class RegisterState(StrEnum):
     DEREGISTERED = "deregistered"
 
 
+TO_FILE = frozenset({RegisterState.NOT_FILED, RegisterState.REFUSED})
+"""States of an agreement that is to be filed."""
+ANSWERABLE = frozenset({RegisterState.FILED, RegisterState.REGISTERED})
+"""States of an agreement of which the Fund may have something to say."""
+
 REGISTRATION = Machine(
     "registration",
     RegisterState,

@@ -21,20 +21,19 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from contracts.documents.folder import as_json, write_folder
+from contracts.documents.folder import as_json, as_zip, write_folder
 from contracts.documents.service import open_document
 from contracts.loans import queries as loans
 from contracts.loans.books import LoanBook, loan_book
 from contracts.loans.model import LenderClaim
 from contracts.parties.model import Attribute, LegalIdentity, shown_enterprise_number
 from contracts.parties.queries import Keeper, attribute_as_of, party
-from contracts.registration.lifecycle import RegisterState
+from contracts.registration.lifecycle import TO_FILE
 from contracts.registration.queries import registrations
 from ledger.book import Book
 from ledger.errors import InvariantError, Refusal
 from ledger.storage.base import JSON
 
-_TO_FILE = frozenset({RegisterState.NOT_FILED, RegisterState.REFUSED})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -86,7 +85,7 @@ def registration_package(book: Book, loan_id: str) -> Package:
     with book.read() as connection:
         found = loan_book(connection, book.book_id, loan_id)
         states = {each.pledge_id: each.state for each in registrations(connection, book.book_id, found)}
-        claims = [claim for claim in found.agreed_claims if states[claim.pledge_id] in _TO_FILE]
+        claims = [claim for claim in found.agreed_claims if states[claim.pledge_id] in TO_FILE]
         if not claims:
             raise Refusal("nothing-to-register", loan_id=loan_id)
         made = [_agreement(connection, book, found, claim) for claim in claims]
@@ -101,6 +100,11 @@ def registration_package(book: Book, loan_id: str) -> Package:
 def write_package(package: Package, folder: Path, *, on: date) -> list[JSON]:
     """Write the package to `folder`; gives its files. Refuses `folder-is-a-file` and `folder-not-empty`."""
     return write_folder(folder, _files(package), partial(_index, package, on))
+
+
+def zip_package(package: Package, *, on: date) -> bytes:
+    """The package as one file, the folder's files in it; the same package on the same day gives the same bytes."""
+    return as_zip(_files(package), partial(_index, package, on))
 
 
 def _agreement(

@@ -13,12 +13,13 @@ from contracts.registration.lifecycle import DEREGISTERED, REGISTERED, REGISTRAT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """One lender's agreement in the register; `reference` is the Fund's own."""
+    """One lender's agreement in the register, where it stands since `moved_on`; `reference` is the Fund's own."""
 
     pledge_id: str
     lender: str
     number: int
     state: RegisterState
+    moved_on: date | None
     registered_on: date | None
     deregistered_on: date | None
     reference: str | None
@@ -34,6 +35,7 @@ def registrations(connection: sa.Connection, book_id: str, book: LoanBook) -> li
             lender=claim.lender,
             number=claim.number,
             state=REGISTRATION.states(history[-1].to_state) if history else REGISTRATION.initial,
+            moved_on=history[-1].effective_on if history else None,
             registered_on=_day_of(history, REGISTERED),
             deregistered_on=_day_of(history, DEREGISTERED),
             reference=next((str(move.facts["reference"]) for move in history if move.event == REGISTERED), None),

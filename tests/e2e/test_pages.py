@@ -45,6 +45,7 @@ PAGES = {
         "operations/plans",
         "operations/bank",
         "operations/estates",
+        "operations/fund",
         "operations/bonds",
         "operations/bonds/new/etterbeek",
     ],
@@ -59,7 +60,11 @@ LINKED = {
     ],
     "entrepreneur": [("enterprise", "#loans a")],
     "auditor": [],
-    "operator": [("operations/plans", "main table a"), ("operations/bonds", "#series tbody a")],
+    "operator": [
+        ("operations/plans", "main table a"),
+        ("operations/fund", "main table a"),
+        ("operations/bonds", "#series tbody a"),
+    ],
 }
 ROLES = pytest.mark.parametrize("role", PAGES)
 SMALLEST_PHONE = {"width": 320, "height": 640}
