@@ -2,6 +2,7 @@
 
     give_accounts(uow, range(500), tokens)      identity, account and the bank's word for each, in four statements
     town = payout_town(engine, 1_000)           a book that owes so many holders money, which is at the bank
+    owe_holders(book, 1_000)                    the same in a book that stands
     ask_for_payouts(town)                       frozen and approved
     serve_payouts(town)                         ordered and released, from wherever the run stands
 
@@ -88,6 +89,12 @@ def give_accounts(uow: UnitOfWork, numbers: range, tokens: Sequence[str]) -> Non
 def payout_town(engine: sa.Engine, holders: int) -> Book:
     """A book whose client account covers what it owes its holders to the cent: 100 to 1,090 cents each."""
     book = make_book(engine, FixedClock(NOON))
+    owe_holders(book, holders)
+    return book
+
+
+def owe_holders(book: Book, holders: int) -> None:
+    """Let holders be owed money, which is at the bank, and be known to their banks."""
     tokens = [token_of(n) for n in range(holders)]
     with book.unit_of_work(actor="kit") as uow:
         configure_bank(uow, HOLDER)
@@ -99,7 +106,6 @@ def payout_town(engine: sa.Engine, holders: int) -> Book:
             cents = owed_to(n)
             legs = (Posting(CLIENT_BANK, debit=cents), Posting(AccountRef("489300", token), credit=cents))
             uow.post(JournalEntry(f"owed:{token}", SINCE, "test", legs))
-    return book
 
 
 def token_of(n: int) -> str:

@@ -1,4 +1,4 @@
-"""Commands of the treasurer on the client account: take in a bank statement, and print what is in suspense."""
+"""Commands of the treasurer on the client account: statements and suspense, runs of payouts and their files."""
 
 import json
 from dataclasses import replace
@@ -8,14 +8,21 @@ import click
 
 from api.bootstrap import open_book
 from api.cli.options import as_actor, book_options, settings_for
+from api.v1.schemas import orders as schemas
+from api.v1.schemas.orders import ParkedHolder
 from contracts.dispatch import BANK_HOOKS
+from contracts.payout_views import PayoutRun, payout_run, payout_runs
+from ledger.payments.batches import file_of
+from ledger.payments.model import BatchState
 from ledger.payments.statements import import_statement_file
 from ledger.payments.suspense import open_items
+from ledger.payments.transfer_runs import parked_lines, transfer_run
+from ledger.storage.base import JSON
 
 
 @click.group("bank")
 def bank() -> None:
-    """Take in the bank's statements, and see what could not be placed."""
+    """Take in the bank's statements, see what could not be placed, and what is paid out."""
 
 
 @bank.command("import")
@@ -64,3 +71,84 @@ def suspense_command(*, as_json: bool, database: str | None, book: str | None) -
             f"{row['item_id']}  {row['amount_cents']} cents  received {row['received_on']}  "
             f"answer by {row['answer_by_on']}  return by {row['return_by_on']}  {row['reason']}"
         )
+
+
+@bank.command("runs")
+@click.option("--last", default=20, show_default=True, type=click.IntRange(1, 1_000), help="How many.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@book_options
+def runs_command(last: int, *, as_json: bool, database: str | None, book: str | None) -> None:
+    """Print the newest runs of payouts, newest first."""
+    opened = open_book(settings_for(database, book))
+    with opened.read() as connection:
+        found = payout_runs(connection, opened.book_id, limit=last)
+    if as_json:
+        click.echo(json.dumps([_as_json(run) for run in found]))
+        return
+    for run in found:
+        click.echo(
+            f"{run.run_id}  {run.planned_on}  {run.state}  {run.lines} transfers  {run.total_cents} cents  "
+            f"{sum(each.holders for each in run.parked)} parked  {len(run.files)} files"
+        )
+
+
+@bank.command("run")
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as `/v1/payout-runs` gives it.")
+@book_options
+def run_command(run_id: str, *, as_json: bool, database: str | None, book: str | None) -> None:
+    """Print one run of payouts: what was approved by whom, how far it has come, its files."""
+    opened = open_book(settings_for(database, book))
+    with opened.read() as connection:
+        run = payout_run(connection, opened.book_id, run_id)
+    if as_json:
+        click.echo(json.dumps(_as_json(run)))
+        return
+    click.echo(f"{run.run_id}  planned {run.planned_on}  {run.state}")
+    click.echo(f"approved: {run.lines} transfers, {run.total_cents} cents, SHA-256 {run.lines_sha256}")
+    click.echo(f"asked for by {run.asked_by}, approved by {run.approved_by or '-'}")
+    click.echo(f"ordered: {run.ordered} transfers, {run.ordered_cents} cents; {run.left_cents} cents to go")
+    click.echo(f"in no file: {run.waiting} transfers, {run.waiting_cents} cents")
+    for reason, holders, amount_cents in run.parked:
+        click.echo(f"parked: {reason}  {holders} holders  {amount_cents} cents")
+    for file in run.files:
+        click.echo(f"{file.batch_id}  {file.state}  {file.count} transfers  {file.total_cents} cents  {file.sha256}")
+
+
+@bank.command("run-files")
+@click.argument("run_id")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@book_options
+def run_files_command(run_id: str, folder: Path, *, database: str | None, book: str | None) -> None:
+    """Write the order files of a run into FOLDER, but for those that were given up; the bytes are always the same."""
+    opened = open_book(settings_for(database, book))
+    with opened.read() as connection:
+        kept = [f for f in payout_run(connection, opened.book_id, run_id).files if f.state is not BatchState.DISCARDED]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in kept:
+        with opened.read() as connection:
+            file = file_of(connection, opened, each.batch_id)
+        path = folder / f"{each.batch_id}.xml"
+        path.write_bytes(file)
+        click.echo(f"{each.sha256}  {path}  {each.state}")
+
+
+@bank.command("parked")
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@book_options
+def parked_command(run_id: str, *, as_json: bool, database: str | None, book: str | None) -> None:
+    """Print who is owed money and is not paid by a run, and why."""
+    opened = open_book(settings_for(database, book))
+    with opened.read() as connection:
+        transfer_run(connection, opened.book_id, run_id)
+        found = parked_lines(connection, opened.book_id, run_id)
+    if as_json:
+        click.echo(json.dumps([ParkedHolder.model_validate(line).model_dump(mode="json") for line in found]))
+        return
+    for line in found:
+        click.echo(f"{line.payee}  {line.amount_cents} cents  {line.reason}")
+
+
+def _as_json(run: PayoutRun) -> dict[str, JSON]:
+    return schemas.PayoutRun.model_validate(run).model_dump(mode="json")

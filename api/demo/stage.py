@@ -33,6 +33,7 @@ from contracts.offers.model import OfferDraft
 from contracts.parties import service as parties
 from contracts.parties.model import Attribute, LegalIdentity, LenderDeclaration, Role, StaffIdentity
 from contracts.parties.safeguards import OwnerDeclaration
+from contracts.payout_views import payout_runs
 from contracts.pledges import knowledge, safeguards
 from contracts.pledges import service as pledges
 from contracts.pledges.safeguards import Consent
@@ -55,9 +56,11 @@ from ledger.payments.model import Batch, TransferState
 from ledger.payments.queries import payments_for, still_to_pay, transfer_orders
 from ledger.payments.references import printed_communication
 from ledger.payments.settlements import covers_due
-from ledger.payments.transfer_files import make_transfer_file
+from ledger.payments.transfer_files import make_transfer_file, waiting_orders
 
 EVIDENCE = "demonstration"
+RUNS = 5
+"""Payout runs that are looked at for what is still to go, newest first."""
 FIRST, SECOND = "nadia", "pieter"
 """The two operators; what one asks for the other approves."""
 
@@ -283,7 +286,18 @@ class Stage:
             self._bank().credit_transfer(due, name="", iban=own_iban, text="frais Mollie")
 
     def _send_orders(self) -> None:
-        """One operator makes the file of open orders, the other releases it; the worker hands it in."""
+        """What is open goes in files: those of a run under its own approval, the rest in one for a second operator."""
+        book = self.wiring.book
+        with book.read() as connection:
+            runs = payout_runs(connection, book.book_id, limit=RUNS)
+            rest = waiting_orders(connection, book.book_id)
+        for run in runs:
+            if run.waiting:
+                payouts.file_payouts(book, run.run_id, actor=self.parties[FIRST])
+        if rest:
+            self._send_rest()
+
+    def _send_rest(self) -> None:
         made: Batch = self._do(FIRST, lambda uow: make_transfer_file(uow, accounts_of))
         asked = self._do(
             FIRST, lambda uow: batches.request_release(uow, made.batch_id, reason="orders checked one by one")

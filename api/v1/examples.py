@@ -1,7 +1,8 @@
 """Examples for the OpenAPI document, each of which a test runs against a live book.
 
 `examples.json` holds, for each operation of the record, requests and the answers to them, in an order in which they can
-be run on a fresh book. `refusals.json` holds the facts of every refusal that the record's resources can answer with.
+be run on a fresh book; `payout_examples.json` the same for runs of payouts, on a book that owes money. `refusals.json`
+holds the facts of every refusal that the record's resources can answer with.
 """
 
 import json
@@ -15,14 +16,15 @@ from api.refusals import sentence, status
 from api.v1.schemas import Problem
 from ledger.errors import Refusal
 
-_BELOW = "/v1/books/"
+RECORD, PAYOUTS = "examples.json", "payout_examples.json"
+_BELOW = ("/v1/books/", "/v1/payout-runs")
 Responses = dict[int | str, dict[str, Any]]
 
 
 def requests(operation: str) -> dict[str, Any]:
     """The bodies that can be sent to an operation, by what they show."""
     found: dict[str, Any] = {}
-    for name, example in _read("examples.json")[operation]["runs"].items():
+    for name, example in _described(operation)["runs"].items():
         if "request" in example:
             found[name] = {"summary": name, "value": example["request"]}
     return found
@@ -30,7 +32,7 @@ def requests(operation: str) -> dict[str, Any]:
 
 def answers(operation: str) -> Responses:
     """The answers of an operation: those to its examples, and every refusal it is documented to give."""
-    described = _read("examples.json")[operation]
+    described = _described(operation)
     runs = described["runs"]
     shown = {name: {"summary": name, "value": run["answer"]} for name, run in runs.items()}
     responses: Responses = {}
@@ -44,9 +46,9 @@ def answers(operation: str) -> Responses:
     return responses
 
 
-def all_runs() -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """Every operation with its path, status and runs, in an order in which they run on a fresh book."""
-    return list(_read("examples.json").items())
+def all_runs(of: str = RECORD) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """Every operation of the file with its path, status and runs, in an order in which they run."""
+    return list(_read(of).items())
 
 
 def refusals(operation: str) -> Mapping[str, Mapping[str, Any]]:
@@ -85,13 +87,18 @@ def restore(document: dict[str, Any]) -> dict[str, Any]:
     """The OpenAPI document with the members of examples that are null: the framework leaves them out."""
     for path, methods in document["paths"].items():
         for described in methods.values() if path.startswith(_BELOW) else ():
-            [operation] = [name for name, _ in all_runs() if described["operationId"].startswith(f"{name}_v1")]
+            names = (name for of in (RECORD, PAYOUTS) for name, _ in all_runs(of))
+            [operation] = [name for name in names if described["operationId"].startswith(f"{name}_v1")]
             for status_code, answer in answers(operation).items():
                 for media_type, content in answer["content"].items():
                     described["responses"][str(status_code)]["content"][media_type]["examples"] = content["examples"]
             if "requestBody" in described:
                 described["requestBody"]["content"]["application/json"]["examples"] = requests(operation)
     return document
+
+
+def _described(operation: str) -> Any:  # noqa: ANN401 -- JSON
+    return {**_read(RECORD), **_read(PAYOUTS)}[operation]
 
 
 def _of_one(refusal: Refusal) -> dict[str, Any]:

@@ -56,6 +56,12 @@ from ledger.storage.base import JSON
 
 RESIDENTS, OTHERS = "residents", "others"
 MOST_RESOLUTIONS = 20
+_OUTCOME_MAILS: Mapping[str, str] = {
+    QUORUM_MISSING: "meeting-quorum-missing",
+    ADOPTED: "meeting-adopted",
+    TO_COURT: "meeting-to-court",
+    REJECTED: "meeting-rejected",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +134,7 @@ def count_resolution(uow: UnitOfWork, series_id: str, n: int, *, on: date) -> Re
     facts: dict[str, JSON] = {"outcome": result.outcome.value}
     name = resolution_id(series_id, n)
     state = moves.record_move(uow, RESOLUTION, name, event, on=on, facts=facts)
-    _tell(uow, series, f"meeting-{event}", f"{name}:{found.meeting}", text=found.change.text)
+    _tell(uow, series, _OUTCOME_MAILS[event], f"{name}:{found.meeting}", text=found.change.text)
     return state
 
 

@@ -10,7 +10,7 @@ from contracts.loans.steps import JOB
 from contracts.secondchance import service
 from contracts.secondchance.model import State
 from contracts.secondchance.queries import chance_file, loans_in, open_files
-from contracts.secondchance.voting import reminded_on, tell_voters
+from contracts.secondchance.voting import CLOSING_MAIL, reminded_on, tell_voters
 from contracts.votes.published import Spec
 from contracts.votes.queries import silent_voters, spec_of
 from ledger.book import Book
@@ -40,7 +40,7 @@ def remind_voters(book: Book, on: date) -> int:
         with book.unit_of_work(actor=JOB) as uow:
             silent = silent_voters(uow.connection, uow.book_id, spec.vote_id)
             loan = loan_book(uow.connection, uow.book_id, loan_id).loan
-            tell_voters(uow, loan, "vote-closing", spec.vote_id, silent)
+            tell_voters(uow, loan, CLOSING_MAIL, spec.vote_id, silent)
             reminded += len(silent)
     return reminded
 

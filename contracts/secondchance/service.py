@@ -22,7 +22,7 @@ from contracts.secondchance.planning import PlanTerms
 from contracts.secondchance.proposal import Proposal
 from contracts.secondchance.queries import ChanceFile, Plan, chance_file, file_id, notes_id
 from contracts.secondchance.tools import Tool
-from contracts.secondchance.voting import CARRIED, OUTCOME_MAILS, midnight, rule_for, tell_voters
+from contracts.secondchance.voting import CALLED_MAIL, CARRIED, OUTCOME_MAILS, midnight, rule_for, tell_voters
 from contracts.servicing.model import DEFAULTED_AFTER, EARLY_WARNING_AFTER
 from contracts.votes import queries as vote_queries
 from contracts.votes import service as votes
@@ -179,7 +179,7 @@ def open_vote(
     vote_id = votes.open_vote(uow, draft, claims)
     facts: dict[str, JSON] = {"noticed_on": on.isoformat(), "closes_on": closes_on.isoformat(), "vote_id": vote_id}
     _move(uow, file, life.VOTE_OPENED, on=on, evidence=evidence, facts=facts)
-    tell_voters(uow, book.loan, "vote-called", vote_id, [(claim.voter, claim.cents) for claim in claims])
+    tell_voters(uow, book.loan, CALLED_MAIL, vote_id, [(claim.voter, claim.cents) for claim in claims])
     return vote_id
 
 

@@ -25,6 +25,7 @@ from ledger.clock import BRUSSELS, brussels_date
 CARRIED = frozenset({Outcome.PASSED, Outcome.CROSS_CLASS})
 """Outcomes on which a plan goes on; across classes it does so to the court alone."""
 REMIND_DAYS = 3
+CALLED_MAIL, CLOSING_MAIL = "vote-called", "vote-closing"
 OUTCOME_MAILS: Mapping[str, str] = {
     life.CONSENTED: "vote-carried",
     life.PASSED_TO_COURT: "vote-to-court",

@@ -1,4 +1,4 @@
-"""The desk of orders to the bank: refunds by bank, transfers and payees that wait, order files, debits and mandates."""
+"""The desk of orders to the bank: payouts, refunds and transfers that wait, payees, order files, debits, mandates."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -13,6 +13,7 @@ from api.deps import Language, Operator, WiringDep
 from api.identity.model import Session
 from api.refusals import status
 from contracts.parties.queries import display_name
+from contracts.payout_views import payout_runs
 from contracts.servicing import bank_refunds as refunds
 from contracts.servicing.accounts import accounts_of
 from frontend.forms import Form, refused
@@ -20,13 +21,13 @@ from frontend.i18n import tongue
 from frontend.rendering import render, see_other
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
-from ledger.payments import bank_refunds, batches, debits, mandates, payees
+from ledger.payments import bank_refunds, batches, debits, mandates, payees, run_files
 from ledger.payments.debit_files import make_debit_file
 from ledger.payments.mandates import DebitScheme
 from ledger.payments.model import BatchState, DebitState
 from ledger.payments.transfer_files import make_transfer_file, waiting_orders
 
-RECENT_FILES = 20
+RECENT_FILES, RECENT_RUNS = 20, 6
 Typed = Annotated[str, Field()]
 Act = Callable[[UnitOfWork], object]
 router = APIRouter(prefix="/operations/orders")
@@ -138,9 +139,12 @@ def _page(request: Request, wiring: Wiring, form: Form, *, code: int = 200) -> R
         failed = bank_refunds.failed(connection, book.book_id)
         ordered = debits.debits(connection, book.book_id, state=DebitState.ORDERED)
         given = mandates.mandates(connection, book.book_id)
-        files = batches.batches(connection, book.book_id)[:RECENT_FILES]
+        files = batches.batches(connection, book.book_id, limit=RECENT_FILES)
+        runs_of_files = run_files.runs_of_files(connection, book.book_id, [each.batch_id for each in files])
+        runs = payout_runs(connection, book.book_id, limit=RECENT_RUNS)
         shown = {each.payee for each in waiting} | {each.payee for each in held}
         shown |= {each.payee for each in (*to_refund, *failed)}
+        shown |= {each.approved_by for each in runs if each.approved_by}
         shown |= {each.debtor for each in ordered} | {each.debtor for each in given}
         names = {token: _name(book, token) for token in shown}
     return render(
@@ -159,6 +163,8 @@ def _page(request: Request, wiring: Wiring, form: Form, *, code: int = 200) -> R
         schemes={each.mandate_id: each.scheme.value for each in given},
         mandates=given,
         files=files,
+        runs=runs,
+        runs_of_files=runs_of_files,
         unreleased={each.batch_id for each in files if each.state is BatchState.MADE},
         names=names,
     )

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from ledger import approvals
 from ledger.book import UnitOfWork
 from ledger.errors import Refusal
-from ledger.payments import debits
+from ledger.payments import debits, run_tables
 from ledger.payments import tables as t
 from ledger.payments.iso20022.model import FileTotals, OrderAnswer
 from ledger.payments.iso20022.totals import read_totals
@@ -85,14 +85,19 @@ def batch(connection: sa.Connection, book_id: str, batch_id: str) -> Batch:
 
 
 def batches(
-    connection: sa.Connection, book_id: str, *, kind: BatchKind | None = None, state: BatchState | None = None
+    connection: sa.Connection,
+    book_id: str,
+    *,
+    kind: BatchKind | None = None,
+    state: BatchState | None = None,
+    limit: int | None = None,
 ) -> list[Batch]:
-    """Every file, newest first; of one `kind` and one `state` if given."""
+    """Files, newest first, at most `limit`; of one `kind` and one `state` if given."""
     c = t.order_batch.c
     wanted = [c.book_id == book_id]
     wanted += [] if kind is None else [c.kind == kind.value]
     wanted += [] if state is None else [c.state == state.value]
-    rows = connection.execute(_listed().where(*wanted).order_by(c.made_at.desc(), c.batch_id))
+    rows = connection.execute(_listed().where(*wanted).order_by(c.made_at.desc(), c.batch_id).limit(limit))
     return [_batch(row) for row in rows]
 
 
@@ -120,8 +125,12 @@ def release_body(known: Batch) -> Mapping[str, JSON]:
 
 
 def request_release(uow: UnitOfWork, batch_id: str, *, reason: str) -> str:
-    """Ask a second person to release a file; gives the approval's id. Refuses `move-not-allowed` for a later state."""
+    """Ask a second person to release a file; gives the approval's id.
+
+    Refuses `order-file-of-run` for a file whose run was approved as a whole, and `move-not-allowed` for a later state.
+    """
     known = _lock(uow, batch_id)
+    _refuse_of_run(uow, batch_id)
     BATCH.after(known.state, "released")
     return approvals.request(uow, action=RELEASE, body=release_body(known), reason=reason)
 
@@ -129,11 +138,12 @@ def request_release(uow: UnitOfWork, batch_id: str, *, reason: str) -> str:
 def release_batch(uow: UnitOfWork, batch_id: str, *, approval_id: str) -> None:
     """Let a file go to the bank.
 
-    Refuses what `ledger.approvals` refuses, `releaser-made-the-file`, `batch-altered`, `batch-totals-differ` and
-    `cash-rule-not-met`.
+    Refuses what `ledger.approvals` refuses, `order-file-of-run`, `releaser-made-the-file`, `batch-altered`,
+    `batch-totals-differ` and `cash-rule-not-met`.
     """
     pass_gate(uow)
     known = _lock(uow, batch_id)
+    _refuse_of_run(uow, batch_id)
     approvals.require(uow, approval_id, RELEASE, release_body(known))
     approval = approvals.find(uow.connection, uow.book_id, approval_id)
     if approval is not None and approval.approver == known.made_by:
@@ -248,6 +258,15 @@ def check_totals(uow: UnitOfWork, known: Batch, stated: FileTotals) -> None:
             file_count=stated.count,
             orders_count=int(count),
         )
+
+
+def _refuse_of_run(uow: UnitOfWork, batch_id: str) -> None:
+    """The files of a run go together, under the approval of the run."""
+    c = run_tables.transfer_run_file.c
+    query = sa.select(c.run_id).where(c.book_id == uow.book_id, c.batch_id == batch_id)
+    run_id: str | None = uow.connection.execute(query).scalar_one_or_none()
+    if run_id is not None:
+        raise Refusal("order-file-of-run", batch_id=batch_id, run_id=run_id)
 
 
 def _order_ids(uow: UnitOfWork, known: Batch) -> list[str]:

@@ -14,6 +14,7 @@ from ledger.book import UnitOfWork
 from ledger.calendars import next_target_day
 from ledger.clock import instant_on
 from ledger.errors import Refusal
+from ledger.payments import run_tables
 from ledger.payments import tables as t
 from ledger.payments.bank import client_account
 from ledger.payments.batches import batch_id_of, batches, store_batch
@@ -22,7 +23,7 @@ from ledger.payments.iso20022.model import Account, CreditTransfer
 from ledger.payments.iso20022.orders import write_credit_transfers
 from ledger.payments.model import Batch, BatchKind, BatchState, TransferOrder, TransferState
 from ledger.payments.payees import AccountsOf, Standing, standings
-from ledger.payments.queries import transfer_orders
+from ledger.payments.queries import transfer_order_of
 from ledger.payments.transfers import pass_gate, record_rejected
 from ledger.storage.bulk import among
 
@@ -100,9 +101,14 @@ def ready_orders(
 
 
 def waiting_orders(connection: sa.Connection, book_id: str) -> list[TransferOrder]:
-    """Open orders that are in no file, in a fixed order."""
-    orders = transfer_orders(connection, book_id, state=TransferState.ORDERED)
-    return sorted((order for order in orders if order.batch_id is None), key=lambda order: order.order_id)
+    """Open orders that are in no file, in a fixed order; those of a run go in its own files (`run_files`)."""
+    c, s = t.transfer_order.c, run_tables.transfer_run_state.c
+    of_runs = sa.select(s.approval_id).where(s.book_id == book_id, s.approval_id.is_not(None))
+    is_open = c.state == TransferState.ORDERED.value
+    mine = (c.book_id == book_id, is_open, c.batch_id.is_(None), c.approval_id.not_in(of_runs))
+    # sorted here: a planner that is asked for an order reads every transfer there has been by its key
+    rows = connection.execute(sa.select(t.transfer_order).where(*mine))
+    return sorted((transfer_order_of(row) for row in rows), key=lambda order: order.order_id)
 
 
 def _text(order: TransferOrder) -> str:

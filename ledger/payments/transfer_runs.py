@@ -73,6 +73,14 @@ class ParkedLine(NamedTuple):
     reason: str
 
 
+class ParkedSum(NamedTuple):
+    """How many a run does not pay for one reason, and what they are owed in all."""
+
+    reason: str
+    holders: int
+    amount_cents: int
+
+
 class Wanted(NamedTuple):
     """One transfer that a run is to make."""
 
@@ -234,10 +242,12 @@ def transfer_run(connection: sa.Connection, book_id: str, run_id: str) -> Transf
     return found[0]
 
 
-def transfer_runs(connection: sa.Connection, book_id: str, *, state: RunState | None = None) -> list[TransferRun]:
-    """Every run, newest first; of one `state` if given."""
+def transfer_runs(
+    connection: sa.Connection, book_id: str, *, state: RunState | None = None, limit: int | None = None
+) -> list[TransferRun]:
+    """Runs, newest first, at most `limit`; of one `state` if given."""
     wanted = sa.true() if state is None else r.transfer_run_state.c.state == state.value
-    return _runs(connection, book_id, wanted)
+    return _runs(connection, book_id, wanted, limit=limit)
 
 
 def run_lines(
@@ -250,11 +260,22 @@ def run_lines(
     return [RunLine(*row) for row in connection.execute(query.limit(limit))]
 
 
-def parked_lines(connection: sa.Connection, book_id: str, run_id: str) -> list[ParkedLine]:
-    """Who was owed money and is not paid by the run, in order of their tokens."""
+def parked_lines(
+    connection: sa.Connection, book_id: str, run_id: str, *, after: str = "", limit: int | None = None
+) -> list[ParkedLine]:
+    """Who was owed money and is not paid by the run, in order of their tokens from `after` on."""
     c = r.transfer_run_parked.c
-    query = sa.select(c.payee, c.amount_cents, c.reason).where(c.book_id == book_id, c.run_id == run_id)
-    return [ParkedLine(*row) for row in connection.execute(query.order_by(c.payee))]
+    mine = (c.book_id == book_id, c.run_id == run_id, c.payee > after)
+    query = sa.select(c.payee, c.amount_cents, c.reason).where(*mine).order_by(c.payee).limit(limit)
+    return [ParkedLine(*row) for row in connection.execute(query)]
+
+
+def parked_sums(connection: sa.Connection, book_id: str, run_id: str) -> list[ParkedSum]:
+    """How many are parked by the run for each reason, and what they are owed."""
+    c = r.transfer_run_parked.c
+    query = sa.select(c.reason, sa.func.count(), sa.func.sum(c.amount_cents))
+    rows = connection.execute(query.where(c.book_id == book_id, c.run_id == run_id).group_by(c.reason))
+    return sorted(ParkedSum(reason, int(holders), int(cents)) for reason, holders, cents in rows)
 
 
 def lock_run(uow: UnitOfWork, run_id: str) -> TransferRun:
@@ -332,13 +353,15 @@ def _lock(uow: UnitOfWork, run_id: str) -> TransferRun:
     return transfer_run(uow.connection, uow.book_id, run_id)
 
 
-def _runs(connection: sa.Connection, book_id: str, wanted: sa.ColumnElement[bool]) -> list[TransferRun]:
+def _runs(
+    connection: sa.Connection, book_id: str, wanted: sa.ColumnElement[bool], *, limit: int | None = None
+) -> list[TransferRun]:
     c, s = r.transfer_run.c, r.transfer_run_state.c
     same = sa.and_(c.book_id == s.book_id, c.run_id == s.run_id)
     planned = [c[name] for name in TransferRun.__slots__ if name not in _STATE]
     query = sa.select(*planned, *(s[name] for name in _STATE)).join_from(r.transfer_run, r.transfer_run_state, same)
-    rows = connection.execute(query.where(c.book_id == book_id, wanted).order_by(c.planned_at.desc(), c.run_id))
-    return [_run(row) for row in rows]
+    query = query.where(c.book_id == book_id, wanted).order_by(c.planned_at.desc(), c.run_id.desc()).limit(limit)
+    return [_run(row) for row in connection.execute(query)]
 
 
 def _run(row: sa.Row[Any]) -> TransferRun:

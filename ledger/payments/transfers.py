@@ -101,11 +101,11 @@ def order_transfers(
 def ordered(connection: sa.Connection, book_id: str, references: Collection[str]) -> dict[str, str]:
     """The orders under these references that stand, booked or not: their ids by reference."""
     c = t.transfer_order.c
-    stands = c.state.in_([TransferState.ORDERED.value, TransferState.BOOKED.value])
-    query = sa.select(c.reference, c.order_id).where(
-        c.book_id == book_id, stands, bulk.among(connection, c.reference, references)
-    )
-    return {row.reference: row.order_id for row in connection.execute(query)}
+    wanted = bulk.listed(connection, c.reference, references)
+    # an outer join is done in this order: otherwise SQLite may read every open transfer instead of these alone
+    mine = (c.book_id == book_id, t.transfer_stands, c.reference == wanted.c.value)
+    query = sa.select(wanted.c.value, c.order_id).join_from(wanted, t.transfer_order, sa.and_(*mine), isouter=True)
+    return {reference: order_id for reference, order_id in connection.execute(query) if order_id is not None}
 
 
 def write_orders(uow: UnitOfWork, drafts: Sequence[tuple[str, TransferDraft]], *, approval_id: str, on: date) -> None:
@@ -239,18 +239,13 @@ def refuse_uncovered(uow: UnitOfWork, amount_cents: int) -> None:
     What a run has begun and not ordered yet counts as open.
     """
     booked_cents = balances.balance(uow.connection, uow.book_id, CLIENT_BANK)
+    c, s = t.transfer_order.c, run_tables.transfer_run_state.c
+    ordered_cents = _sum(c.amount_cents).where(c.book_id == uow.book_id, c.state == TransferState.ORDERED.value)
+    begun_cents = _sum(s.left_cents).where(s.book_id == uow.book_id, s.state == RunState.ORDERING.value)
     open_cents = uow.connection.execute(
-        sa.select(sa.func.coalesce(sa.func.sum(t.transfer_order.c.amount_cents), 0)).where(
-            t.transfer_order.c.book_id == uow.book_id, t.transfer_order.c.state == TransferState.ORDERED.value
-        )
+        sa.select(ordered_cents.scalar_subquery() + begun_cents.scalar_subquery())
     ).scalar_one()
-    c = run_tables.transfer_run_state.c
-    begun_cents = uow.connection.execute(
-        sa.select(sa.func.coalesce(sa.func.sum(c.left_cents), 0)).where(
-            c.book_id == uow.book_id, c.state == RunState.ORDERING.value
-        )
-    ).scalar_one()
-    missing_cents = amount_cents + int(open_cents) + int(begun_cents) - booked_cents
+    missing_cents = amount_cents + int(open_cents) - booked_cents
     if missing_cents > 0:
         facts: dict[str, Fact] = {"amount_cents": amount_cents, "missing_cents": missing_cents}
         raise Refusal("cash-rule-not-met", **facts)
@@ -267,6 +262,10 @@ def record_settlement(uow: UnitOfWork, *, reference: str, amount_cents: int, evi
     check_happened(on, today=uow.today())
     pass_gate(uow)
     book_settlement(uow, reference=reference, amount_cents=amount_cents, evidence=evidence, on=on)
+
+
+def _sum(cents: sa.Column[Any]) -> sa.Select[Any]:
+    return sa.select(sa.func.coalesce(sa.func.sum(cents), 0))
 
 
 def _lock(uow: UnitOfWork, order_id: str) -> sa.Row[Any]:

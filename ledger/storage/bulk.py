@@ -52,11 +52,17 @@ def insert_rows(
 
 def among(connection: sa.Connection, column: sa.Column[Any], values: Iterable[Any]) -> sa.ColumnElement[bool]:
     """`column IN values` with one parameter, however many values there are."""
-    listed = list(values)
     if connection.dialect.name == "sqlite":
-        member = sa.func.json_each(json_text(listed)).table_valued("value")
-        return column.in_(sa.select(member.c.value))
-    return column == sa.any_(sa.bindparam(None, listed, type_=pg.ARRAY(column.type), unique=True))
+        return column.in_(sa.select(listed(connection, column, values).c.value))
+    return column == sa.any_(sa.bindparam(None, list(values), type_=pg.ARRAY(column.type), unique=True))
+
+
+def listed(connection: sa.Connection, column: sa.Column[Any], values: Iterable[Any]) -> sa.TableValuedAlias:
+    """Values of a column as rows (`value`) to select from, with one parameter, however many there are."""
+    if connection.dialect.name == "sqlite":
+        return sa.func.json_each(json_text(list(values))).table_valued("value")
+    given = sa.bindparam(None, list(values), type_=pg.ARRAY(column.type), unique=True)
+    return sa.func.unnest(given).table_valued(sa.column("value", column.type)).render_derived()
 
 
 _DIALECTS: Mapping[str, ModuleType] = {"postgresql": postgresql, "sqlite": sqlite}

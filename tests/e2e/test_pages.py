@@ -48,6 +48,7 @@ PAGES = {
         "operations/fund",
         "operations/bonds",
         "operations/bonds/new/etterbeek",
+        "operations/orders",
     ],
 }
 LINKED = {
@@ -64,6 +65,7 @@ LINKED = {
         ("operations/plans", "main table a"),
         ("operations/fund", "main table a"),
         ("operations/bonds", "#series tbody a"),
+        ("operations/orders", "#runs h3 a"),
     ],
 }
 ROLES = pytest.mark.parametrize("role", PAGES)

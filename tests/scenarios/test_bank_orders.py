@@ -365,8 +365,10 @@ def test_27_a_coupon_of_42_505_over_seven_holders_with_withholding_adds_up_whate
     town.approve(approval_id)
     with town.book.unit_of_work(actor=town.maker) as unit:
         payouts.order_payouts(unit, approval_id=approval_id, on=town.today)
+        run_id = payouts.run_of(unit.connection, unit.book_id, approval_id)
     payees.check_payees(town.book, EveryNameFits(), accounts.accounts_of)
-    assert made_by(town).total_cents == sum(net.values()) == -town.balance("580400")
+    [made] = payouts.file_payouts(town.book, run_id, actor=town.maker)
+    assert made.total_cents == sum(net.values()) == -town.balance("580400")
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ class Banked:
             return next(each for each in batches.batches(connection, "main") if each.batch_id == batch_id)
 
     def send_transfers(self) -> None:
-        """The orders that are open go to the bank, once it has been asked about their payees."""
+        """The single orders that are open go to the bank, once it has been asked about their payees."""
         self.deal()
         with self.town.book.unit_of_work(actor=self.town.maker) as uow:
             made = make_transfer_file(uow, accounts_of)
@@ -138,7 +138,10 @@ class Banked:
         town.approve(approval_id)
         with town.book.unit_of_work(actor=town.maker) as uow:
             payouts.order_payouts(uow, approval_id=approval_id, on=town.today)
-        self.send_transfers()
+            run_id = payouts.run_of(uow.connection, uow.book_id, approval_id)
+        self.deal()
+        payouts.file_payouts(town.book, run_id, actor=town.maker)
+        self.deal()
 
     def debit(self, n: int = 1) -> debits.Debit:
         """The last debit of an instalment."""

@@ -242,8 +242,9 @@ def test_nobody_lets_go_what_was_not_approved_or_what_she_made_herself(few):
     with refused(few, "payment-amount-not-positive"):
         ask_for_payouts(few, smallest_cents=0)
     run_id = order_payouts(few, asked)
-    with refused(few, "releaser-made-the-file", made=True):
+    with refused(few, "approver-makes-no-files", run_id=run_id):
         payouts.file_payouts(few, run_id, actor="checker")
+    assert files_of(few, run_id) == []
     with refused(few, "nothing-to-pay-out"):
         ask_for_payouts(few)
 

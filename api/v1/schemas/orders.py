@@ -1,7 +1,9 @@
 """Orders to the bank in the JSON API: files, payees that are held back, refunds by bank, debits and mandates."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from api.v1.schemas import Cents, Code, RequestBody, Resource, Sha256
 
@@ -26,6 +28,48 @@ class OrderFile(Resource):
     made_at: datetime
     released_at: datetime | None
     submitted_at: datetime | None
+
+
+class ParkedReason(Resource):
+    """How many holders a run does not pay for one reason, and what they are owed in all."""
+
+    reason: str
+    holders: int
+    amount_cents: Cents
+
+
+class ParkedHolder(Resource):
+    """Somebody who is owed money and is not paid by a run."""
+
+    payee: str
+    amount_cents: Cents
+    reason: str
+
+
+class PayoutRun(Resource):
+    """A run of payouts: what two people approved (`lines`, `total_cents`, `lines_sha256`), and what became of it.
+
+    `ordered` of the lines are ordered so far, `left_cents` is still to be; `waiting` orders are in no file yet.
+    """
+
+    run_id: str
+    state: str
+    planned_on: date
+    asked_by: str
+    approval_id: str | None
+    approved_by: str | None
+    approved_at: datetime | None
+    lines: int
+    total_cents: Cents
+    lines_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 over every line, in hex")]
+    smallest_cents: Cents
+    ordered: int
+    ordered_cents: Cents
+    left_cents: Cents
+    waiting: int
+    waiting_cents: Cents
+    parked: list[ParkedReason]
+    files: list[OrderFile]
 
 
 class HeldPayee(Resource):

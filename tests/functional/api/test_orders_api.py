@@ -4,8 +4,11 @@ import hashlib
 from typing import Any
 
 from contracts.servicing.accounts import account_of
+from ledger import approvals
 from ledger.accounts import AccountRef
 from ledger.journal import JournalEntry, Posting
+from ledger.payments import transfers
+from ledger.payments.model import TransferDraft, TransferKind
 from ledger.payments.payees import record_check
 from ledger.payments.rail import PayeeAnswer, PayeeMatch
 from tests.api_kit import Desk, code_of
@@ -22,6 +25,20 @@ def owe(desk: Desk, who: str, cents: int) -> str:
     return payee
 
 
+def order(desk: Desk, who: str, cents: int) -> None:
+    """One transfer to a lender, which two people have released; her bank knows her."""
+    payee, book = owe(desk, who, cents), desk.wiring.book
+    draft = TransferDraft("single", payee, cents, AccountRef("489300", payee), TransferKind.PAYOUT)
+    with book.unit_of_work(actor="test") as uow:
+        account = account_of(uow.connection, uow, payee, uow.today())
+        record_check(uow, payee, PayeeAnswer(account.iban, account.name, PayeeMatch.MATCH))
+        body = transfers.approval_body([draft])
+        asked = approvals.request(uow, action=transfers.APPROVAL_ACTION, body=body, reason="due")
+    with book.unit_of_work(actor="checker") as uow:
+        approvals.approve(uow, asked)
+        transfers.order_transfers(uow, [draft], approval_id=asked)
+
+
 def decide(desk: Desk, ask: str, do: str) -> Any:
     """Asked by one, approved by another, done."""
     asked = desk.post(ask, who="nadia", json={"reason": "due"})
@@ -34,7 +51,7 @@ def decide(desk: Desk, ask: str, do: str) -> Any:
     return done.json()
 
 
-def test_an_order_file_is_made_by_one_released_by_another_and_stays_the_same_bytes(banked: Desk) -> None:
+def test_payouts_wait_for_an_agreement_on_an_account_and_go_in_the_files_of_their_run(banked: Desk) -> None:
     payee = owe(banked, "amelie", 4_200)
     assert code_of(banked.post("/v1/order-files", who="nadia", json={})) == "nothing-to-batch"
     assert code_of(banked.post("/v1/order-files", who="nadia", json={"kind": "B2B"})) == "nothing-to-batch"
@@ -47,7 +64,20 @@ def test_an_order_file_is_made_by_one_released_by_another_and_stays_the_same_byt
     decide(banked, f"{at}/override-request", f"{at}/override")
     assert banked.get("/v1/held-payees", who="sofia").json() == []
     decide(banked, "/v1/payouts/request", "/v1/payouts")
+    assert code_of(banked.post("/v1/order-files", who="nadia", json={})) == "nothing-to-batch"  # a run has its own
+    [run] = banked.get("/v1/payout-runs", who="sofia").json()
+    assert (run["state"], run["waiting"], run["waiting_cents"], run["files"]) == ("ordered", 1, 4_200, [])
+    at = f"/v1/payout-runs/{run['run_id']}/files"
+    assert code_of(banked.post(at, who="pieter")) == "approver-makes-no-files"
+    [released] = banked.post(at, who="nadia").json()["files"]
+    assert (released["count"], released["total_cents"], released["state"]) == (1, 4_200, "released")
+    assert banked.post(at, who="nadia").json()["files"] == [released]
+    file = banked.get(f"/v1/order-files/{released['batch_id']}/file", who="nadia").content
+    assert hashlib.sha256(file).hexdigest() == released["sha256"]
 
+
+def test_an_order_file_is_made_by_one_released_by_another_and_stays_the_same_bytes(banked: Desk) -> None:
+    order(banked, "amelie", 4_200)
     first = banked.post("/v1/order-files", who="nadia", json={}).json()
     assert banked.post(f"/v1/order-files/{first['batch_id']}/discarded", who="nadia").status_code == 200
     made, again = (banked.post("/v1/order-files", who=who, json={}).json() for who in ("nadia", "pieter"))

@@ -17,6 +17,24 @@ from tests.payments_kit import DAY, Shop
 EVIDENCE = "ab" * 32
 
 
+@pytest.mark.parametrize("name", ["ordered", "open"])
+def test_orders_are_found_by_their_references_and_summed_in_an_index_alone(sqlite_book, name):
+    """Otherwise planning and releasing a run would read every transfer that is open."""
+    statements = []
+    with sqlite_book.unit_of_work(actor="s1") as unit:
+        driver = unit.connection.connection.driver_connection
+        driver.set_trace_callback(statements.append)
+        if name == "ordered":
+            transfers.ordered(unit.connection, unit.book_id, ["loan:l1"])
+        else:
+            transfers.refuse_uncovered(unit, 0)
+        driver.set_trace_callback(None)
+        [asked] = [each for each in statements if "transfer_order" in each]
+        steps = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {asked}")]
+    index = {"ordered": "INDEX transfer_order_reference", "open": "COVERING INDEX transfer_order_state"}[name]
+    assert [index in step for step in steps if "SEARCH transfer_order" in step] == [True]
+
+
 @pytest.fixture
 def office(book, clock):
     """A book with 1,000.00 at the bank, which belongs to a borrower, and 200.00 at the provider."""
