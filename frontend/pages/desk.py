@@ -21,7 +21,7 @@ from contracts.loans import service as loans
 from contracts.loans.cash import PAYABLE, loans_not_banked, shares_not_banked
 from contracts.loans.model import Ground, LoanState
 from contracts.loans.owed import owed_dues
-from contracts.loans.queries import loans_overview, transfer_orders
+from contracts.loans.queries import loans_overview
 from contracts.loans.recoveries import awaited_recoveries
 from contracts.offers import service as offers
 from contracts.offers.application import ApplicationState
@@ -44,7 +44,7 @@ from ledger.book import Book, UnitOfWork
 from ledger.errors import InvariantError, Refusal
 from ledger.payments import batches, payees, repeats, suspense, transfer_runs, transfers
 from ledger.payments.model import BANK_REFUND, CLIENT_BANK, PROVIDER_BALANCE, TransferState
-from ledger.payments.queries import open_cases
+from ledger.payments.queries import open_cases, open_order_count, transfer_orders
 
 _OF_ONE: Mapping[str, Callable[..., object]] = {
     acceleration.ACCELERATE: acceleration.accelerate,
@@ -62,7 +62,7 @@ _OF_PERSONS: Mapping[str, Callable[..., object]] = {
 }
 """What is done to a lender's claims, as the whole approval says."""
 REFRESH_SECONDS = 2
-RECENT_ORDERS = 12
+OPEN_ORDERS, RECENT_ORDERS = 100, 12
 LOAN_REFERENCE = "loan:"
 
 
@@ -88,9 +88,9 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         cards = offer_cards(connection, book, today)
         overview = loans_overview(connection, book, today)
         applied = applications(connection, book, state=ApplicationState.SUBMITTED)
-        orders = transfer_orders(connection, book.book_id)
-        waiting_orders = [order for order in orders if order.state is TransferState.ORDERED]
-        booked = [order for order in orders if order.state is TransferState.BOOKED][:RECENT_ORDERS]
+        waiting_orders = transfer_orders(connection, book.book_id, state=TransferState.ORDERED, limit=OPEN_ORDERS)
+        more_orders = open_order_count(connection, book.book_id) - len(waiting_orders)
+        booked = transfer_orders(connection, book.book_id, state=TransferState.BOOKED, limit=RECENT_ORDERS)
         cases = open_cases(connection, book.book_id)
         suspended = suspense.open_count(connection, book.book_id)
         failed_refunds = pledges_in(connection, book.book_id, PledgeState.REFUND_FAILED)
@@ -131,6 +131,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         grounds=list(Ground),
         awaited=[(each.loan.title, line) for each, line in awaited],
         orders=waiting_orders,
+        more_orders=more_orders,
         booked=booked,
         names=names,
         titles=titles,

@@ -214,17 +214,29 @@ def open_cases(connection: sa.Connection, book_id: str) -> list[Case]:
 
 
 def transfer_orders(
-    connection: sa.Connection, book_id: str, *, state: TransferState | None = None, reference: str | None = None
+    connection: sa.Connection,
+    book_id: str,
+    *,
+    state: TransferState | None = None,
+    reference: str | None = None,
+    limit: int | None = None,
 ) -> list[TransferOrder]:
-    """Transfer orders, newest first; of one `state` or one `reference` if given."""
+    """Transfer orders, newest first, at most `limit`; of one `state` or one `reference` if given."""
     c = t.transfer_order.c
     chosen = sa.select(t.transfer_order).where(c.book_id == book_id)
     if state is not None:
         chosen = chosen.where(c.state == state.value)
     if reference is not None:
         chosen = chosen.where(c.reference == reference)
-    rows = connection.execute(chosen.order_by(c.ordered_on.desc(), c.order_id))
+    rows = connection.execute(chosen.order_by(c.ordered_on.desc(), c.order_id).limit(limit))
     return [transfer_order_of(row) for row in rows]
+
+
+def open_order_count(connection: sa.Connection, book_id: str) -> int:
+    """How many transfers were ordered and not executed yet."""
+    c = t.transfer_order.c
+    mine = (c.book_id == book_id, c.state == TransferState.ORDERED.value)
+    return int(connection.execute(sa.select(sa.func.count()).where(*mine)).scalar_one())
 
 
 def orders_of_file(connection: sa.Connection, book_id: str, batch_id: str) -> list[TransferOrder]:

@@ -19,6 +19,7 @@ from api.v1 import examples
 from contracts import payouts
 from contracts.parties import tables as parties_tables
 from frontend.i18n import tongue
+from frontend.pages import desk as desk_pages
 from frontend.pages import payout_runs
 from ledger import approvals
 from ledger.accounts import AccountRef
@@ -28,6 +29,7 @@ from ledger.errors import Refusal
 from ledger.journal import JournalEntry, Posting
 from ledger.payments import batches, run_files, transfer_runs
 from ledger.payments.model import CLIENT_BANK, RunState
+from ledger.payments.queries import open_order_count
 from ledger.payments.transfer_runs import Parked
 from ledger.storage.engine import open_engine
 from tests import openapi
@@ -161,6 +163,19 @@ def test_the_page_of_a_run_says_what_was_approved_its_files_and_whom_it_does_not
     assert run["files"][0]["batch_id"] in listed
     assert browser(desk, "sofia").get(f"{at}/runs/{run_id}").status_code == 403
     assert browser(desk, "nadia").get(f"{at}/runs/r0").status_code == 404
+
+
+def test_the_desk_shows_some_of_many_open_orders_and_says_how_many_more(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, _, _ = office
+    monkeypatch.setattr(desk_pages, "OPEN_ORDERS", 3)
+    with desk.wiring.book.read() as connection:
+        waiting = open_order_count(connection, "main") - 3
+    page = browser(desk, "nadia").get("/en/operations").text
+    assert waiting > 0
+    assert f"{waiting} more order" in page
+    assert page.count('action="/en/operations/transfers/') == 3
 
 
 def test_parked_holders_are_read_page_by_page(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
