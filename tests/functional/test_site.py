@@ -27,7 +27,7 @@ from ledger.payments.bank_refunds import failed
 from ledger.payments.batches import batches
 from ledger.payments.iso20022.model import Account
 from ledger.payments.mandates import active_mandate
-from ledger.payments.model import TransferDraft
+from ledger.payments.model import TransferDraft, TransferKind
 from ledger.payments.payees import parked, record_check
 from ledger.payments.rail import PayeeAnswer, PayeeMatch
 from ledger.payments.references import printed_communication
@@ -388,7 +388,8 @@ def approved(enter: Enter, town: Town) -> None:
 
 def order(town: Town, payee: str) -> None:
     """One transfer of what a lender is owed, which two people have released."""
-    draft = TransferDraft("single", payee, -town.balance(f"489300:{payee}"), AccountRef("489300", payee))
+    cents, owed = -town.balance(f"489300:{payee}"), AccountRef("489300", payee)
+    draft = TransferDraft("single", payee, cents, owed, TransferKind.PAYOUT)
     with town.book.unit_of_work(actor=town.maker) as uow:
         body = transfers.approval_body([draft])
         asked = approvals.request(uow, action=transfers.APPROVAL_ACTION, body=body, reason="due")
