@@ -103,8 +103,7 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         payable = balances.balances(connection, book.book_id, code_prefix=PAYABLE)
         loans_short = loans_not_banked(connection, book.book_id)
         shares_short = shares_not_banked(connection, book.book_id)
-        at_provider = balances.balance(connection, book.book_id, PROVIDER_BALANCE)
-        at_bank = balances.balance(connection, book.book_id, CLIENT_BANK)
+        money_at = {each: balances.balance(connection, book.book_id, each) for each in (PROVIDER_BALANCE, CLIENT_BANK)}
     names |= {a.requested_by: _actor_name(book, a.requested_by) for a in waiting}
     move = latest_move(book)
     is_moving = move is not None and move.finished_at is None
@@ -139,8 +138,8 @@ def desk_page(request: Request, wiring: Wiring, operator: Session, form: Form, *
         loans_short=loans_short,
         shares_short=sum(shares_short.values()),
         payable_count=sum(1 for row in payable if row.credit),
-        at_provider=at_provider,
-        at_bank=at_bank,
+        at_provider=money_at[PROVIDER_BALANCE],
+        at_bank=money_at[CLIENT_BANK],
         cases=cases,
         suspended=suspended,
         unknown_codes=repeats.UNKNOWN_CASES,
