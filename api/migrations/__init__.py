@@ -13,7 +13,7 @@ from ledger.storage import grants
 from ledger.storage.base import metadata
 from ledger.storage.engine import read_transaction, schema_transaction
 
-NEWEST = "0012"
+NEWEST = "0013"
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text))
 
 TABLE_MODULES = (
