@@ -48,14 +48,14 @@ Office = tuple[Desk, str, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """Every identifier is the same each time; two of the holders have no account, and one is owed too little."""
-    folder, numbers = tmp_path_factory.mktemp("office"), count()
+    """The identifiers of the run are the same each time; two of the holders have no account, and one is owed too little."""
+    folder, numbers = tmp_path_factory.mktemp("office"), count(1)
     engine = open_engine(f"sqlite:///{folder / 'book.sqlite3'}")
     migrations.upgrade(engine)
     with pytest.MonkeyPatch.context() as patch:
+        desk = record_desk(engine, FixedClock(NOON), folder / "data")
         patch.setattr(UnitOfWork, "new_id", lambda _unit, prefix: f"{prefix}{next(numbers):09d}")
         patch.setattr(run_files, "LARGEST_FILE", 2)
-        desk = record_desk(engine, FixedClock(NOON), folder / "data")
         run_id = ordered_run(desk)
         keys = desk.wiring.settings.keys_folder
         keys.mkdir(parents=True, exist_ok=True)
