@@ -48,7 +48,7 @@ Office = tuple[Desk, str, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """The identifiers of the run are the same each time; two of the holders have no account, and one is owed too little."""
+    """The identifiers of the run are the same each time; two holders have no account, and one is owed too little."""
     folder, numbers = tmp_path_factory.mktemp("office"), count(1)
     engine = open_engine(f"sqlite:///{folder / 'book.sqlite3'}")
     migrations.upgrade(engine)
