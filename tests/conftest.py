@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import sqlalchemy as sa
@@ -32,7 +33,14 @@ WRAPPING_KEY = hashlib.sha256(b"wrapping key of the tests").digest()
 POLICY_HASH = hashlib.sha256(b"policy of the tests").digest()
 DATABASES = [pytest.param("sqlite"), pytest.param("postgresql", marks=pytest.mark.postgresql)]
 
-MakeEngine = Callable[[str], sa.Engine]
+Template = Path | str
+"""A database that is copied: the file of SQLite, or the name of a database of the PostgreSQL server."""
+
+
+class MakeEngine(Protocol):
+    """Makes an engine on a fresh database: a copy of `template`, else of the one that has the whole schema alone."""
+
+    def __call__(self, database: str, template: Template | None = None) -> sa.Engine: ...
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +70,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine = open_engine(f"sqlite:///{path}")
     _load_metadata()
     create_schema(engine)
-    with engine.connect() as connection:
-        connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    engine.dispose()
+    close_template(engine)
     return path
 
 
@@ -75,26 +81,56 @@ def postgresql_template(postgresql_url: str) -> str:
     engine = open_engine(_database_url(postgresql_url, "bxl_template"))
     _load_metadata()
     create_schema(engine)
-    engine.dispose()
+    close_template(engine)
     return "bxl_template"
+
+
+MakeTemplate = Callable[[str, str], tuple[sa.Engine, Template]]
+
+
+@pytest.fixture(scope="session")
+def make_template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MakeTemplate:
+    """A function from a kind of database and a name to an engine on a copy of the empty schema, and the copy itself.
+
+    Fill it through the engine, then `close_template`; what stands then is copied by `make_engine`.
+    """
+
+    def make(database: str, name: str) -> tuple[sa.Engine, Template]:
+        if database == "sqlite":
+            path = tmp_path_factory.mktemp(name) / "template.sqlite3"
+            shutil.copy(request.getfixturevalue("sqlite_template"), path)
+            return open_engine(f"sqlite:///{path}"), path
+        server, empty = request.getfixturevalue("postgresql_url"), request.getfixturevalue("postgresql_template")
+        _administer(server, f"CREATE DATABASE bxl_{name} TEMPLATE {empty}")
+        return open_engine(_database_url(server, f"bxl_{name}")), f"bxl_{name}"
+
+    return make
+
+
+def close_template(engine: sa.Engine) -> None:
+    """Leave a database so that a copy of it is whole."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
 
 
 @pytest.fixture
 def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeEngine]:
-    """A function from "sqlite" or "postgresql" to an engine on a fresh database with the whole schema."""
+    """A function from "sqlite" or "postgresql" to an engine on a fresh database with the whole schema, or a copy."""
     engines: list[sa.Engine] = []
     databases: list[str] = []
     numbers = itertools.count(1)
 
-    def make(database: str) -> sa.Engine:
+    def make(database: str, template: Template | None = None) -> sa.Engine:
+        template = template or request.getfixturevalue(f"{database}_template")
         if database == "sqlite":
             path = tmp_path / f"book-{next(numbers)}.sqlite3"
-            shutil.copy(request.getfixturevalue("sqlite_template"), path)
+            shutil.copy(template, path)
             url = f"sqlite:///{path}"
         else:
             name = f"bxl_{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]}_{next(numbers)}"
             server = request.getfixturevalue("postgresql_url")
-            template = request.getfixturevalue("postgresql_template")
             _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
             databases.append(name)
             url = _database_url(server, name)

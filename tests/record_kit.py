@@ -1,6 +1,6 @@
 """What tests of the record's resources share: an installation on either database, and short ways to state entries.
 
-desk = record_desk(engine, clock, data)     the demo's cast on a fresh book, at a clock that stands still
+desk = record_desk(book, data, parties)     the demo's cast on a book of its own, at a clock that stands still
 move("k1", ("550100", 500, 0), ("489100:c17", 0, 500))
 desk.post(ENTRIES, who="nadia", json=entries(move(…)))
 """
@@ -16,9 +16,7 @@ from api.demo.stage import Stage
 from contracts.templates import NEVER_LATE
 from frontend.site import build_site
 from ledger.book import Book
-from ledger.clock import FixedClock
 from tests.api_kit import Desk, settings_of
-from tests.conftest import make_book
 from tests.oracle import TABLES
 
 BOOK = "/v1/books/main"
@@ -29,10 +27,18 @@ KEPT = ("request", "block", "head")
 """What a kept answer changes: the answer itself, and the block that seals it."""
 
 
-def record_desk(engine: sa.Engine, clock: FixedClock, data: Path) -> Desk:
-    book = replace(make_book(engine, clock), late_refused=NEVER_LATE)
-    stage = Stage(wire_book(settings_of(data), book))
+def enter_cast(book: Book, data: Path) -> dict[str, str]:
+    """Register the demo's cast in a book; its members by nickname."""
+    wiring = wire_book(settings_of(data), book)
+    stage = Stage(wiring)
     stage.enter()
+    wiring.close()
+    return stage.parties
+
+
+def record_desk(book: Book, data: Path, parties: dict[str, str]) -> Desk:
+    """An installation on a book in which the cast stands."""
+    stage = Stage(wire_book(settings_of(data), replace(book, late_refused=NEVER_LATE)), dict(parties))
     return Desk(stage.wiring, stage, build_site(stage.wiring))
 
 

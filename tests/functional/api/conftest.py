@@ -1,21 +1,33 @@
 """An installation for every test: copied from one whose cast has entered, with a payment sandbox of its own."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from api.bootstrap import create_book, open_book, wire_book
+from api import bootstrap
+from api.bootstrap import create_book, wire_book
 from api.demo.stage import Stage
 from api.demo.story import BEGINS_ON, OVEN
 from api.rails.sandbox.server import SandboxServer
 from frontend.site import build_site
+from ledger.book import open_book
 from ledger.clock import FixedClock
 from tests.api_kit import Desk, settings_of
+from tests.conftest import (
+    DATABASES,
+    NOON,
+    MakeEngine,
+    MakeTemplate,
+    Template,
+    close_template,
+    make_book,
+    make_keys,
+)
 from tests.oracle import check_everything
-from tests.record_kit import record_desk
+from tests.record_kit import enter_cast, record_desk
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +73,7 @@ def _desk(
     data = tmp_path / "data"
     shutil.copytree(template, data)
     settings = settings_of(data, BXL_SANDBOX=sandbox.base, **more)
-    wiring = wire_book(settings, open_book(settings))
+    wiring = wire_book(settings, bootstrap.open_book(settings))
     assert wiring.sandbox is not None
     wiring.sandbox.set_date(BEGINS_ON)
     wiring.sandbox.drop_webhooks()
@@ -71,10 +83,31 @@ def _desk(
     wiring.book.engine.dispose()
 
 
-@pytest.fixture
-def record(engine: sa.Engine, clock: FixedClock, tmp_path: Path) -> Iterator[Desk]:
+Entered = Callable[[str], tuple[Template, dict[str, str]]]
+
+
+@pytest.fixture(scope="session")
+def cast_entered(make_template: MakeTemplate, tmp_path_factory: pytest.TempPathFactory) -> Entered:
+    """A database of a kind with a book in which the cast is registered, and who is who."""
+
+    @cache
+    def entered(database: str) -> tuple[Template, dict[str, str]]:
+        engine, template = make_template(database, "cast")
+        parties = enter_cast(make_book(engine, FixedClock(NOON)), tmp_path_factory.mktemp("data"))
+        close_template(engine)
+        return template, parties
+
+    return entered
+
+
+@pytest.fixture(params=DATABASES)
+def record(
+    request: pytest.FixtureRequest, make_engine: MakeEngine, cast_entered: Entered, clock: FixedClock, tmp_path: Path
+) -> Iterator[Desk]:
     """The cast on a fresh book on either database, for the resources of the record."""
-    desk = record_desk(engine, clock, tmp_path / "data")
+    template, parties = cast_entered(request.param)
+    book = open_book(make_engine(request.param, template), "main", clock=clock, keys=make_keys())
+    desk = record_desk(book, tmp_path / "data", parties)
     yield desk
     desk.wiring.close()
     check_everything(desk.wiring.book)
