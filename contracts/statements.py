@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 import sqlalchemy as sa
 
+from contracts.claims import claim_asset
 from contracts.documents.model import (
     Addressee,
     ChangedClaim,
@@ -93,7 +94,7 @@ def _claim(
     ends_on: date,
     language: Language,
 ) -> StatementClaim:
-    asset = f"LOAN-{page.loan_id.upper()}"
+    asset = claim_asset(page.loan_id).code
 
     def stood(code: str, on: date) -> int:
         return balances.balance(connection, book_id, AccountRef(code, lender, asset), on=on)

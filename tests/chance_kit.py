@@ -7,9 +7,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from contracts.loans import service as loans
 from contracts.loans.books import LoanBook, loan_book
 from contracts.secondchance import service
-from contracts.secondchance.model import Route, State
+from contracts.secondchance.model import Ground, Route, State
 from contracts.secondchance.planning import PlanTerms
 from contracts.secondchance.proposal import Assumption
 from contracts.secondchance.queries import ChanceFile, chance_file
@@ -20,11 +21,13 @@ from contracts.votes.queries import own_claims, spec_of
 from contracts.votes.service import BallotCast
 from contracts.votes.tally import Choice
 from ledger import balances
-from tests.products_kit import Town
+from tests.products_kit import EVIDENCE, Town
 
 PAPER = hashlib.sha256(b"a paper of the file").hexdigest()
 NOTICE = timedelta(days=15)
 REFUSED, BANKRUPT = Assumption(Decimal("0.30"), 18), Assumption(Decimal("0.05"), 36)
+
+NEW_START = {"in_good_faith": True, "is_sanctioned": False, "is_discharged": True}
 
 
 class Chance:
@@ -148,3 +151,20 @@ def spec_of_vote(chance: Chance) -> Spec:
     """What was announced of the newest vote."""
     with chance.town.book.read() as connection:
         return spec_of(connection, chance.town.book.book_id, chance.file().vote_id)
+
+
+def lost_loan(town: Town, borrower: str) -> Chance:
+    """A loan of 1,000 EUR of Ada to the borrower that is lost as a whole, in the year in which it was made."""
+    chance = Chance(town, town.fund({town.citizen("Ada"): 100_000}, borrower))
+    chance.open()
+    town.jump_to(town.today + timedelta(days=10))
+    chance.do(service.report_insolvency)
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        loans.record_bankruptcy(uow, chance.loan_id, on=town.today, evidence=EVIDENCE)
+    chance.do(service.follow_call, Ground.BANKRUPTCY)
+    chance.do(service.follow, "recovery-opened")
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        loans.write_off(uow, chance.loan_id, on=town.today, evidence=EVIDENCE)
+    town.settle()
+    chance.do(service.follow, "loss-proven")
+    return chance

@@ -91,6 +91,7 @@ DESK = DocumentDesk(
     keys_dir=Path("unused"), licence_holder="The Operator", verify_address="https://town.example/verify", sandbox=True
 )
 _TEXTS = {"fr": "Un four.", "nl": "Een oven.", "en": "An oven."}
+FIRM_IBAN = "BE46096900054836"
 _IBANS = ("BE71096123456769", "BE38091215014572")
 
 
@@ -148,9 +149,11 @@ class Town:
         self.give_iban(party_id)
         return party_id
 
-    def give_iban(self, party_id: str) -> None:
+    def give_iban(self, party_id: str, iban: str | None = None) -> None:
+        """A verified account; an enterprise has one that no lender has, since a new loan is never paid to these."""
+        usual = FIRM_IBAN if party_id.startswith("e") else _IBANS[self._people % 2]
         with self.book.unit_of_work(actor=self.maker) as uow:
-            seq = parties.change_iban(uow, party_id, _IBANS[self._people % 2], valid_from=self.today, evidence="card")
+            seq = parties.change_iban(uow, party_id, iban or usual, valid_from=self.today, evidence="card")
         with self.book.unit_of_work(actor=self.checker) as uow:
             parties.verify_iban(uow, party_id, seq, evidence="payee check")
 

@@ -12,6 +12,10 @@ _HEAD = """# Second chance: the life of a file
 A loan in difficulty has a file. It moves by rows of one table, each move with its date, its actor and the hash of a
 paper; what stands in the last column is what the move posts, one entry a lender. Written by `make docs` from
 `contracts/secondchance/lifecycle.py`; the guards are in `guards.py` beside it.
+
+A borrower with a file in any state but `performing` and `second_chance` drafts and publishes no offer
+(`contracts/restarts.py`). In `second_chance` it does: for five years lenders are told of the failure, and only those
+who agreed ahead to fund second chances may pledge.
 """
 
 

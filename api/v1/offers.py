@@ -9,6 +9,7 @@ from api.v1.schemas.offers import NewOffer, Offer, OfferInFull, Publication, Rul
 from api.writes import IdempotencyKey
 from contracts.offers import queries, service
 from contracts.offers.model import OfferDraft, Oversubscription
+from contracts.restarts import told_until
 from contracts.schemes.rules import Rule
 from contracts.terms.daycount import DayCount
 from contracts.terms.schedule import Every, RepaymentKind
@@ -30,7 +31,9 @@ def list_offers(book: BookDep) -> list[Offer]:
 def get_offer(book: BookDep, offer_id: str) -> OfferInFull:
     """One published offer with its texts, rules and an example schedule."""
     with book.read() as connection:
-        page = queries.published_page(connection, book, offer_id, book.today_in(connection))
+        today = book.today_in(connection)
+        page = queries.published_page(connection, book, offer_id, today)
+        begins_again_until = told_until(connection, book.book_id, page.card.borrower, today)
     return OfferInFull(
         offer=Offer.model_validate(page.card),
         pitch=page.pitch,
@@ -41,6 +44,7 @@ def get_offer(book: BookDep, offer_id: str) -> OfferInFull:
         pledge_minimum_cents=page.pledge_minimum_cents,
         early_repayment=page.early_repayment,
         remaining_cents=page.remaining_cents,
+        begins_again_until=begins_again_until,
     )
 
 

@@ -1,10 +1,13 @@
-"""`/v1/safeguards`: the caller's own knowledge test and loss simulation (Regulation (EU) 2020/1503, article 21)."""
+"""`/v1/safeguards`: the caller's own knowledge test and loss simulation (Regulation (EU) 2020/1503, article 21).
+
+And whether she agrees to fund enterprises that begin again after a failure.
+"""
 
 from fastapi import APIRouter, Response
 
 from api.deps import Citizen, WiringDep
 from api.v1.answers import answer_once
-from api.v1.schemas.safeguards import Answers, Safeguards, SimulationSeen
+from api.v1.schemas.safeguards import Answers, Safeguards, SecondChances, SimulationSeen
 from api.writes import IdempotencyKey
 from contracts.pledges import knowledge, safeguards
 from ledger.book import Book, UnitOfWork
@@ -57,6 +60,21 @@ def acknowledge_simulation(
     return _standing(wiring.book, citizen.party_id)
 
 
+@router.post("/second-chances", status_code=201)
+def join_pool(
+    wiring: WiringDep, citizen: Citizen, key: IdempotencyKey, response: Response, body: SecondChances
+) -> Safeguards:
+    """Agree, or agree no more, to fund enterprises that begin again; without it a pledge to one is refused."""
+
+    def do(uow: UnitOfWork) -> dict[str, JSON]:
+        safeguards.join_pool(uow, citizen.party_id, joins=body.agrees, on=uow.today())
+        return {}
+
+    path = "/v1/safeguards/second-chances"
+    answer_once(wiring.book, citizen, response, key=key, path=path, body=body, do=do)
+    return _standing(wiring.book, citizen.party_id)
+
+
 def _standing(book: Book, lender: str) -> Safeguards:
     with book.read() as connection:
         now = safeguards.standing(connection, book, lender, book.today_in(connection))
@@ -67,6 +85,7 @@ def _standing(book: Book, lender: str) -> Safeguards:
         test_ends_on=now.test_ends_on,
         simulation_ends_on=now.simulation_ends_on,
         threshold_cents=now.threshold_cents,
+        second_chances_since=now.in_pool_since,
         questions={name: list(knowledge.CHOICES) for name in knowledge.RIGHT},
         declared={name: list(words) for name, words in knowledge.DECLARED.items()},
     )

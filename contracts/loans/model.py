@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
+from contracts.claims import claim_asset
 from contracts.documents.model import AskTimestamp
 from contracts.offers.model import OfferState
 from contracts.servicing.model import Label
@@ -306,11 +307,6 @@ class LoanOverview:
     lenders: int
     agreed_on: date
     next_due_on: date | None
-
-
-def claim_asset(loan_id: str) -> Asset:
-    """The asset of a loan's claims; scale 2, since a claim is counted in cents."""
-    return Asset(f"LOAN-{loan_id.upper()}", 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

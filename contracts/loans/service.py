@@ -24,6 +24,7 @@ from contracts.loans.lifecycle import (
     WRITTEN_OFF,
 )
 from contracts.loans.model import LOAN_REFERENCE, InstalmentState, OfferClosed
+from contracts.loans.payee import check_payee
 from contracts.loans.steps import JOB, chunk, emit_rest, instalment_id, lock_loan, tell, write_instalments
 from contracts.offers import service as offers
 from contracts.offers.model import NOT_DUE, OfferState
@@ -74,15 +75,20 @@ def continue_issue(uow: UnitOfWork, body: Mapping[str, JSON]) -> None:
 
 
 def disbursement_draft(uow: UnitOfWork, loan_id: str, *, on: date) -> TransferDraft:
-    """The transfer that pays the loan out; refuses `iban-missing` and `iban-not-verified`."""
+    """The transfer that pays the loan out.
+
+    Refuses `iban-missing`, `iban-not-verified`, and `old-debt-from-new-loan` as `check_payee` does.
+    """
     loan = books.loan_book(uow.connection, uow.book_id, loan_id).loan
+    iban = payout_iban(uow.connection, uow, loan.borrower, on)
+    check_payee(uow, loan, iban)
     return TransferDraft(
         reference=f"{LOAN_REFERENCE}{loan_id}",
         payee=loan.borrower,
         amount_cents=loan.principal_cents,
         debit=postings.proceeds(loan.borrower),
         kind=TransferKind.DISBURSEMENT,
-        iban_last4=payout_iban(uow.connection, uow, loan.borrower, on)[-4:],
+        iban_last4=iban[-4:],
     )
 
 

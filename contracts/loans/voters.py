@@ -4,7 +4,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from contracts.loans.model import claim_asset
+from contracts.claims import claim_asset
 from contracts.votes.service import Claim
 from ledger import balances
 

@@ -36,6 +36,7 @@ from contracts.offers.model import (
 from contracts.offers.owner import check_owner
 from contracts.parties.queries import party
 from contracts.parties.service import lock_party
+from contracts.restarts import check_may_borrow
 from contracts.schemes import conditions
 from contracts.schemes.ecspr import reflection_ends_on, suspension_ends_on
 from contracts.schemes.rules import Rule, rule
@@ -54,7 +55,8 @@ _OUTCOMES = {OfferState.FUNDED: FUNDED, OfferState.FAILED: FAILED}
 def draft_offer(uow: UnitOfWork, draft: OfferDraft, *, on: date) -> str:
     """Keep a first draft; gives the offer's id.
 
-    Refuses what the draft itself can't hold (`offer-…`), a borrower who is no enterprise, and what the scheme refuses.
+    Refuses what the draft itself can't hold (`offer-…`), a borrower who is no enterprise, one whose earlier loan stands
+    in its way (`earlier-loan-unresolved`), and what the scheme refuses.
     """
     rules = _check(uow, draft, on)
     offer_id = uow.new_id("o")
@@ -84,10 +86,12 @@ def revise_offer(uow: UnitOfWork, offer_id: str, draft: OfferDraft, *, on: date)
 def request_publication(uow: UnitOfWork, offer_id: str, *, reason: str) -> str:
     """Ask a second person to approve the offer as it stands; gives the approval's id.
 
-    Refuses `move-not-allowed` for an offer that is neither a draft nor suspended, and `kiis-…` while its key investment
-    information sheet is not complete, issued, and drawn from the offer as it stands.
+    Refuses `move-not-allowed` for an offer that is neither a draft nor suspended, `earlier-loan-unresolved`, and
+    `kiis-…` while its key investment information sheet is not complete, issued, and drawn from the offer as it stands.
     """
-    MACHINE.after(state := lock_offer(uow, offer_id).state, _publication(state))
+    record = lock_offer(uow, offer_id)
+    MACHINE.after(record.state, _publication(record.state))
+    check_may_borrow(uow.connection, uow.book_id, record.draft.borrower)
     body = q.publication_body(uow.connection, uow.book_id, offer_id)
     return approvals.request(uow, action=PUBLISH, body=body, reason=reason)
 
@@ -97,9 +101,9 @@ def publish_offer(uow: UnitOfWork, offer_id: str, *, on: date, approval_id: str,
 
     That of a bond series is opened with its series only. A suspended offer is published again: with its amended sheet,
     also after its last day, so that lenders have their days to withdraw. Refuses what `ledger.approvals` refuses,
-    `offer-is-of-a-series`, `kiis-…` as the request does, `owner-…` as `check_owner` does, `offer-dates-inconsistent`
-    once its last day is over, and whatever the scheme refuses on this date; the borrower's cap counts the maximum of
-    every open offer of a loan.
+    `offer-is-of-a-series`, `kiis-…` and `earlier-loan-unresolved` as the request does, `owner-…` as `check_owner` does,
+    `offer-dates-inconsistent` once its last day is over, and whatever the scheme refuses on this date; the borrower's
+    cap counts the maximum of every open offer of a loan.
     """
     record = lock_offer(uow, offer_id)
     if record.state is OfferState.SUSPENDED:
@@ -224,6 +228,7 @@ def _publish_again(uow: UnitOfWork, record: q.OfferRecord, *, on: date, approval
     """
     offer_id, body = record.offer_id, q.publication_body(uow.connection, uow.book_id, record.offer_id)
     approvals.require(uow, approval_id, PUBLISH, body)
+    check_may_borrow(uow.connection, uow.book_id, record.draft.borrower)
     version = body["kiis_version"]
     facts: dict[str, JSON] = {
         "approval_id": approval_id,
@@ -248,6 +253,7 @@ def _check(uow: UnitOfWork, draft: OfferDraft, on: date) -> tuple[Rule, ...]:
     if not draft.borrower.startswith("e"):
         raise Refusal("borrower-not-an-enterprise", borrower=draft.borrower)
     party(uow.connection, uow, draft.borrower)
+    check_may_borrow(uow.connection, uow.book_id, draft.borrower)
     used: dict[str, Rule] = {}
     for day in (max(on, draft.opens_on), draft.closes_on):
         rows = (*_conditions(draft, day), rule("ECSPR", "reflection_calendar_days", day))

@@ -153,6 +153,8 @@ class Attribute(StrEnum):
     """That she consented to it all the same: a `WarningRecord`."""
     RISK_UNDERSTANDING = "risk-understanding"
     """That she has shown to understand its risks: a `WarningRecord`."""
+    SECOND_CHANCE_CONSENT = "second-chance-consent"
+    """Whether a lender agrees to fund enterprises that begin again after a failure: `yes` or `no`."""
     OWNER_DECLARATION = "owner-declaration"
     """What a project owner states of itself and the operator: an `OwnerDeclaration`."""
     EXEMPLARY = "exemplary"
@@ -164,6 +166,7 @@ _WORDS: Mapping[Attribute, frozenset[str]] = {
     Attribute.HOLDER_KIND: frozenset(kind.value for kind in HolderKind),
     Attribute.SOPHISTICATION: frozenset({"non-sophisticated", "sophisticated"}),
     Attribute.EXEMPLARY: frozenset({"yes", "no"}),
+    Attribute.SECOND_CHANCE_CONSENT: frozenset({"yes", "no"}),
 }
 
 
@@ -273,7 +276,13 @@ def checked_attribute(attribute: Attribute, value: JSON) -> JSON:
             return OwnerDeclaration.from_json(value).to_json()
         case Attribute.COMMUNE:
             return checked_text(value, "commune")
-        case Attribute.TAX_RESIDENCE | Attribute.HOLDER_KIND | Attribute.SOPHISTICATION | Attribute.EXEMPLARY:
+        case (
+            Attribute.TAX_RESIDENCE
+            | Attribute.HOLDER_KIND
+            | Attribute.SOPHISTICATION
+            | Attribute.EXEMPLARY
+            | Attribute.SECOND_CHANCE_CONSENT
+        ):
             if value not in _WORDS[attribute]:
                 raise Refusal("attribute-value-malformed", attribute=attribute.value)
             return value

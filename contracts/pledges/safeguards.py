@@ -6,6 +6,10 @@
 | 5, 6 | that the result of a loss simulation was seen, every year; it never bars a pledge | `loss-simulation` |
 | 7 | above the threshold: a warning, an explicit consent, and a proof of understanding | `risk-…`, one row each |
 
+Apart from the Regulation, whoever pledges to an enterprise that begins again after a failure has agreed to do so ahead:
+the second-chance pool. Its consent, `second-chance-consent`, holds from its day until it is withdrawn, and is asked of
+everybody for as long as lenders are told of the failure (`contracts.restarts`).
+
 The rows are attributes of the lender (`contracts.parties`), dated and sealed under her key. The threshold follows from
 the declared result of the simulation where she gave it, else it is the fixed amount; income and wealth are never sent.
 """
@@ -21,11 +25,13 @@ from contracts.parties.queries import Keeper, attribute_as_of, dated_attribute
 from contracts.parties.safeguards import KnowledgeTest, LossSimulation, WarningRecord
 from contracts.parties.service import record_attribute
 from contracts.pledges.knowledge import mark
+from contracts.restarts import told_until
 from contracts.schemes.ecspr import knowledge_test_ends_on, loss_simulation_ends_on, warning_threshold_cents
 from ledger.book import UnitOfWork
 from ledger.errors import Refusal
 
 OWN_DECLARATION = "own answers on the platform"
+_AGREES = "yes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,7 @@ class Standing:
     """Where a lender stands on a day; a test or a simulation that is missing or too old is None.
 
     `…_ends_on` is the first day on which it must be made again. A pledge above `threshold_cents` needs a consent.
+    `in_pool_since` is the day of the consent to fund enterprises that begin again; None where there is none.
     """
 
     is_sophisticated: bool
@@ -49,6 +56,7 @@ class Standing:
     simulation: LossSimulation | None
     simulation_ends_on: date | None
     threshold_cents: int
+    in_pool_since: date | None
 
     @property
     def is_ready(self) -> bool:
@@ -73,6 +81,7 @@ def standing(connection: sa.Connection, keeper: Keeper, lender: str, on: date) -
         simulation=simulation,
         simulation_ends_on=simulation_ends_on,
         threshold_cents=warning_threshold_cents(on, simulation.bearable_loss_cents if simulation else None),
+        in_pool_since=_in_pool_since(connection, keeper, lender, on),
     )
 
 
@@ -96,13 +105,28 @@ def acknowledge_simulation(uow: UnitOfWork, lender: str, *, bearable_loss_cents:
     _record(uow, lender, Attribute.LOSS_SIMULATION, LossSimulation(bearable_loss_cents), on, OWN_DECLARATION)
 
 
+def join_pool(uow: UnitOfWork, lender: str, *, joins: bool, on: date) -> None:
+    """Keep that the lender agrees, or agrees no more, to fund enterprises that begin again; what she lent stays."""
+    value = _AGREES if joins else "no"
+    record_attribute(uow, lender, Attribute.SECOND_CHANCE_CONSENT, value, valid_from=on, evidence=OWN_DECLARATION)
+
+
+def needs_pool(connection: sa.Connection, keeper: Keeper, lender: str, *, borrower: str, on: date) -> bool:
+    """Whether the borrower begins again and the lender has not agreed to fund such enterprises."""
+    begins_again = told_until(connection, keeper.book_id, borrower, on) is not None
+    return begins_again and _in_pool_since(connection, keeper, lender, on) is None
+
+
 def require_safeguards(
     uow: UnitOfWork, *, lender: str, borrower: str, pledge_id: str, amount_cents: int, on: date, consent: Consent
 ) -> None:
-    """Check article 21 for a pledge and keep its three records where it is above the threshold; she is locked.
+    """Check the pool and article 21 for a pledge, and keep its three records above the threshold; she is locked.
 
-    Refuses `knowledge-test-needed`, `loss-simulation-needed`, `pledge-warning-needed` and `understanding-not-shown`.
+    Refuses `second-chance-consent-needed`, `knowledge-test-needed`, `loss-simulation-needed`, `pledge-warning-needed`
+    and `understanding-not-shown`.
     """
+    if needs_pool(uow.connection, uow, lender, borrower=borrower, on=on):
+        raise Refusal("second-chance-consent-needed")
     now = standing(uow.connection, uow, lender, on)
     if now.is_sophisticated:
         return
@@ -132,3 +156,8 @@ def _record(
     about: str = "",
 ) -> None:
     record_attribute(uow, lender, attribute, value.to_json(), valid_from=on, evidence=evidence, about=about)
+
+
+def _in_pool_since(connection: sa.Connection, keeper: Keeper, lender: str, on: date) -> date | None:
+    stated = dated_attribute(connection, keeper, lender, Attribute.SECOND_CHANCE_CONSENT, on)
+    return stated[1] if stated is not None and stated[0] == _AGREES else None

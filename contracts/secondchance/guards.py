@@ -198,12 +198,6 @@ def check_re_eligible(*, in_good_faith: bool, is_sanctioned: bool, is_discharged
             raise Refusal("not-re-eligible", ground=ground)
 
 
-def check_new_loan(*, repays_old_debt: bool) -> None:
-    """A new proxi loan pays for activity, never for an old debt (ordinance, art. 8): `old-debt-from-new-loan`."""
-    if repays_old_debt:
-        raise Refusal("old-debt-from-new-loan")
-
-
 def disclosed_until(ended_on: date) -> date:
     """Until when a failure is shown to the lenders of a new loan."""
     return add_months(ended_on, MONTHS_A_YEAR * DISCLOSURE_YEARS)

@@ -6,8 +6,11 @@ from datetime import date
 import sqlalchemy as sa
 
 from contracts.loans.books import LoanBook, loan_books, loan_ids
+from contracts.loans.tables import loan
+from contracts.restarts import DISCLOSED_UNTIL, told_until
 from contracts.secondchance.model import State
 from contracts.secondchance.queries import ChanceFile, chance_file, loans_in
+from ledger.storage import bulk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,15 @@ def disclosed_failures(connection: sa.Connection, book_id: str, borrower: str, o
     return sorted((each for each in found if on < each.until_on), key=lambda each: each.again_on)
 
 
+def beginning_again(connection: sa.Connection, book_id: str, on: date) -> frozenset[str]:
+    """The borrowers of whom a failure is told on a day: only who agreed to fund second chances may lend to them."""
+    again = loans_in(connection, book_id, State.SECOND_CHANCE)
+    c = loan.c
+    query = sa.select(c.borrower).where(c.book_id == book_id, bulk.among(connection, c.loan_id, again)).distinct()
+    borrowers = connection.scalars(query).all() if again else ()
+    return frozenset(each for each in borrowers if told_until(connection, book_id, each, on) is not None)
+
+
 def _failure(file: ChanceFile, book: LoanBook, on: date) -> EarlierFailure:
     newest, changes = file.history[-1], [each.total for each in book.rebases]
     given_up = sum(each.cut_cents + each.converted_cents for each in changes)
@@ -41,5 +53,5 @@ def _failure(file: ChanceFile, book: LoanBook, on: date) -> EarlierFailure:
         lent_cents=book.loan.principal_cents,
         not_repaid_cents=book.position.lost_cents(on) + given_up,
         again_on=newest.effective_on,
-        until_on=date.fromisoformat(str(newest.facts["disclosed_until"])),
+        until_on=date.fromisoformat(str(newest.facts[DISCLOSED_UNTIL])),
     )

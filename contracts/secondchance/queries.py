@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from contracts import moves
 from contracts.loans.tables import loan
+from contracts.restarts import FILE
 from contracts.secondchance import lifecycle as life
 from contracts.secondchance.model import CashPosition, Promise, Signal, State, Stay
 from ledger.errors import Refusal
 
-FILE, NOTES = ":file", ":notes"
+NOTES = ":notes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from contracts.loans.model import LoanState
 from contracts.loans.steps import lock_loan, mail
 from contracts.loans.voters import voters_of
 from contracts.offers.service import borrower_outstanding_cents
+from contracts.restarts import DISCLOSED_UNTIL
 from contracts.secondchance import guards, limits, planning
 from contracts.secondchance import lifecycle as life
 from contracts.secondchance.labels import Past, ecspr_default
@@ -320,7 +321,7 @@ def begin_again(
     book, file = _file(uow, loan_id)
     guards.check_nothing_outstanding(book.position.outstanding_cents(on))
     guards.check_re_eligible(in_good_faith=in_good_faith, is_sanctioned=is_sanctioned, is_discharged=is_discharged)
-    facts: dict[str, JSON] = {"disclosed_until": guards.disclosed_until(on).isoformat()}
+    facts: dict[str, JSON] = {DISCLOSED_UNTIL: guards.disclosed_until(on).isoformat()}
     return _move(uow, file, life.RE_ELIGIBLE, on=on, evidence=evidence, facts=facts)
 
 

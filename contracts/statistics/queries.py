@@ -13,11 +13,12 @@ from itertools import groupby
 import sqlalchemy as sa
 
 from contracts import moves
+from contracts.claims import claim_asset
 from contracts.loans import lifecycle
 from contracts.loans import tables as loans
 from contracts.loans.books import as_changed, rebases_of
 from contracts.loans.lifecycle import LOAN, SETTLED, standing_of
-from contracts.loans.model import asked_from, claim_asset, dropped_on
+from contracts.loans.model import asked_from, dropped_on
 from contracts.offers.queries import newest_drafts
 from contracts.parties.queries import Keeper
 from contracts.secondchance import lifecycle as chance_life

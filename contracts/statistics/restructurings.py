@@ -17,9 +17,10 @@ from contracts.loans.books import LoanBook, loan_books
 from contracts.loans.lifecycle import CONCEDED
 from contracts.loans.model import Rebase
 from contracts.parties.queries import Keeper
+from contracts.restarts import FILE
 from contracts.secondchance import lifecycle as life
 from contracts.secondchance.model import Route, State
-from contracts.secondchance.queries import FILE, ChanceFile, Plan
+from contracts.secondchance.queries import ChanceFile, Plan
 from contracts.servicing.model import Position
 from contracts.statistics.queries import pseudonym
 from contracts.statistics.scorecard import (

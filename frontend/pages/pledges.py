@@ -21,7 +21,7 @@ from contracts.offers.queries import offer_record, published_page
 from contracts.parties.model import LenderDeclaration
 from contracts.pledges.model import PledgeState
 from contracts.pledges.queries import PledgeLine, pledge, pledge_line
-from contracts.pledges.safeguards import Consent, standing
+from contracts.pledges.safeguards import Consent, needs_pool, standing
 from contracts.pledges.service import make_pledge, request_new_payment, withdraw_pledge
 from frontend.figures import transfer_request
 from frontend.forms import Form, cents_of, count_of, refused, share_of
@@ -71,17 +71,21 @@ class ReflectionClock:
 
 @router.get("/offers/{offer_id}/pledge")
 def pledge_form(request: Request, wiring: WiringDep, citizen: Citizen, language: Language, offer_id: str) -> Response:
-    """The form of a new pledge; whoever has a test or a simulation to make is sent there first."""
+    """The form of a new pledge; whoever has a test, a simulation or a consent to give first is sent there."""
     book = wiring.book
     units = _units_of(book, offer_id)
     if units is not None:
         published_series(book, units.series_id)
     with book.read() as connection:
+        today = book.today_in(connection)
         if units is None:
-            published_page(connection, book, offer_id, book.today_in(connection))
-        now = standing(connection, book, citizen.party_id, book.today_in(connection))
-    if not now.is_ready:
-        return see_other(f"/{language}/safeguards?then=/{language}/offers/{offer_id}/pledge")
+            published_page(connection, book, offer_id, today)
+        now = standing(connection, book, citizen.party_id, today)
+        borrower = offer_record(connection, book.book_id, offer_id).draft.borrower
+        is_outside = needs_pool(connection, book, citizen.party_id, borrower=borrower, on=today)
+    if not now.is_ready or is_outside:
+        part = "#second-chances" if now.is_ready else ""
+        return see_other(f"/{language}/safeguards?then=/{language}/offers/{offer_id}/pledge{part}")
     return _form_page(request, wiring.book, offer_id, Form({"shareholding": "0"}))
 
 

@@ -17,7 +17,7 @@ from contracts.schemes.credit import SCHEME, TaxCredit, credit_by_year
 from contracts.schemes.net_yield import NetYield, net_yield
 from contracts.schemes.rules import rules_in_force, schemes
 from contracts.schemes.withholding import HolderKind, net_rate_annual
-from contracts.secondchance.history import disclosed_failures
+from contracts.secondchance.history import beginning_again, disclosed_failures
 from frontend.charts import Label, stacked
 from frontend.figures import schedule_bars
 from frontend.i18n import Tongue, tongue
@@ -37,7 +37,8 @@ def home(request: Request, book: BookDep) -> Response:
     with book.read() as connection:
         today = book.today_in(connection)
         cards, bonds = open_offers(connection, book, today), subscribable(connection, book, today)
-    return render(request, "home.html", cards=cards[:OFFERS_ON_HOME], bonds=bonds[:OFFERS_ON_HOME])
+        again = beginning_again(connection, book.book_id, today)
+    return render(request, "home.html", cards=cards[:OFFERS_ON_HOME], bonds=bonds[:OFFERS_ON_HOME], again=again)
 
 
 @router.get("/offers")
@@ -46,7 +47,8 @@ def offers(request: Request, book: BookDep) -> Response:
     with book.read() as connection:
         today = book.today_in(connection)
         cards, bonds = open_offers(connection, book, today), subscribable(connection, book, today)
-    return render(request, "offers.html", cards=cards, bonds=bonds)
+        again = beginning_again(connection, book.book_id, today)
+    return render(request, "offers.html", cards=cards, bonds=bonds, again=again)
 
 
 @router.get("/offers/{offer_id}")

@@ -1,4 +1,4 @@
-"""What a lender does before her first pledge: the entry knowledge test and the loss simulation."""
+"""What a lender does before she pledges: knowledge test, loss simulation, and whether she funds second chances."""
 
 from typing import Annotated
 
@@ -76,6 +76,20 @@ def acknowledge(
         return _page(request, wiring, citizen, form, code=422)
     with wiring.book.unit_of_work(actor=citizen.party_id) as uow:
         safeguards.acknowledge_simulation(uow, citizen.party_id, bearable_loss_cents=cents, on=uow.today())
+    return see_other(_next(wiring, citizen, language, then))
+
+
+@router.post("/second-chances")
+def join_pool(
+    wiring: WiringDep,
+    citizen: Citizen,
+    language: Language,
+    agrees: Annotated[str, Field()] = "",
+    then: str = "",
+) -> Response:
+    """Keep that the lender agrees to fund enterprises that begin again; without her tick, that she agrees no more."""
+    with wiring.book.unit_of_work(actor=citizen.party_id) as uow:
+        safeguards.join_pool(uow, citizen.party_id, joins=agrees == "yes", on=uow.today())
     return see_other(_next(wiring, citizen, language, then))
 
 

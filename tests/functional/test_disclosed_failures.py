@@ -5,16 +5,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from contracts.loans import service as loans
 from contracts.secondchance import service
 from contracts.secondchance.history import EarlierFailure, disclosed_failures
-from contracts.secondchance.model import Ground
 from frontend.i18n import LANGUAGES, tongue
-from tests.chance_kit import Chance
+from tests.chance_kit import NEW_START, Chance, lost_loan
 from tests.pages_kit import Enter
-from tests.products_kit import EVIDENCE, Town
-
-NEW_START = {"in_good_faith": True, "is_sanctioned": False, "is_discharged": True}
+from tests.products_kit import Town
 
 
 def told(town: Town, borrower: str, on: date) -> list[EarlierFailure]:
@@ -24,21 +20,7 @@ def told(town: Town, borrower: str, on: date) -> list[EarlierFailure]:
 
 @pytest.fixture
 def failed(sqlite_town: Town) -> Chance:
-    """A loan of 1,000 EUR that is lost as a whole, in the year in which it was made."""
-    town = sqlite_town
-    chance = Chance(town, town.fund({town.citizen("Ada"): 100_000}, town.enterprise()))
-    chance.open()
-    town.jump_to(town.today + timedelta(days=10))
-    chance.do(service.report_insolvency)
-    with town.book.unit_of_work(actor=town.maker) as uow:
-        loans.record_bankruptcy(uow, chance.loan_id, on=town.today, evidence=EVIDENCE)
-    chance.do(service.follow_call, Ground.BANKRUPTCY)
-    chance.do(service.follow, "recovery-opened")
-    with town.book.unit_of_work(actor=town.maker) as uow:
-        loans.write_off(uow, chance.loan_id, on=town.today, evidence=EVIDENCE)
-    town.settle()
-    chance.do(service.follow, "loss-proven")
-    return chance
+    return lost_loan(sqlite_town, sqlite_town.enterprise())
 
 
 def test_the_next_offer_tells_it_in_every_language_until_five_years_are_over(

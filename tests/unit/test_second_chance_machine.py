@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from contracts import restarts
 from contracts.secondchance import guards
 from contracts.secondchance.labels import BankLabel, Past, bank_label, ecspr_default, material_days
 from contracts.secondchance.lifecycle import MACHINE, STEPS, step_for
@@ -297,9 +298,9 @@ def test_who_failed_in_good_faith_may_begin_again(facts, ok):
         assert code_of(lambda: guards.check_re_eligible(**given)) == "not-re-eligible"
 
 
-def test_a_new_loan_repays_no_old_debt():
-    guards.check_new_loan(repays_old_debt=False)
-    assert code_of(lambda: guards.check_new_loan(repays_old_debt=True)) == "old-debt-from-new-loan"
+def test_what_offers_read_of_a_file_are_words_of_the_machine():
+    assert {State.PERFORMING, State.SECOND_CHANCE} == restarts.MAY_BORROW
+    assert restarts.BEGINS_AGAIN == State.SECOND_CHANCE
 
 
 def debt(cents, *, paid_after=None, other=1_000_000, insolvent_on=None):

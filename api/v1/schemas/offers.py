@@ -61,7 +61,11 @@ class RuleUsed(Resource):
 
 
 class OfferInFull(Resource):
-    """An offer with its texts, the schedule of 1,000 EUR, and its rules."""
+    """An offer with its texts, the schedule of 1,000 EUR, and its rules.
+
+    `begins_again_until` is the first day on which lenders are told of no failure of the borrower any more; before it
+    the offer is for those alone who agreed to fund second chances. None where there is no failure to tell.
+    """
 
     offer: Offer
     pitch: Mapping[str, str]
@@ -72,6 +76,7 @@ class OfferInFull(Resource):
     pledge_minimum_cents: Cents
     early_repayment: bool
     remaining_cents: Cents
+    begins_again_until: date | None
 
 
 class NewOffer(RequestBody):

@@ -11,7 +11,10 @@ Choice = Annotated[str, Field(max_length=40)]
 
 
 class Safeguards(Resource):
-    """Where a lender stands. `…_ends_on` is the first day on which it must be made again."""
+    """Where a lender stands. `…_ends_on` is the first day on which it must be made again.
+
+    `second_chances_since` is when she agreed to fund enterprises that begin again after a failure, if she has.
+    """
 
     is_ready: bool
     is_sophisticated: bool
@@ -19,6 +22,7 @@ class Safeguards(Resource):
     test_ends_on: date | None
     simulation_ends_on: date | None
     threshold_cents: Cents
+    second_chances_since: date | None
     questions: dict[str, list[str]]
     declared: dict[str, list[str]]
 
@@ -36,3 +40,9 @@ class SimulationSeen(RequestBody):
 
     seen: Literal[True]
     bearable_loss_cents: Annotated[int, Field(strict=True, ge=0, lt=2**53)] | None = None
+
+
+class SecondChances(RequestBody):
+    """Whether the caller agrees to fund enterprises that begin again after a failure; what she lent stays."""
+
+    agrees: Annotated[bool, Field(strict=True)]

@@ -15,6 +15,7 @@ WRITES = [
     ("/v1/offers/o1/kiis/issue", None, {"nadia"}),
     ("/v1/safeguards/knowledge-test", {"answers": {}, "declared": {}}, {"amelie"}),
     ("/v1/safeguards/loss-simulation", {"seen": True}, {"amelie"}),
+    ("/v1/safeguards/second-chances", {"agrees": True}, {"amelie"}),
     ("/v1/approvals/a1/approval", None, {"nadia"}),
     ("/v1/loans/l1/disbursement-request", {"reason": "x"}, {"nadia"}),
     ("/v1/loans/l1/disbursement", {"approval_id": "a1"}, {"nadia"}),
