@@ -38,7 +38,7 @@ MAILBOXES = {
     "operator": "nadia@operator.example",
     "second operator": "pieter@operator.example",
 }
-START_SECONDS = 170.0
+START_SECONDS = 400.0
 PATIENCE = 60_000
 """Milliseconds that a page may take to show what the worker does behind it."""
 

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 from tests.e2e.conftest import Enter
 from tests.e2e.kit import Demo
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 EACH_LANGUAGE = pytest.mark.parametrize("language", ["fr", "nl", "en"])
 PAGES = {
     "visitor": [

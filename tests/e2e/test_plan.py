@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 from tests.e2e.conftest import Enter
 from tests.e2e.kit import PATIENCE, Demo, open_first_link
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 BAKER = "yasmine@fournil.example"
 PHONE = {"width": 390, "height": 844}
 BARRIERS = "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"

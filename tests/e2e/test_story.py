@@ -18,7 +18,7 @@ from tests.e2e.conftest import Enter
 from tests.e2e.kit import PATIENCE, Demo, amount_in, open_first_link, shown_euro
 from tests.sheets_kit import sheet
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 TEXT = {"fr": "Un établi de plus.", "nl": "Nog een werkbank.", "en": "One more bench."}
 TITLE = "Un troisième établi"
 _keys = itertools.count(1)

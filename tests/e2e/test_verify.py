@@ -26,7 +26,7 @@ from tests.e2e.verifying import (
     vectors,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 EACH_LANGUAGE = pytest.mark.parametrize("language", ["fr", "nl", "en"])
 MARKS = {"passed": "juste", "failed": "faux", "open": "non contrôlé"}
 FLIPPED = 700
