@@ -132,7 +132,8 @@ ENTRIES = {
     "difference lost": payments.small_difference("x", SETTLEMENTS_DUE, gained_cents=-2, actor="s2", **STATED),
     "campaign failed, firm": failed(firm=True),
     "campaign failed, in reflection": failed(firm=False),
-    "pledge withdrawn": pledges.pledge_withdrawn(PLEDGE, on=DAY, actor="c1"),
+    "pledge withdrawn": pledges.pledge_withdrawn(PLEDGE, is_firm=False, on=DAY, actor="c1"),
+    "firm pledge withdrawn": pledges.pledge_withdrawn(PLEDGE, is_firm=True, on=DAY, actor="c1"),
     "pledge firm": pledges.pledge_firm(PLEDGE, on=DAY, actor="system:calendar"),
     "payment of a pledge unusable": pledges.payment_unusable(
         payment_id="y1", lender="c1", amount_cents=60_000, on=DAY, actor="s"
@@ -191,6 +192,7 @@ HASHES = {
     "campaign failed, firm": "cbd9fe73fff450db3204d2eaa82dcea8e8b64da636cd94ac65a6bd6b2e360a9b",
     "campaign failed, in reflection": "76f8e2c0207c3e12f1dc10ef3eec732207dc8157b7749287a134fe90d1def640",
     "pledge withdrawn": "af8048cd9d436c8140291a6d85ae44fd71800e728d0d63ff907dc29c1a9d0e1d",
+    "firm pledge withdrawn": "eeae8ab3256de2b04e50a8defd571bc5fcc2e3b842f6299eda1c74b674344400",
     "pledge firm": "404b3fcaad7385e97ac6d262fb6b41e373eadb9b3446949191d7dc4ed73a9448",
     "payment of a pledge unusable": "3f94fbed188adf1a729a46e1610b9716293f1c392c33e12fe4fad17423f3de49",
     "loan issued": "3da11df6957bbe0092507c7e3e44c15610d43792e09abfc43c35c8a5ca7750ea",
