@@ -60,7 +60,7 @@ def _page(
         request,
         "payout_run.html",
         status=code,
-        here="operations/orders",
+        here=f"operations/orders/runs/{run_id}",
         form=form,
         run=run,
         parked=parked[:PARKED_SHOWN],
