@@ -34,6 +34,7 @@ CHROMIUM_FLAGS = (
 MAILBOXES = {
     "citizen": "amelie@citizen.example",
     "entrepreneur": "mehdi@velocanal.example",
+    "baker": "yasmine@fournil.example",
     "auditor": "sofia@audit.example",
     "operator": "nadia@operator.example",
     "second operator": "pieter@operator.example",
@@ -93,7 +94,15 @@ def log_in(context: BrowserContext, demo: Demo, role: str) -> Page:
     """Log in as a person of the demo does: ask for a link, open it in the mailbox, press the button."""
     page = context.new_page()
     page.goto(f"{demo.origin}/fr/mailbox")
-    page.locator(".doors button", has_text=MAILBOXES[role]).click()
+    door = page.locator(".doors button", has_text=MAILBOXES[role])
+    if door.count():
+        door.click()
+    else:  # the demo has ready doors for some alone
+        page.goto(f"{demo.origin}/fr/log-in")
+        page.fill("main input[name=email]", MAILBOXES[role])
+        page.locator("main form button").click()
+        page.wait_for_load_state()
+        page.goto(f"{demo.origin}/fr/mailbox")
     page.wait_for_url("**/fr/mailbox")
     open_first_link(page, MAILBOXES[role])
     return page
