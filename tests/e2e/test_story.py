@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from playwright.sync_api import APIResponse, BrowserContext, Locator, Page, expect
 
+from api.timestamps import read_certificates
 from contracts.documents.authority import root_certificate
 from contracts.documents.verify import verify_pdf_signatures
 from contracts.pledges import knowledge
@@ -223,8 +224,12 @@ def the_offer_has_become_a_loan(teller: Teller) -> str:
     ask_again_until(page, link)
     pdf = teller.windows["citizen"].request.get(f"{teller.demo.origin}{link.get_attribute('href')}").body()
     root = root_certificate(teller.demo.data / "keys").public_bytes(Encoding.DER)
+    certificates = read_certificates(teller.demo.data / "sandbox-timestamps.pem")
+    stamps = [certificate.public_bytes(Encoding.DER) for certificate in certificates]
     with ThreadPoolExecutor(1) as beside:  # the browser's own loop runs in this thread, and pyHanko wants one too
-        borrower, lender = beside.submit(verify_pdf_signatures, pdf, roots_der=[root]).result()
+        borrower, lender = beside.submit(
+            verify_pdf_signatures, pdf, roots_der=[root], timestamp_roots_der=stamps
+        ).result()
     assert (borrower.intact, borrower.trusted, lender.intact, lender.trusted) == (True, True, True, True)
     return loan
 
