@@ -70,7 +70,7 @@ JOBS = (
     pledges.firm_up_pledges,
     pledges.lapse_unpaid_pledges,
     amendments.cancel_uncorrected_offers,
-    bonds.cancel_uncorrected_series,
+    bonds.fail_cancelled_series,
     loans.close_due_offers,
     bonds.close_due_series,
     bonds.issue_due_series,

@@ -65,7 +65,7 @@ JOBS: tuple[Job, ...] = (
     Job("firm-up-pledges", pledges.firm_up_pledges),
     Job("lapse-unpaid-pledges", pledges.lapse_unpaid_pledges),
     Job("cancel-uncorrected-offers", amendments.cancel_uncorrected_offers),
-    Job("cancel-uncorrected-series", bonds.cancel_uncorrected_series),
+    Job("fail-cancelled-series", bonds.fail_cancelled_series),
     Job("close-offers", loans.close_due_offers),
     Job("close-series", bonds.close_due_series),
     Job("issue-series", bonds.issue_due_series),

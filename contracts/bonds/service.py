@@ -30,7 +30,7 @@ from contracts.bonds.terms import body_of
 from contracts.events import BOND_ISSUE, OFFER_NOT_CLOSED, emit_mail
 from contracts.offers import service as offers
 from contracts.offers.model import NOT_DUE, OfferDraft, OfferState, UnitsOffered
-from contracts.offers.queries import open_offer_ids
+from contracts.offers.queries import offer_record, open_offer_ids
 from contracts.pledges import service as pledges
 from contracts.pledges.amendments import cancel_uncorrected
 from contracts.pledges.model import PledgeState
@@ -181,17 +181,17 @@ def close_due_series(book: Book, on: date) -> int:
     return sum(_close_if_due(book, series, on) for series in found if series.offer_id in offered)
 
 
-def cancel_uncorrected_series(book: Book, on: date) -> int:
-    """Dated job: every series whose offer stayed suspended too long fails; gives how many did."""
+def fail_cancelled_series(book: Book, on: date) -> int:
+    """Dated job: every series whose offer was cancelled, or stayed suspended too long, fails; gives how many did."""
     with book.read() as connection:
-        suspended = set(open_offer_ids(connection, book.book_id, of_series=True, state=OfferState.SUSPENDED))
         found = q.series_ids(connection, book.book_id, SeriesState.OPEN)
         offer_of = {x: series_record(connection, book.book_id, x).series.offer_id for x in found}
+        state_of_offer = {x: offer_record(connection, book.book_id, x).state for x in offer_of.values()}
     done = 0
     for series_id, offer_id in offer_of.items():
-        if offer_id in suspended:
+        if state_of_offer[offer_id] in {OfferState.SUSPENDED, OfferState.CANCELLED}:
             with book.unit_of_work(actor=JOB) as uow:
-                done += _cancel_uncorrected(uow, series_id, offer_id, on)
+                done += _fail_if_cancelled(uow, series_id, offer_id, on)
     return done
 
 
@@ -257,12 +257,15 @@ def _close_if_due(book: Book, series: Series, on: date) -> int:
     return 1
 
 
-def _cancel_uncorrected(uow: UnitOfWork, series_id: str, offer_id: str, on: date) -> bool:
-    lock_series(uow, series_id)
-    is_cancelled = cancel_uncorrected(uow, offer_id, on=on)
-    if is_cancelled:
-        moves.record_move(uow, SERIES, series_id, FAILED, on=on)
-    return is_cancelled
+def _fail_if_cancelled(uow: UnitOfWork, series_id: str, offer_id: str, on: date) -> bool:
+    """What was pledged goes back with the cancellation of the offer; the series only follows."""
+    record = lock_series(uow, series_id)
+    cancel_uncorrected(uow, offer_id, on=on)
+    is_cancelled = offer_record(uow.connection, uow.book_id, offer_id).state is OfferState.CANCELLED
+    if record.state is not SeriesState.OPEN or not is_cancelled:
+        return False
+    moves.record_move(uow, SERIES, series_id, FAILED, on=on)
+    return True
 
 
 def _write_allotments(uow: UnitOfWork, series: Series, seed: str) -> None:

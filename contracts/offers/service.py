@@ -146,12 +146,16 @@ def lock_offer(uow: UnitOfWork, offer_id: str) -> q.OfferRecord:
 
 
 def accept_pledge(uow: UnitOfWork, offer_id: str, *, amount_cents: int, on: date) -> tuple[q.OfferRecord, Gauge]:
-    """Lock the offer and give it with its gauge, if it takes a pledge of this amount on this date."""
+    """Lock the offer and give it with its gauge, if it takes a pledge of this amount on this date.
+
+    Refuses `offer-…`, and `earlier-loan-unresolved` while another loan of the borrower is in difficulty.
+    """
     record = lock_offer(uow, offer_id)
     money = q.gauge(uow.connection, uow.book_id, offer_id)
     check_accepts(
         record.draft, money, state=record.state, published_on=record.published_on, amount_cents=amount_cents, on=on
     )
+    check_may_borrow(uow.connection, uow.book_id, record.draft.borrower)
     return record, money
 
 
@@ -180,7 +184,8 @@ def end_offer(uow: UnitOfWork, offer_id: str, *, on: date) -> q.OfferRecord:
     """Decide the offer's outcome by the money that is firm, and give it in its new state.
 
     Refuses `offer-still-open`, `offer-has-open-pledges`, `offer-withdrawal-open` while its sheet's amendment lets firm
-    pledges be withdrawn, and `move-not-allowed` when it has ended before or is suspended.
+    pledges be withdrawn, `move-not-allowed` when it has ended before or is suspended, and `earlier-loan-unresolved`
+    where it is funded while another loan of the borrower is in difficulty: two people then cancel it, or it waits.
     """
     record = lock_offer(uow, offer_id)
     MACHINE.after(record.state, FAILED)
@@ -188,6 +193,8 @@ def end_offer(uow: UnitOfWork, offer_id: str, *, on: date) -> q.OfferRecord:
         raise Refusal("offer-withdrawal-open", until_on=record.withdraw_until.isoformat())
     money = q.gauge(uow.connection, uow.book_id, offer_id)
     end = outcome(record.draft, money, on=on)
+    if end is OfferState.FUNDED:
+        check_may_borrow(uow.connection, uow.book_id, record.draft.borrower)
     moves.record_move(uow, MACHINE, offer_id, _OUTCOMES[end], on=on, facts={"firm_cents": money.firm})
     return q.offer_record(uow.connection, uow.book_id, offer_id)
 

@@ -34,7 +34,7 @@ CHROMIUM_FLAGS = (
 MAILBOXES = {
     "citizen": "amelie@citizen.example",
     "entrepreneur": "mehdi@velocanal.example",
-    "baker": "yasmine@fournil.example",
+    "grocer": "joachim@vrac.example",
     "auditor": "sofia@audit.example",
     "operator": "nadia@operator.example",
     "second operator": "pieter@operator.example",

@@ -31,7 +31,8 @@ class Teller:
     def __init__(self, enter: Enter, demo: Demo) -> None:
         self.demo = demo
         self.windows: dict[str, BrowserContext] = {
-            role: enter(role, java_script_enabled=False) for role in ("citizen", "baker", "operator", "second operator")
+            role: enter(role, java_script_enabled=False)
+            for role in ("citizen", "grocer", "operator", "second operator")
         }
         self.pages: dict[str, Page] = {role: window.new_page() for role, window in self.windows.items()}
 
@@ -120,7 +121,7 @@ def test_a_loan_from_its_offer_to_its_loss(teller: Teller, demo: Demo, evidence:
 
 def publish_an_offer(teller: Teller, title: str = TITLE) -> str:
     """Drafted through the API, published by two people on the desk."""
-    who = teller.windows["baker"].request.get(f"{teller.demo.origin}/v1/sessions/current").json()
+    who = teller.windows["grocer"].request.get(f"{teller.demo.origin}/v1/sessions/current").json()
     today = teller.today
     draft = {
         "borrower": who["party_id"],
@@ -245,7 +246,7 @@ def pay_the_loan_out(teller: Teller, evidence: Path) -> None:
 
 
 def the_entrepreneur_pays(teller: Teller) -> None:
-    page = teller.go("baker", "enterprise")
+    page = teller.go("grocer", "enterprise")
     due = page.locator("#dues article", has_text=TITLE)
     expect(due).to_contain_text("Échéance 1")
     due.locator("a.button").click()

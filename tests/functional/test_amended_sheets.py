@@ -16,8 +16,10 @@ from contracts.offers.model import OfferState
 from contracts.offers.owner import raised_here_cents
 from contracts.offers.queries import open_offers
 from contracts.pledges import queries as pledge_queries
+from contracts.pledges import service as pledges
 from contracts.pledges.amendments import cancel_uncorrected_offers
 from contracts.pledges.model import PledgeState
+from ledger import approvals
 from tests.bonds_kit import bond_desk
 from tests.pages_kit import Enter
 from tests.products_kit import DAY, DESK, Town, refused
@@ -261,5 +263,22 @@ def test_a_series_is_suspended_opened_again_and_fails_where_its_sheet_is_not_cor
     )
     write(town, offer_id)
     town.jump_to(DAY + timedelta(days=31))
+    assert (state_of(town, offer_id), desk.record(series_id).state) == (OfferState.CANCELLED, SeriesState.FAILED)
+    assert town.state(pledge_id) is PledgeState.REFUNDED
+
+
+def test_a_series_fails_where_two_people_cancel_its_offer(sqlite_town: Town) -> None:
+    town = sqlite_town
+    desk = bond_desk(town)
+    series_id = desk.opened("cooperative")
+    offer_id = desk.record(series_id).series.offer_id
+    pledge_id = desk.subscribe(series_id, town.citizen("Ada"), 10)
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        asked = offers.request_cancellation(uow, offer_id, reason="the issuer withdraws")
+    with town.book.unit_of_work(actor=town.checker) as uow:
+        approvals.approve(uow, asked)
+    with town.book.unit_of_work(actor=town.maker) as uow:
+        pledges.cancel_offer(uow, offer_id, on=town.today, approval_id=asked)
+    town.jump_to(town.today + timedelta(days=1))
     assert (state_of(town, offer_id), desk.record(series_id).state) == (OfferState.CANCELLED, SeriesState.FAILED)
     assert town.state(pledge_id) is PledgeState.REFUNDED

@@ -8,6 +8,7 @@ import pytest
 from contracts import kiis
 from contracts.loans import service as loans
 from contracts.offers import service as offers
+from contracts.offers.model import OfferState
 from contracts.pledges import safeguards
 from contracts.restarts import told_until
 from contracts.secondchance import service
@@ -78,6 +79,29 @@ def test_a_file_in_difficulty_bars_draft_request_and_publication_until_it_is_res
     chance.do(service.resolve_warning)
     for offer_id, approval_id in approved.items():
         publish(town, offer_id, approval_id)
+
+
+def test_an_open_offer_takes_no_pledge_and_becomes_no_loan_while_another_loan_is_in_difficulty(
+    sqlite_town: Town,
+) -> None:
+    town, borrower = sqlite_town, sqlite_town.enterprise()
+    chance = Chance(town, town.fund({town.citizen("Ada"): 100_000}, borrower))
+    chance.open()
+    bob, cem = town.citizen("Bob"), town.citizen("Cem")
+    funded, empty = town.open_offer(borrower), town.open_offer(borrower)
+    town.pay_pledge(funded, bob, 100_000)
+    ends_on = town.card(funded).closes_on
+    signal = {"is_material": False, "update_on": town.today + timedelta(days=14)}
+    chance.do(service.note_signal, Signal.LEASE_ENDED, **signal)
+    with refused(town, "earlier-loan-unresolved", loan_id=chance.loan_id):
+        town.pledge(funded, cem, 10_000)
+    town.jump_to(ends_on + timedelta(days=1))
+    assert (town.card(funded).state, town.card(empty).state) == (OfferState.OPEN, OfferState.FAILED)
+    with refused(town, "earlier-loan-unresolved", loan_id=chance.loan_id), town.book.unit_of_work(actor="t") as uow:
+        offers.end_offer(uow, funded, on=town.today)
+    chance.do(service.resolve_warning)
+    town.jump_to(town.today + timedelta(days=1))
+    assert town.card(funded).state is OfferState.FUNDED
 
 
 def test_a_lost_loan_bars_its_borrower_until_a_new_start_is_allowed(sqlite_town: Town) -> None:

@@ -32,4 +32,4 @@ def test_a_scheme_without_a_rule_on_the_day_says_so(
     town.clock.instant -= timedelta(days=365 * 8)  # before the first proxi loan, after the first Coup de Pouce loan
     page = browser.get(f"/{language}/rules")
     assert page.status_code == 200
-    assert page.text.count(sentence) == 5  # the proxi regimes, European rules, insolvency law, bank labels
+    assert page.text.count(sentence) == 6  # the proxi, European, insolvency and labels rules, the programme's own

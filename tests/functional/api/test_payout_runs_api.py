@@ -35,10 +35,10 @@ from ledger.storage.engine import open_engine
 from tests import openapi
 from tests.api_kit import Desk, code_of
 from tests.commands import run_bxl
-from tests.conftest import WRAPPING_KEY
+from tests.conftest import WRAPPING_KEY, make_book
 from tests.oracle import check_everything
 from tests.payout_kit import NOON, SINCE, owe_holders, owed_to, token_of
-from tests.record_kit import record_desk
+from tests.record_kit import enter_cast, record_desk
 
 HOLDERS = 5
 BELOW = "/v1/payout-runs"
@@ -52,8 +52,9 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     folder, numbers = tmp_path_factory.mktemp("office"), count(1)
     engine = open_engine(f"sqlite:///{folder / 'book.sqlite3'}")
     migrations.upgrade(engine)
+    book = make_book(engine, FixedClock(NOON))
     with pytest.MonkeyPatch.context() as patch:
-        desk = record_desk(engine, FixedClock(NOON), folder / "data")
+        desk = record_desk(book, folder / "data", enter_cast(book, folder / "data"))
         patch.setattr(UnitOfWork, "new_id", lambda _unit, prefix: f"{prefix}{next(numbers):09d}")
         patch.setattr(run_files, "LARGEST_FILE", 2)
         run_id = ordered_run(desk)

@@ -3,7 +3,9 @@
 import json
 import re
 import warnings
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +13,8 @@ from click.testing import CliRunner
 
 import api.cli.drill as command
 from contracts import payouts
+from contracts.bonds import board
+from contracts.bonds.board import NoticeSide
 from contracts.documents.model import DocumentKind
 from contracts.documents.service import store_document
 from ledger import attest
@@ -72,7 +76,7 @@ def test_every_column_of_the_products_record_is_tried_and_every_alteration_found
 
 
 def live(town: Town) -> None:
-    """A loan of two lenders, an instalment paid, a pledge withdrawn, one paid by transfer, papers, a bond, payouts."""
+    """A loan of two lenders, an instalment paid, pledges withdrawn and transferred, papers, a bond bid for, payouts."""
     ada, bob, borrower = town.citizen("Ada"), town.citizen("Bob"), town.enterprise(number="0403.201.185")
     loan_id = town.fund({ada: 100_000, bob: 50_000}, borrower)
     other = town.open_offer(town.enterprise("Brasserie du Canal", number="0417.497.106"))
@@ -90,7 +94,12 @@ def live(town: Town) -> None:
     vote(town, {ada: 100_000, bob: 50_000})
     desk = bond_desk(town)
     desk.bank = client.bank
-    desk.serve(desk.issue({town.citizen("Cem"): 6}), "c1")
+    cem = town.citizen("Cem")
+    series_id = desk.issue({cem: 6})
+    desk.serve(series_id, "c1")
+    with town.book.unit_of_work(actor=cem) as uow:
+        bid: Any = {"side": NoticeSide.BUY, "units": 2, "reference_percent": Decimal("99.5"), "days": 30}
+        board.post_notice(uow, series_id, writer=cem, on=town.today, **bid)
     town.bank_provider_money()
     with town.book.unit_of_work(actor=town.maker) as uow:  # who has less is parked
         payouts.request_payouts(uow, on=town.today, reason="run", smallest_cents=20_000)
