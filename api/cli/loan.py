@@ -1,16 +1,23 @@
 """Commands on a loan's life: what events make of its terms."""
 
+import json
 from datetime import date
 from typing import BinaryIO
 
 import click
 
+from api.bootstrap import open_book
 from api.cli.fields import MAX_INPUT_BYTES, Fields, day
 from api.cli.loan_events import TEXT, read_event
+from api.cli.main import EXIT_INCOMPLETE
+from api.cli.options import book_options, settings_for
 from api.cli.restructure import plan_json
 from api.cli.terms import answer_in_json, read_terms, schedule_json
+from api.cli.waterfall import waterfall_json, waterfall_lines
+from contracts.loans.books import loan_book
 from contracts.loans.simulation.dues import LAWFUL, allocation
 from contracts.loans.simulation.simulate import Simulation, simulate
+from contracts.loans.waterfall import waterfall
 from ledger.journal import JournalEntry
 
 
@@ -78,6 +85,22 @@ def simulate_command(file: BinaryIO, *, _as_json: bool) -> int:
       undo            undoes: the id of another event
     """  # noqa: D301 -- click keeps lines after this control character as they are
     return answer_in_json(lambda: _answer(Fields.read(file.read(MAX_INPUT_BYTES + 1))))
+
+
+@loan.command(name="waterfall")
+@click.argument("loan_id", metavar="LOAN")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@book_options
+def waterfall_command(loan_id: str, *, as_json: bool, database: str | None, book: str | None) -> int:
+    """Print where every euro went that came after LOAN was lost: by component, then lender by lender.
+
+    Exit code 2 while a recovery is not shared out yet.
+    """
+    opened = open_book(settings_for(database, book))
+    with opened.read() as connection:
+        found = waterfall(connection, opened.book_id, loan_book(connection, opened.book_id, loan_id))
+    click.echo(json.dumps(waterfall_json(found), indent=2) if as_json else "\n".join(waterfall_lines(found)))
+    return 0 if all(fall.is_shared_out for fall in found.recoveries) else EXIT_INCOMPLETE
 
 
 def _answer(fields: Fields) -> dict[str, object]:

@@ -18,11 +18,13 @@ from api.v1.schemas.loans import (
     LoanInFull,
     Reason,
     Release,
+    Waterfall,
 )
 from api.writes import IdempotencyKey
 from contracts.loans import acceleration, early, queries, recovery, service
 from contracts.loans.books import loan_book
 from contracts.loans.quotes import quote
+from contracts.loans.waterfall import waterfall
 from ledger.book import Book, UnitOfWork
 from ledger.errors import Refusal
 from ledger.storage.base import JSON
@@ -194,6 +196,16 @@ def expect_recovery(
 
     answer_once(book, operator, response, key=key, path=f"/v1/loans/{loan_id}/recovery", body=body, do=do)
     return get_loan(book, operator, loan_id)
+
+
+@router.get("/{loan_id}/waterfall")
+def get_waterfall(book: BookDep, session: AnySession, loan_id: str) -> Waterfall:
+    """Where every euro went that came after the loss: for the lenders, by number, the borrower and staff."""
+    loan_for(book, session, loan_id)
+    with book.read() as connection:
+        found = loan_book(connection, book.book_id, loan_id)
+        falls = waterfall(connection, book.book_id, found, lender=session.party_id)
+    return Waterfall.model_validate(falls)
 
 
 def loan_for(book: Book, session: Session, loan_id: str) -> queries.LoanPage:

@@ -14,7 +14,9 @@ from api.receipts import published_size
 from contracts.arrivals import being_matched
 from contracts.bonds.holder import holdings_of
 from contracts.documents.queries import documents_for
+from contracts.loans.books import loan_book
 from contracts.loans.queries import LoanPage, MonthFlow, Portfolio, loan_page, portfolio
+from contracts.loans.waterfall import waterfall
 from contracts.pledges.queries import pledges_of
 from contracts.secondchance.lender_view import votes_of
 from frontend.charts import Label, paired, stacked
@@ -72,7 +74,9 @@ def loan(request: Request, wiring: WiringDep, session: AnySession, language: Lan
     book, lender = wiring.book, session.party_id if session.role is Role.CITIZEN else None
     with book.read() as connection:
         page = loan_page(connection, book, loan_id, book.today_in(connection), lender)
+        recovered = waterfall(connection, book.book_id, loan_book(connection, book.book_id, loan_id), lender=lender)
         keys = [share.entry_key for share in page.shares if share.entry_key]
+        keys += [part.entry_key for fall in recovered.recoveries for part in fall.parts if part.own]
         entries = balances.entries_by_key(connection, book.book_id, keys)
     _require_part(page, session)
     signed = published_size(wiring)
@@ -81,6 +85,7 @@ def loan(request: Request, wiring: WiringDep, session: AnySession, language: Lan
         request,
         "loan.html",
         page=page,
+        waterfall=recovered,
         chart=_schedule_chart(page, tongue(language)),
         states={row.n: row.state for row in page.instalments},
         events=told_events(page.events),

@@ -138,6 +138,49 @@ class Recovery(Resource):
     recovered_cents: Cents
 
 
+class RecoveredComponent(Resource):
+    """What was owed of a component before a recovery, and what the recovery paid of it."""
+
+    component: str
+    owed_cents: Cents
+    paid_cents: Cents
+    left_cents: Cents
+
+
+class RecoveredPart(Resource):
+    """A claim's part of a recovery, by the lender's number; `posted_cents` is what the entry of that key gave."""
+
+    number: int
+    lost_before_cents: Cents
+    part_cents: Cents
+    lost_after_cents: Cents
+    posted_cents: Cents
+    entry_key: str
+    own: bool
+
+
+class RecoveryFall(Resource):
+    """One recovery: what came, what it paid in the order agreed, what went back, and each lender's part."""
+
+    n: int
+    received_on: date
+    received_cents: Cents
+    components: list[RecoveredComponent]
+    sent_back_cents: Cents
+    shared_cents: Cents
+    is_shared_out: bool
+    parts: list[RecoveredPart]
+
+
+class Waterfall(Resource):
+    """Every recovery of a lost loan; interest that was called and cancelled with the loss has no part in them."""
+
+    loan_id: str
+    title: str
+    cancelled_interest_cents: Cents
+    recoveries: list[RecoveryFall]
+
+
 class Loan(Resource):
     """A loan in a list."""
 
