@@ -38,6 +38,12 @@ LOAN_OWED = "loan.owed"
 """A borrower's bank took back what her lenders have: `loan_id`, `n`; she is asked for it."""
 
 MAIL_TEMPLATES = frozenset({
+    "application-submitted",
+    "application-to-decide",
+    "application-returned",
+    "application-declined",
+    "application-accepted",
+    "application-withdrawn",
     "pledge-made",
     "pledge-paid",
     "pledge-payment-failed",

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from api.v1 import (
+    applications,
     approvals,
     bank,
     books,
@@ -33,6 +34,7 @@ _REFUSED = {"default": {"model": Problem, "description": "A refusal, as an RFC 9
 router = APIRouter(prefix="/v1", responses=_REFUSED)  # type: ignore[arg-type]  # FastAPI asks for int | str keys
 for resource in (
     sessions,
+    applications,
     offers,
     kiis,
     safeguards,

@@ -15,6 +15,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from contracts import moves
+from contracts.events import Mail, emit_mail, emit_mails
 from contracts.offers.application import (
     ACCEPTED,
     DECLINED,
@@ -34,7 +35,7 @@ from contracts.offers.application import (
 from contracts.offers.model import OfferDraft
 from contracts.offers.service import draft_offer
 from contracts.parties.model import Attribute, PartyKind
-from contracts.parties.queries import Keeper, party
+from contracts.parties.queries import Keeper, operators, party
 from contracts.parties.service import lock_party, record_attribute
 from contracts.schemes import conditions
 from contracts.terms.daycount import DayCount
@@ -44,6 +45,13 @@ from ledger.errors import Refusal
 from ledger.storage.base import JSON
 
 _INFIX = ":application:"
+_MAILS: Mapping[str, str] = {
+    SUBMITTED: "application-submitted",
+    WITHDRAWN: "application-withdrawn",
+    RETURNED: "application-returned",
+    DECLINED: "application-declined",
+    ACCEPTED: "application-accepted",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +110,13 @@ def submit_application(uow: UnitOfWork, application_id: str, *, on: date) -> Non
         repayment=conditions.repayment_form(RepaymentKind(facts["kind"]), Every(facts["every"])),
     )
     conditions.check_borrower_cap(conditions.PROXI_B, on=on, amount_cents=facts["maximum_cents"], outstanding_cents=0)
-    moves.record_move(uow, MACHINE, application_id, SUBMITTED, on=on)
+    _move(uow, application_id, SUBMITTED, on)
 
 
 def withdraw_application(uow: UnitOfWork, application_id: str, *, on: date) -> None:
     """Take it back before staff has decided; refuses `move-not-allowed` afterwards."""
     _lock(uow, application_id)
-    moves.record_move(uow, MACHINE, application_id, WITHDRAWN, on=on)
+    _move(uow, application_id, WITHDRAWN, on)
 
 
 def return_application(uow: UnitOfWork, application_id: str, *, reason: str, on: date) -> None:
@@ -154,7 +162,7 @@ def accept_application(uow: UnitOfWork, application_id: str, *, opens_on: date, 
         valid_from=on,
         evidence=application_id,
     )
-    moves.record_move(uow, MACHINE, application_id, ACCEPTED, on=on, facts={"offer_id": offer_id})
+    _move(uow, application_id, ACCEPTED, on, offer_id=offer_id)
     return offer_id
 
 
@@ -194,7 +202,24 @@ def _decide(uow: UnitOfWork, application_id: str, event: str, reason: str, on: d
     if not reason.strip() or len(reason) > LONGEST_TEXT:
         raise Refusal("application-reason-missing")
     _lock(uow, application_id)
-    moves.record_move(uow, MACHINE, application_id, event, on=on, facts={"reason": reason.strip()})
+    _move(uow, application_id, event, on, reason=reason.strip())
+
+
+def _move(uow: UnitOfWork, application_id: str, event: str, on: date, **facts: JSON) -> None:
+    """Record what happened to it and write to the enterprise; of one that was handed in, to everybody who decides.
+
+    Mails call it by its number: its title is sealed under the enterprise's key, the wish for a mail is not.
+    """
+    moves.record_move(uow, MACHINE, application_id, event, on=on, facts=facts)
+    last = moves.last_move(uow.connection, uow.book_id, application_id)
+    assert last is not None, "it was moved a moment ago"
+    borrower, _, number = application_id.partition(_INFIX)
+    key, stated = f"{application_id}:{last.sequence}", {"number": number}
+    told = {**stated, "reason": facts["reason"]} if "reason" in facts else stated
+    emit_mail(uow, _MAILS[event], key=key, to=borrower, facts=told, path=f"/enterprise/applications/{application_id}")
+    if event == SUBMITTED:
+        path, staff = f"/operations/applications/{application_id}", operators(uow.connection, uow)
+        emit_mails(uow, "application-to-decide", [Mail(f"{key}:{each}", each, stated, path) for each in staff])
 
 
 def _view(connection: sa.Connection, keeper: Keeper, application_id: str, history: list[moves.Move]) -> ApplicationView:

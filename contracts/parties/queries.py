@@ -103,6 +103,15 @@ def enterprises(connection: sa.Connection, keeper: Keeper) -> dict[str, str]:
     return {each: name for name, each in sorted(kept)}
 
 
+def operators(connection: sa.Connection, keeper: Keeper) -> list[str]:
+    """The tokens of everybody who works for the operator and is not erased, in their order."""
+    rows = tables.party.c
+    query = sa.select(rows.party_id).where(rows.book_id == keeper.book_id, rows.kind == PartyKind.STAFF.value)
+    staff = connection.execute(query.order_by(rows.party_id)).scalars().all()
+    living = keeper.keys.existing_keys(connection, staff)
+    return [each for each in staff if each in living and party(connection, keeper, each).role is Role.OPERATOR]
+
+
 def names(connection: sa.Connection, keeper: Keeper, party_ids: Collection[str]) -> dict[str, str]:
     """The names of those of many parties that are not erased, in one statement."""
     rows = tables.party_identity

@@ -10,6 +10,13 @@ from tests.sheets_kit import sheet
 SHA = "a" * 64
 WRITES = [
     ("/v1/pledges", {"offer_id": "o1", "amount_cents": 50_000}, {"amelie"}),
+    ("/v1/applications", None, {"velo"}),
+    ("/v1/applications/a1/answers", {"answers": {}}, {"velo"}),
+    ("/v1/applications/a1/submission", None, {"velo"}),
+    ("/v1/applications/a1/withdrawal", None, {"velo"}),
+    ("/v1/applications/a1/acceptance", {"opens_on": "2026-03-02", "closes_on": "2026-03-09"}, {"nadia"}),
+    ("/v1/applications/a1/refusal", {"reason": "x"}, {"nadia"}),
+    ("/v1/applications/a1/return", {"reason": "x"}, {"nadia"}),
     ("/v1/offers/o1/publication", {}, {"nadia"}),
     ("/v1/offers/o1/kiis", {"answers": {}}, {"nadia"}),
     ("/v1/offers/o1/kiis/issue", None, {"nadia"}),
@@ -62,6 +69,7 @@ READS = [
     ("/v1/portfolio", {"amelie"}),
     ("/v1/safeguards", {"amelie"}),
     ("/v1/dues", {"velo"}),
+    ("/v1/applications", {"velo", "nadia"}),
     ("/v1/loans", {"nadia", "sofia"}),
     ("/v1/offers/o1/kiis", {"nadia", "sofia"}),
     ("/v1/transfer-orders", {"nadia", "sofia"}),
