@@ -211,7 +211,7 @@ class _Family:
         self.dropped: dict[int, Mapping[int, ClaimShare]] = {}
 
     def run(self, steps: Sequence[Step]) -> None:
-        """Follow every step, and spread what is to come after each."""
+        """Follow every step: what is to come is spread anew after a change of terms, and handed on after a passing."""
         starts = [step.first_n for step in steps if isinstance(step, Rebase)]
         ends = [*starts, len(self._agreed) + 1]
         coming = list(range(1, ends[0]))
@@ -222,20 +222,23 @@ class _Family:
                 for number in self._held:
                     self._held[number] += change_of(step, number).cents
                 coming = list(range(step.first_n, next((end for end in ends if end > step.first_n), step.first_n)))
+                self._spread(coming)
             elif isinstance(step, Passing) and step.number in self._held and not step.is_lost:
                 self._pay([n for n in coming if n in step.settled])
                 coming = [n for n in coming if n not in step.settled]
-                self.dropped[step.number] = {n: self.rows[n][step.number] for n in coming}
-                self._pass(step)
-            else:
-                continue
-            self._spread(coming)
+                self._pass(step, coming)
 
-    def _pass(self, step: Passing) -> None:
+    def _pass(self, step: Passing, coming: Sequence[int]) -> None:
         if self._held[step.number] != step.cents:
             raise InvariantError("a claim does not pass to the cent")
         self._held |= {step.number: 0} | {part.number: part.cents for part in step.to}
         self._heirs[step.number] = [part.number for part in step.to]
+        gone = {n: self.rows[n][step.number] for n in coming}
+        left = dict(self._held)
+        for n, share in gone.items():
+            self.rows[n][step.number] = _nothing(self._members[step.number])
+            self._divide(n, step.number, share.interest_cents, share.principal_cents, left)
+        self.dropped[step.number] = gone
 
     def _pay(self, numbers: Iterable[int]) -> None:
         for n in numbers:

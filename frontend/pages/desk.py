@@ -288,7 +288,7 @@ def _line(approval: Approval, titles: Mapping[str, str], names: Mapping[str, str
     return ApprovalLine(
         approval=approval,
         key=f"operations.approval-{key}",
-        subject=titles.get(_bare(first), "") or _account(approval),
+        subject=", ".join(filter(None, (titles.get(_bare(first), ""), _account(approval)))),
         ends_on=last_day(approval),
         amount_cents=_amount(approval),
         asked_by=names[approval.requested_by],

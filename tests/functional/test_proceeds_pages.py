@@ -65,7 +65,7 @@ def test_an_expense_goes_from_the_form_through_two_people_to_the_report_and_its_
     assert maker.post(f"{form}/expense", data=bill | {"paid_on": "soon"}, files=PAPER).status_code == 422
     assert maker.post(f"{form}/expense", data=bill, files=PAPER).status_code == 303
     [approval_id] = pending(town)
-    assert f"{HALL}, Fenêtres" in unescape(checker.get("/fr/operations").text)
+    assert f"Salle de sport, {HALL}, Fenêtres" in unescape(checker.get("/fr/operations").text)
     checker.post(f"/fr/operations/approvals/{approval_id}")
 
     for language in LANGUAGES:

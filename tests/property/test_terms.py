@@ -105,13 +105,27 @@ def test_every_schedule_with_options_foots(terms: Terms) -> None:
     check_footing(_schedule(terms))
 
 
+ENDS_IN_FEBRUARY = replace(
+    PAID_OUT_ON_A_ROLLED_DAY,
+    principal_cents=1_000_000,
+    rate_annual=Decimal("0.04"),
+    starts_on=date(2020, 2, 28),
+    first_due_on=date(2021, 2, 28),
+    day_count=DayCount.THIRTY_E_360_ISDA,
+    roll=None,
+    disbursements=(),
+)
+"""The convention counts a last day of February as the 30th, but for the day of maturity."""
+
+
 @MANY
+@example(ENDS_IN_FEBRUARY)
 @given(any_terms().filter(lambda terms: terms.kind is not RepaymentKind.BULLET_CAPITALISED))
 def test_the_interest_of_each_period_is_the_nearest_cent(terms: Terms) -> None:
     plan = _schedule(terms)
-    opens, outstanding = terms.starts_on, terms.principal_cents
+    opens, outstanding, matures_on = terms.starts_on, terms.principal_cents, plan.instalments[-1].due_on
     for row in plan.instalments:
-        fraction = year_fraction(terms.day_count, opens, row.due_on, period=terms.grid)
+        fraction = year_fraction(terms.day_count, opens, row.due_on, period=terms.grid, matures_on=matures_on)
         exact = outstanding * Fraction(terms.rate_annual) * fraction
         assert -Fraction(1, 2) <= exact - row.interest_cents < Fraction(1, 2)
         opens, outstanding = row.due_on, row.outstanding_cents
