@@ -2,10 +2,13 @@
 
     series: template state-note; units 20; minimum 5; ceiling 40; coupon 3.30 %; opens 2026-03-02; closes …; issued …;
 
-Besides it may state `cap`, `allotment`, `tax_status` and `call` (first day and price). Who lives in the commune of the
-series is named by `residents` of the head. Accounts 010000 to 013000 count units.
+Besides it may state `cap`, `allotment`, `tax_status` and `call` (first day and price), and for a lottery in which order
+its seed has `drawn` the holders: tokens of persons are random, so the first seed that draws them so is taken. Who lives
+in the commune of the series is named by `residents` of the head. Accounts 010000 to 013000 count units.
 """
 
+import hashlib
+import itertools
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -14,6 +17,7 @@ from typing import Any
 from typing_extensions import override
 
 from contracts.bonds import meetings, service
+from contracts.bonds.allotment import draw_order
 from contracts.bonds.changes import Change, ChangeKind
 from contracts.votes.tally import Choice
 from ledger import balances
@@ -36,7 +40,7 @@ class BondRunner(Runner):
     def __init__(self, town: Town, book: WorkedBook) -> None:
         begin(town, date.fromisoformat(_stated(book.head["series"])["opens"]))
         self.desk = bond_desk(town)
-        self.series_id = ""
+        self.series_id = self.seed = ""
         super().__init__(town, book)
 
     @override
@@ -62,7 +66,11 @@ class BondRunner(Runner):
         for name in filter(None, head.get("residents", "").split(", ")):
             self.desk.lives(self.names[name], "Etterbeek")
         self.names[head["issuer"]] = self.desk.issuer
-        self.series_id = self.desk.draft(self.desk.terms(stated["template"], **_terms(stated)))
+        terms = _terms(stated)
+        if "drawn" in stated:
+            self.seed = _seed([self.names[name] for name in stated["drawn"].split()])
+            terms["lottery_seed_sha256"] = hashlib.sha256(self.seed.encode()).hexdigest()
+        self.series_id = self.desk.draft(self.desk.terms(stated["template"], **terms))
         series = self.desk.record(self.series_id).series
         if series.terms.issuer_kind == "region":
             with self.town.book.unit_of_work(actor=self.town.maker) as uow:
@@ -120,12 +128,22 @@ def _terms(stated: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
+def _seed(drawn: list[str]) -> str:
+    """A seed that draws the holders in this order."""
+    return next(seed for n in itertools.count(1) if draw_order(drawn, seed := f"drawn of an urn, {n}") == drawn)
+
+
 def _begin_day(runner: BondRunner, on: date) -> None:
     begin(runner.town, on)
 
 
 def _subscribes(runner: BondRunner, _on: date, name: str, units: str) -> None:
     runner.desk.subscribe(runner.series_id, runner.names[name], int(units))
+
+
+def _publishes_seed(runner: BondRunner, on: date, _name: str) -> None:
+    with runner.town.book.unit_of_work(actor=runner.town.maker) as uow:
+        service.close_series(uow, runner.series_id, on=on, seed=runner.seed)
 
 
 def _order_proceeds(runner: BondRunner, _on: date) -> None:
@@ -176,6 +194,7 @@ def _court(runner: BondRunner, on: date) -> None:
 _ACTIONS: Mapping[str, Callable[..., None]] = {
     DAY_BEGINS: _begin_day,
     r"(\w+) subscribes and pays (\d+) units?": _subscribes,
+    r"(\w+) publishes the seed": _publishes_seed,
     r"(\w+) sells (\d+) units? to (\w+)": _sells,
     r"The proceeds' transfer is released": _order_proceeds,
     r"(\w+) transfers what it is asked for (\w+)": _pays_run,
