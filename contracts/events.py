@@ -65,6 +65,7 @@ MAIL_TEMPLATES = frozenset({
     "loan-late",
     "loan-late-lender",
     "loan-signal",
+    "loan-rehabilitated",
     "instalment-distributed",
     "loan-repaid",
     "loan-accelerated",

@@ -43,6 +43,7 @@ from contracts.agreements import write_due_agreements
 from contracts.dispatch import CHARGEBACKS, HANDLERS, loan_of_paid_due, resolve_credit
 from contracts.dispatch import Handler as ProductHandler
 from contracts.events import MAIL_TEMPLATES, PAYMENT_PAID
+from contracts.letters import write_due_letters
 from contracts.loans.dues import settle_dues
 from ledger.announcing import publish_policies
 from ledger.audit.totals import enter_totals, publish_totals
@@ -89,6 +90,7 @@ def steps(wiring: Wiring) -> list[Step]:
         Step("books", lambda: read_provider_books(wiring), every=SWEEP_SECONDS),
         Step("bank", lambda: deal_with_bank(wiring), every=BANK_SECONDS),
         Step("agreements", lambda: write_due_agreements(book, document_desk(wiring)), every=LOG_SECONDS),
+        Step("letters", lambda: write_due_letters(book, document_desk(wiring)), every=LOG_SECONDS),
         Step("mails", lambda: send_due_mails(book, wiring.mail)),
         Step("totals", lambda: enter_totals(book), every=TOTALS_SECONDS),
         Step("integrate", _Integrator(wiring), every=INTEGRATE_SECONDS, pace=INTEGRATE_SECONDS),

@@ -28,6 +28,7 @@ class DocumentKind(StrEnum):
     STATEMENT = "statement"
     MANDATE = "mandate"
     KEY_INFORMATION = "key-information"
+    REHABILITATION = "rehabilitation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

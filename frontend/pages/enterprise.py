@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 from api.bootstrap import document_desk
 from api.deps import BookDep, Entrepreneur, Language, Number, WiringDep
+from contracts.documents.model import DocumentKind
+from contracts.documents.queries import documents_for
 from contracts.loans.dues import request_due_payment
 from contracts.loans.early import ask_early_repayment
 from contracts.loans.owed import ask_again, owed_dues
@@ -27,6 +29,8 @@ from ledger.payments.model import PaymentState
 from ledger.payments.queries import missing_methods
 
 _PAYABLE = frozenset({PaymentState.REQUESTED, PaymentState.OPEN})
+_PAPERS = frozenset({DocumentKind.MANDATE, DocumentKind.REHABILITATION})
+"""What an entrepreneur keeps; her offers' key information sheets stand on their own pages."""
 router = APIRouter()
 
 
@@ -46,6 +50,7 @@ def enterprise(
         account = client_account(connection, book.book_id) if asked or owed_asked or early_asked else None
         mandate = active_mandate(connection, book.book_id, entrepreneur.party_id)
         debits = collected_on(connection, book.book_id, entrepreneur.party_id)
+        papers = documents_for(connection, book.book_id, entrepreneur.party_id)
         applied = applications(connection, book, borrower=entrepreneur.party_id)
         can_sign = has_client_account(connection, book.book_id)
     transfers = {due: transfer_request(account, view) for due, view in asked.items() if account is not None}
@@ -63,6 +68,8 @@ def enterprise(
         "enterprise.html",
         page=page,
         applications=applied,
+        documents=[each for each in papers if each.kind in _PAPERS and each.superseded_by is None],
+        titles={loan.loan_id: loan.title for loan in page.loans},
         owed=owed,
         owed_transfers={
             key: transfer_request(account, view) for key, view in owed_asked.items() if account is not None
