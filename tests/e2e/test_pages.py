@@ -27,7 +27,7 @@ PAGES = {
         "register",
         "mailbox",
     ],
-    "citizen": ["portfolio", "board", "receipts", "totals"],
+    "citizen": ["portfolio", "board", "receipts", "totals", "safeguards"],
     "entrepreneur": ["enterprise"],
     "auditor": [
         "audit",
@@ -68,6 +68,8 @@ LINKED = {
         ("operations/orders", "#runs h3 a"),
     ],
 }
+SCRIPTS = {"verify": "/static/js/verify/page.js", "safeguards": "/static/js/simulation/page.js"}
+"""What is reckoned in the browser, so that it never reaches the server."""
 ROLES = pytest.mark.parametrize("role", PAGES)
 SMALLEST_PHONE = {"width": 320, "height": 640}
 
@@ -123,12 +125,13 @@ def test_every_page_answers_in_its_language_and_fits_the_smallest_phone(
 
 
 @ROLES
-def test_no_page_carries_a_script_or_a_style_of_its_own_and_one_refers_to_a_script(
+def test_no_page_carries_a_script_or_a_style_of_its_own_and_two_refer_to_a_script(
     enter: Enter, demo: Demo, role: str
 ) -> None:
     for page in visit(enter(role, java_script_enabled=False), demo, role, "fr"):
         scripts = [script.get_attribute("src") for script in page.locator("script").all()]
-        assert scripts == (["/static/js/verify/page.js"] if page.url.endswith("/verify") else [])
+        script = SCRIPTS.get(page.url.rsplit("/", 1)[1])
+        assert scripts == ([script] if script else [])
         assert page.locator("script:not(:empty), style, [style], [onclick], [onload]").count() == 0
 
 
