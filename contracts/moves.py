@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import TypeVar, cast
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -57,6 +58,9 @@ class Move:
     evidence: str | None
     fact_key: str | None
     facts: Mapping[str, JSON]
+
+
+_TOLD = tuple(move.c[name] for name in Move.__slots__)
 
 
 def record_move(
@@ -182,6 +186,14 @@ def states(connection: sa.Connection, book_id: str, machine: Machine[S], object_
 
 def in_state(book_id: str, machine: Machine[S], object_id: sa.ColumnElement[str], *wanted: S) -> sa.ColumnElement[bool]:
     """The SQL condition that the object named by a column is in one of the `wanted` states."""
+    return _in_states(book_id, machine.initial, object_id, wanted)
+
+
+@lru_cache(maxsize=256)
+def _in_states(
+    book_id: str, initial: StrEnum, object_id: sa.ColumnElement[str], wanted: tuple[StrEnum, ...]
+) -> sa.ColumnElement[bool]:
+    """The condition, built once: every job of a day asks by a few of them, and building one costs more than a read."""
     newest = move.alias("newest_move")
     mine = (newest.c.book_id == book_id, newest.c.object_id == object_id)
     position = sa.select(sa.func.max(newest.c.sequence)).where(*mine).correlate_except(newest).scalar_subquery()
@@ -196,13 +208,12 @@ def in_state(book_id: str, machine: Machine[S], object_id: sa.ColumnElement[str]
         .correlate_except(move)
         .exists()
     )
-    return sa.or_(found, position.is_(None)) if machine.initial in wanted else found
+    return sa.or_(found, position.is_(None)) if initial in wanted else found
 
 
 def _moves(book_id: str) -> sa.Select[tuple[object, ...]]:
-    return cast("sa.Select[tuple[object, ...]]", sa.select(move).where(move.c.book_id == book_id))
+    return cast("sa.Select[tuple[object, ...]]", sa.select(*_TOLD).where(move.c.book_id == book_id))
 
 
-def _move(row: sa.Row[tuple[object, ...]]) -> Move:
-    values = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name for a row as a mapping
-    return Move(**{name: values[name] for name in Move.__slots__})
+def _move(row: sa.Row[tuple[Any, ...]]) -> Move:
+    return Move(**row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name for a row as a mapping

@@ -41,6 +41,7 @@ Flag = sa.Boolean
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 class Instant(sa.TypeDecorator[datetime]):
@@ -122,7 +123,7 @@ def from_microseconds(value: int) -> datetime:
 
 def json_text(value: JSON) -> str:
     """The one text of a JSON value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _encoder.encode(value)
 
 
 def _loaded(text: str) -> JSON:

@@ -1,7 +1,7 @@
 """One file on a loan, by chance: from the first missed due, over stays, plans, votes and falls, to an end.
 
 After every step schedule, journal and claims agree, what was lent is repaid, owed, or lost, and the audit of the rows
-finds nothing. A life that takes too long is led to its end by the ways that are open in its state.
+finds nothing. After its free steps, few or many, a life is led to its end by the ways that are open in its state.
 """
 
 import random
@@ -28,7 +28,7 @@ from tests.lives.life import EVERIES, KINDS, RATES
 from tests.oracle import check_everything
 from tests.products_kit import EVIDENCE, make_town
 
-LONG, MOST_STEPS = 40, 400
+FREE_STEPS, MOST_STEPS = (5, 40), 400
 NEW_START = {"in_good_faith": True, "is_sanctioned": False, "is_discharged": True}
 
 
@@ -40,6 +40,7 @@ class ChanceLife:
         self.random = random.Random(seed)
         self.town = make_town(make_book(engine, clock), clock, quiet_rail())
         self.steps = self.refused = 0
+        self.free_steps = self.random.randint(*FREE_STEPS)
         amounts = [self.random.randrange(10_000, 200_000) for _ in range(self.random.randrange(1, 5))]
         amounts[0] += max(0, 100_000 - sum(amounts))
         terms = {"kind": self.random.choice(KINDS), "every": self.random.choice(EVERIES)}
@@ -64,7 +65,7 @@ class ChanceLife:
     def step(self) -> None:
         """Something that can be tried now; what is refused changes nothing, and every state knows a way on."""
         tries, ways = [self._wait, self._note, self._pay, self._pay], self._ways(self.chance.file().state)
-        act = self.random.choice([*tries, *ways] if self.steps < LONG else [self._wait, *ways])
+        act = self.random.choice([*tries, *ways] if self.steps < self.free_steps else [self._wait, *ways])
         try:
             act()
         except Refusal:
@@ -194,7 +195,7 @@ class ChanceLife:
         self.town.jump_to(brussels_date(spec.closes_at))
 
     def _insolvent(self) -> None:
-        if self.random.random() < 0.3 or self.steps >= LONG:
+        if self.random.random() < 0.3 or self.steps >= self.free_steps:
             self.chance.do(service.report_insolvency)
             self._go_bankrupt()
 
